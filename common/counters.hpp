@@ -1,0 +1,77 @@
+// Counters that one worker writes and the control thread reads at any time: the only statistics shared by the planes.
+#pragma once
+
+#include "common/drop.hpp"
+#include "common/ids.hpp"
+
+#include <array>
+#include <atomic>
+#include <cstdint>
+#include <vector>
+
+namespace nave {
+
+/// A number with one writer and any readers. A relaxed load and store suffice, without a lock prefix.
+class Counter {
+public:
+    void add(std::uint64_t amount) { value_.store(value_.load(std::memory_order_relaxed) + amount, std::memory_order_relaxed); }
+    void set(std::uint64_t value) { value_.store(value, std::memory_order_relaxed); }
+    std::uint64_t read() const { return value_.load(std::memory_order_relaxed); }
+
+private:
+    std::atomic<std::uint64_t> value_{0};
+};
+
+/// One direction of one SA, by slot; reset when an SA is installed in the slot.
+struct SaCounters {
+    Counter packets, bytes;  // inner IP bytes
+};
+
+struct PortCounters {
+    Counter received_packets, received_bytes, sent_packets, sent_bytes;
+};
+
+/// The stages of a worker's turn, in order of the packet path.
+enum class Stage : std::uint8_t { receive, classify, reassemble, esp_decrypt, gre_decap, route, inside_transmit, gre_encap, esp_encrypt, transmit, commands, inject, idle, count };
+constexpr std::string_view name(Stage stage) {
+    switch (stage) {
+    case Stage::receive: return "receive";
+    case Stage::classify: return "classify";
+    case Stage::reassemble: return "reassemble";
+    case Stage::esp_decrypt: return "esp-decrypt";
+    case Stage::gre_decap: return "gre-decap";
+    case Stage::route: return "route";
+    case Stage::inside_transmit: return "inside-transmit";
+    case Stage::gre_encap: return "gre-encap";
+    case Stage::esp_encrypt: return "esp-encrypt";
+    case Stage::transmit: return "transmit";
+    case Stage::commands: return "commands";
+    case Stage::inject: return "inject";
+    case Stage::idle: return "idle";
+    case Stage::count: break;
+    }
+    return "unknown";
+}
+
+struct StageCounters {
+    Counter calls, packets, cycles;  // TSC cycles
+};
+
+/// What one worker counts. Each worker is the only writer of its own.
+struct alignas(64) WorkerCounters {
+    std::array<Counter, static_cast<std::size_t>(Drop::count)> drops;
+    std::array<StageCounters, static_cast<std::size_t>(Stage::count)> stages;
+    std::vector<PortCounters> ports;  // by PortId
+    Counter events_lost, redirects, fragments_made, reassembled, icmp_sent, handed_over;
+};
+
+/// All counters of the dataplane; made once at start, before the workers, and outlives them.
+struct Counters {
+    Counters(std::size_t worker_count, std::size_t port_count, std::size_t sa_slots) : workers(worker_count), inbound(sa_slots), outbound(sa_slots) {
+        for (auto& worker : workers) worker.ports = std::vector<PortCounters>(port_count);
+    }
+    std::vector<WorkerCounters> workers;
+    std::vector<SaCounters> inbound, outbound;  // by SaSlot; written by the SA's owner
+};
+
+}  // namespace nave

@@ -1,0 +1,148 @@
+// Everything that the planes say to each other: commands go down to a worker, events and punted packets come up.
+#pragma once
+
+#include "common/addresses.hpp"
+#include "common/ids.hpp"
+#include "common/secret.hpp"
+
+#include <array>
+#include <cstdint>
+#include <span>
+#include <variant>
+
+namespace nave {
+
+enum class EspAlgorithm : std::uint8_t { aes_gcm_128, aes_gcm_256, chacha20_poly1305 };  // RFC 4106, RFC 7634; 16-byte ICV
+enum class EspMode : std::uint8_t { transport, tunnel };
+enum class Direction : std::uint8_t { inbound, outbound };
+
+/// AEAD key followed by its 4-byte salt (RFC 4106 §8.1, RFC 7634 §2).
+using EspKeymat = SecretArray<36>;
+
+/// When a worker reports, and when it stops using an SA. Bytes of ESP payload; 0 means no limit.
+struct SaLimits {
+    std::uint64_t soft_packets = 0, soft_bytes = 0;  // one SaNearLimit event
+    std::uint64_t hard_packets = 0, hard_bytes = 0;  // every further packet is dropped
+};
+
+// ---- Commands: control thread to worker; none may be lost. A table change goes to every worker, an SA to its owner. ----
+
+struct SetPort { PortId port; MacAddress mac; std::uint16_t mtu; };
+struct AddLocalAddress { PortId port; IpAddress address; };
+struct RemoveLocalAddress { PortId port; IpAddress address; };
+/// Creates or changes a tunnel. `mtu`: inner IP bytes. `mss_clamp`: lower the MSS of TCP SYNs to the MTU.
+struct SetTunnel {
+    TunnelId tunnel; TableId table; bool has_key; std::uint32_t gre_key;
+    std::uint16_t mtu; bool mss_clamp; bool redirect; std::uint8_t ttl;
+};
+struct AddTunnelAddress { TunnelId tunnel; TunnelAddress address; };
+struct RemoveTunnelAddress { TunnelId tunnel; TunnelAddress address; };
+
+/// Creates or changes a peer. `sources` bound what it may send (inner source address) unless `any_source` (a hub).
+struct SetPeer {
+    static constexpr std::size_t kSourcesMax = 16;
+    PeerId peer; TunnelId tunnel; GroupId group;
+    bool any_source; bool multicast;  // multicast: it is in its tunnel's replication list
+    std::uint8_t source_count; std::array<Prefix, kSourcesMax> sources;
+};
+/// How to reach a peer on the underlay. UDP ports 0 = plain ESP, else ESP in UDP (RFC 3948).
+struct SetPeerPath {
+    PeerId peer; PortId port; MacAddress source_mac, destination_mac;
+    NbmaAddress local, remote; std::uint16_t local_udp_port, remote_udp_port;
+};
+/// The peer has no usable path (no route or neighbour on the underlay): packets to it are dropped by name.
+struct ClearPeerPath { PeerId peer; };
+/// Removes a peer; its SAs must have been removed before. Acknowledged by PeerRemoved.
+struct RemovePeer { PeerId peer; };
+
+struct InstallInboundSa {
+    Spi spi; PeerId peer; EspAlgorithm algorithm; EspMode mode; bool esn;
+    std::uint16_t replay_window;  // packets; a power of two from 64 to 8192
+    SaLimits limits; EspKeymat keymat;
+};
+/// Installs an outbound SA and makes it the one that the peer's traffic uses from now on.
+struct InstallOutboundSa {
+    SaSlot slot; WorkerId owner; Spi spi; PeerId peer; EspAlgorithm algorithm; EspMode mode; bool esn;
+    SaLimits limits; EspKeymat keymat;
+};
+/// Acknowledged by SaRemoved. An outbound SA that is removed while in use leaves the peer without one: fail closed.
+struct RemoveInboundSa { Spi spi; };
+struct RemoveOutboundSa { SaSlot slot; PeerId peer; };
+
+/// A layer-2 neighbour on an inside port.
+struct SetAdjacency { AdjacencyId adjacency; PortId port; MacAddress source_mac, destination_mac; };
+struct RemoveAdjacency { AdjacencyId adjacency; };
+
+/// Where a route leads. `twin` hands the packet to the kernel (it resolves the neighbour, or the address is its own).
+struct RouteTarget {
+    enum class Kind : std::uint8_t { peer, adjacency, twin, reject } kind = Kind::reject;
+    std::uint32_t index = 0;  // PeerId or AdjacencyId
+    constexpr auto operator<=>(const RouteTarget&) const = default;
+};
+/// Routes go to worker 0, which writes the one shared table.
+struct SetRoute { TableId table; Prefix prefix; RouteTarget target; };
+struct RemoveRoute { TableId table; Prefix prefix; };
+
+struct ShutDown {};
+
+using Command = std::variant<SetPort, AddLocalAddress, RemoveLocalAddress, SetTunnel, AddTunnelAddress, RemoveTunnelAddress, SetPeer, SetPeerPath,
+                             ClearPeerPath, RemovePeer, InstallInboundSa, InstallOutboundSa, RemoveInboundSa, RemoveOutboundSa, SetAdjacency,
+                             RemoveAdjacency, SetRoute, RemoveRoute, ShutDown>;
+
+// ---- Events: worker to control thread; may be lost, and are counted then. ----
+
+struct SaNearLimit { Direction direction; SaSlot slot; PeerId peer; Spi spi; };
+/// First authenticated packet on an inbound SA: the other end uses it (RFC 7296 §2.8).
+struct InboundSaUsed { Spi spi; PeerId peer; };
+/// An authenticated packet came from another address or port than the peer's path says (RFC 7296 §2.23).
+struct PeerMoved { PeerId peer; Spi spi; NbmaEndpoint seen; };
+struct SaRemoved { Direction direction; SaSlot slot; Spi spi; };
+struct PeerRemoved { PeerId peer; };
+
+using Event = std::variant<SaNearLimit, InboundSaUsed, PeerMoved, SaRemoved, PeerRemoved>;
+
+// ---- Packets across the wall, bytes copied. ----
+
+/// Why a packet is handed up. Each class has its own policer.
+enum class Punt : std::uint8_t {
+    arp,       // frame; to the port's twin
+    local,     // frame to one of our underlay or inside addresses, or link-local multicast; to the port's twin
+    ike,       // IP packet with UDP to port 500, or to 4500 with the non-ESP marker; to the IKE endpoint
+    nhrp,      // GRE payload of protocol 0x2001, decrypted, of `peer`; to the NHRP node
+    tunnel,    // inner IP packet that the tunnel's twin shall see: to our tunnel address, link-local multicast, route target `twin`
+    glean,     // frame's inner IP packet whose inside neighbour is unknown; to the twin, so that the kernel resolves it
+    redirect,  // head of an inner IP packet that the hub relayed from `peer` back into the same tunnel (traffic indication wanted)
+    count
+};
+
+/// A punted (up) or injected (down) packet. Copies move `length` bytes only.
+struct PacketMessage {
+    static constexpr std::size_t kBytesMax = 9728;
+    /// Meaning of an injected packet: a whole frame for `port`; an inner IP packet to be routed in `tunnel`; a GRE payload of
+    /// protocol 0x2001 for exactly `peer`.
+    enum class Inject : std::uint8_t { frame, tunnel, nhrp };
+
+    Punt punt = Punt::local;
+    Inject inject = Inject::frame;
+    PortId port;
+    TunnelId tunnel;
+    PeerId peer;
+    std::uint16_t length = 0;
+    std::array<std::uint8_t, kBytesMax> bytes;
+
+    PacketMessage() {}
+    PacketMessage(const PacketMessage& other) { *this = other; }
+    PacketMessage& operator=(const PacketMessage& other) {
+        punt = other.punt, inject = other.inject, port = other.port, tunnel = other.tunnel, peer = other.peer;
+        set(other.view());
+        return *this;
+    }
+    std::span<const std::uint8_t> view() const { return {bytes.data(), length}; }
+    /// Callers pass at most kBytesMax bytes.
+    void set(std::span<const std::uint8_t> source) {
+        length = static_cast<std::uint16_t>(source.size());
+        std::memcpy(bytes.data(), source.data(), length);
+    }
+};
+
+}  // namespace nave
