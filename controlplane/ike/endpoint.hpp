@@ -1,0 +1,190 @@
+// The IKEv2 endpoint: every IKE SA of this gateway as one machine without clock, socket or randomness of its own.
+#pragma once
+
+#include "common/addresses.hpp"
+#include "common/bytes.hpp"
+#include "common/plane_messages.hpp"
+#include "common/random.hpp"
+#include "common/secret.hpp"
+#include "common/time.hpp"
+#include "controlplane/ike/identity.hpp"
+#include "controlplane/ike/proposal.hpp"
+
+#include <chrono>
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <variant>
+#include <vector>
+
+namespace nave::ike {
+
+/// Names one authenticated association with a peer; stays the same when its IKE SA is rekeyed; never used twice.
+using SaId = Strong<struct IkeSaIdTag, std::uint64_t>;
+/// Names one child SA pair; a rekey makes a new one.
+using ChildId = Strong<struct IkeChildIdTag, std::uint64_t>;
+/// Index into Settings::profiles.
+using ProfileId = Strong<struct IkeProfileIdTag, std::uint16_t>;
+
+struct PreSharedKey {
+    IdentityPattern remote;
+    Secret key;
+};
+
+/// Who we are towards some peers, whom we accept, and what we propose. The most specific matching key is used.
+struct Profile {
+    std::string name;
+    Identity local;
+    std::vector<PreSharedKey> keys;
+    std::vector<IkeProposal> ike_proposals = default_ike_proposals();
+    std::vector<EspProposal> esp_proposals = default_esp_proposals();
+    bool accept_tunnel_mode = true;     // when the peer leaves out USE_TRANSPORT_MODE (PROTOCOL: Cisco's fallback)
+    bool force_encapsulation = false;   // ESP in UDP even without a NAT
+    Duration ike_lifetime = std::chrono::hours{8};
+    Duration child_lifetime = std::chrono::hours{1};
+    SaLimits child_limits;              // soft limits start a rekey
+    Duration liveness_interval = std::chrono::seconds{10};  // of silence, until an empty INFORMATIONAL is sent
+};
+
+/// Bounds that keep strangers from costing us (RFC 7296 §2.6), and the retransmission schedule (§2.1).
+struct Settings {
+    std::vector<Profile> profiles;
+    std::size_t half_open_max = 1000;
+    std::size_t half_open_per_source_max = 16;
+    std::size_t cookies_from_half_open = 32;   // ask for cookies from this many half-open SAs on
+    std::size_t established_max = 100'000;
+    Duration retransmit_first = std::chrono::milliseconds{500};  // doubles each time
+    int retransmit_tries = 6;
+    int liveness_tries = 4;            // a live peer that is silent is declared dead after these
+    Duration keepalive_interval = std::chrono::seconds{20};  // RFC 3948 §4, when we are behind a NAT
+};
+
+/// Hands out inbound ESP SPIs; the overlay implements it and keeps an SPI until the worker acknowledged its removal.
+class SpiSource {
+public:
+    virtual ~SpiSource() = default;
+    /// Nothing when all slots are taken: the child SA is refused with NO_ADDITIONAL_SAS.
+    virtual std::optional<Spi> allocate() = 0;
+    /// Gives back an SPI whose inbound SA was never announced by InstallInbound.
+    virtual void release(Spi spi) = 0;
+};
+
+// ---- What the endpoint wants done, in this order ----
+
+struct SendDatagram {   // UDP payload, with the non-ESP marker when it needs one
+    NbmaEndpoint local, remote;
+    Bytes payload;
+};
+/// A peer is authenticated and its first child SA agreed upon; precedes the first InstallInbound of it.
+struct SaUp {
+    SaId sa;
+    ProfileId profile;
+    std::uint64_t token;      // of the ConnectRequest; 0 as responder
+    Identity local, remote_identity;
+    NbmaEndpoint local_endpoint, remote_endpoint;
+    bool initiator, local_behind_nat, remote_behind_nat, encapsulated;
+};
+enum class DownReason : std::uint8_t { closed_by_us, deleted_by_peer, timed_out, authentication_failed, no_proposal_chosen, refused_by_peer, invalid_message, replaced_duplicate, limit_reached, no_child };
+std::string_view name(DownReason reason);
+/// The association ended, or an attempt failed (then `sa` was never up and `token` names the request).
+struct SaDown {
+    SaId sa;
+    std::uint64_t token;
+    DownReason reason;
+    std::string detail;   // in words, one line
+};
+struct InstallInbound {
+    SaId sa;
+    ChildId child;
+    Spi spi;
+    EspAlgorithm algorithm;
+    EspMode mode;
+    bool esn;
+    SaLimits limits;
+    EspKeymat keymat;
+};
+/// The peer is known to hold the matching inbound SA: traffic may use this SA from now on.
+struct InstallOutbound {
+    SaId sa;
+    ChildId child;
+    Spi spi;
+    EspAlgorithm algorithm;
+    EspMode mode;
+    bool esn;
+    SaLimits limits;
+    EspKeymat keymat;
+};
+struct RemoveInbound { SaId sa; ChildId child; Spi spi; };
+struct RemoveOutbound { SaId sa; ChildId child; Spi spi; };
+/// The peer's address or port changed, as an authenticated IKE message showed (RFC 7296 §2.23).
+struct PeerEndpointChanged { SaId sa; NbmaEndpoint local, remote; };
+enum class Severity : std::uint8_t { info, notice, warning, error };
+struct Log { Severity severity; std::string text; };
+
+using Action = std::variant<SendDatagram, SaUp, SaDown, InstallInbound, InstallOutbound, RemoveInbound, RemoveOutbound, PeerEndpointChanged, Log>;
+using Outbox = std::vector<Action>;
+
+struct ConnectRequest {
+    ProfileId profile;
+    NbmaEndpoint local, remote;                    // ports 500; the endpoint moves to 4500 by itself
+    std::optional<IdentityPattern> expected;       // whom we want to meet there; anybody with a key when absent
+    std::uint64_t token = 0;                       // chosen by the caller, comes back in SaUp or SaDown
+};
+
+/// One association as an operator sees it.
+struct SaView {
+    SaId sa;
+    ProfileId profile;
+    std::string state;              // "init-sent", "auth-sent", "established", "rekeying", "closing" ...
+    std::optional<Identity> remote_identity;
+    NbmaEndpoint local, remote;
+    std::uint64_t initiator_spi, responder_spi;
+    bool initiator, local_behind_nat, remote_behind_nat;
+    std::string ike_proposal;       // "aes-gcm-256/prf-sha384/p384"
+    TimePoint established_at, rekey_at;
+    struct Child { ChildId child; Spi inbound, outbound; std::string proposal; EspMode mode; bool esn; TimePoint established_at, rekey_at; };
+    std::vector<Child> children;
+};
+
+class Endpoint {
+public:
+    /// `random` and `spis` outlive the endpoint.
+    Endpoint(Settings settings, Random& random, SpiSource& spis);
+    ~Endpoint();
+    Endpoint(const Endpoint&) = delete;
+    Endpoint& operator=(const Endpoint&) = delete;
+
+    /// Starts IKE_SA_INIT. When an attempt to or from the same remote endpoint and profile is under way, the caller's token is
+    /// answered by that attempt's outcome.
+    SaId connect(const ConnectRequest& request, TimePoint now, Outbox& out);
+    /// A UDP payload that came to port 500, or to 4500 with the marker still in front. Never trusts a byte of it.
+    void on_datagram(const NbmaEndpoint& local, const NbmaEndpoint& remote, ByteView payload, TimePoint now, Outbox& out);
+    void on_deadline(TimePoint now, Outbox& out);
+    std::optional<TimePoint> next_deadline() const;
+
+    /// Sends DELETE and forgets the association once answered or given up. `at_once`: do not wait for the answer.
+    void close(SaId sa, DownReason reason, bool at_once, TimePoint now, Outbox& out);
+    void rekey_ike(SaId sa, TimePoint now, Outbox& out);
+    /// Rekeys the child SA to which this inbound SPI belongs; for soft limits and for the operator.
+    void rekey_child(SaId sa, Spi inbound, TimePoint now, Outbox& out);
+    /// The first authenticated ESP packet came on this SPI: the peer uses the new SA (RFC 7296 §2.8).
+    void inbound_used(SaId sa, Spi inbound, TimePoint now, Outbox& out);
+    /// Authenticated ESP came from this peer since the last report: it is alive (RFC 7296 §2.4).
+    void traffic_seen(SaId sa, TimePoint now);
+    /// Liveness check now, whatever the interval says.
+    void probe(SaId sa, TimePoint now, Outbox& out);
+    /// Our own underlay address is gone or new: associations on `old_local` are dropped without a farewell.
+    void local_address_gone(const NbmaAddress& old_local, TimePoint now, Outbox& out);
+
+    std::vector<SaView> snapshot() const;
+    /// Counters by name: "init-requests", "cookies-asked", "bad-integrity", "authentication-failed", "malformed", ...
+    const std::map<std::string, std::uint64_t, std::less<>>& counters() const;
+
+private:
+    struct Impl;
+    std::unique_ptr<Impl> impl_;
+};
+
+}  // namespace nave::ike

@@ -1,0 +1,48 @@
+// What we propose and accept: IKE and ESP transforms (RFC 7296 §3.3.2, RFC 8247, RFC 8221) and their choice.
+#pragma once
+
+#include "common/plane_messages.hpp"
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace nave::ike {
+
+enum class IkeEncryption : std::uint8_t { aes_gcm_128, aes_gcm_256, aes_cbc_128, aes_cbc_256 };
+enum class Integrity : std::uint8_t { none, hmac_sha256_128, hmac_sha384_192, hmac_sha512_256 };
+enum class Prf : std::uint8_t { hmac_sha256, hmac_sha384, hmac_sha512 };
+enum class Group : std::uint16_t { p256 = 19, p384 = 20, x25519 = 31 };  // IANA transform type 4
+
+/// One complete suite for the IKE SA. `integrity` is none exactly with an AEAD.
+struct IkeProposal {
+    IkeEncryption encryption;
+    Integrity integrity;
+    Prf prf;
+    Group group;
+    auto operator<=>(const IkeProposal&) const = default;
+};
+
+/// One suite for a child SA; `group` asks for a fresh key exchange when the child is rekeyed (PFS).
+struct EspProposal {
+    EspAlgorithm algorithm;
+    bool esn;
+    std::optional<Group> group;
+    auto operator<=>(const EspProposal&) const = default;
+};
+
+/// From text such as "aes-gcm-256/prf-sha384/p384" or "aes-cbc-256/sha256/prf-sha256/x25519"; nothing if it is none.
+std::optional<IkeProposal> parse_ike_proposal(std::string_view text);
+/// From text such as "aes-gcm-256", "aes-gcm-256/esn", "chacha20-poly1305/no-esn/x25519"; ESN is on unless said otherwise.
+std::optional<EspProposal> parse_esp_proposal(std::string_view text);
+std::string to_string(const IkeProposal& proposal);
+std::string to_string(const EspProposal& proposal);
+
+/// Strong and fast ones first: AES-GCM-256 and -128 with X25519, P-384, P-256; CBC + HMAC-SHA2 last, for peers without GCM in IKE.
+std::vector<IkeProposal> default_ike_proposals();
+/// AES-GCM-256, AES-GCM-128, ChaCha20-Poly1305; with ESN preferred and without it accepted.
+std::vector<EspProposal> default_esp_proposals();
+
+}  // namespace nave::ike
