@@ -1,0 +1,92 @@
+// The overlay of one gateway: joins IKE, NHRP, access rules and routes into peers and shortcuts; a machine without I/O.
+#pragma once
+
+#include "common/addresses.hpp"
+#include "common/counters.hpp"
+#include "common/plane_messages.hpp"
+#include "common/random.hpp"
+#include "common/time.hpp"
+#include "controlplane/ike/endpoint.hpp"
+#include "controlplane/overlay/settings.hpp"
+#include "controlplane/overlay/views.hpp"
+
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <variant>
+#include <vector>
+
+namespace nave::overlay {
+
+// ---- What the gateway wants done, in this order ----
+
+/// A UDP datagram of IKE, or a NAT keepalive, to be sent from `port`.
+struct SendDatagram { PortId port; NbmaEndpoint local, remote; Bytes payload; };
+/// An NHRP packet for exactly this peer, to be injected into its tunnel.
+struct SendNhrp { PeerId peer; Bytes packet; };
+/// A command for the dataplane. Whoever runs the rings sends SAs to their owner, routes to worker 0 and the rest to all.
+struct Dataplane { Command command; };
+/// How a peer is reached on the underlay; the underlay finds the next hop, sends SetPeerPath, and again when it changes.
+struct ReachPeer { PeerId peer; PortId port; NbmaAddress local, remote; std::uint16_t local_udp_port, remote_udp_port; };
+/// The peer is gone: the underlay forgets its path.
+struct ForgetPeer { PeerId peer; };
+/// A route for the kernel's table of this tunnel (protocol "nhrp"), so that the gateway's own traffic and routing daemons see it.
+struct KernelRoute { TunnelId tunnel; Prefix prefix; TunnelAddress gateway; bool present; };
+/// One line for the operator; `key` groups lines for rate limiting.
+struct Log { ike::Severity severity; std::string key, text; };
+
+using Action = std::variant<SendDatagram, SendNhrp, Dataplane, ReachPeer, ForgetPeer, KernelRoute, Log>;
+using Outbox = std::vector<Action>;
+
+/// Every input is (what happened, now, outbox); all are called from the control thread.
+class Gateway {
+public:
+    /// `random` outlives the gateway. Emits the commands that create its tunnels into `out`.
+    Gateway(Settings settings, Random& random, TimePoint now, Outbox& out);
+    ~Gateway();
+    Gateway(const Gateway&) = delete;
+    Gateway& operator=(const Gateway&) = delete;
+
+    // From the dataplane
+    void on_datagram(PortId port, const NbmaEndpoint& local, const NbmaEndpoint& remote, ByteView payload, TimePoint now, Outbox& out);
+    void on_nhrp(PeerId peer, ByteView packet, TimePoint now, Outbox& out);
+    /// Punt::redirect: `packet` is the head of an inner IP packet that was relayed from `peer` back into its tunnel.
+    void on_redirect(PeerId peer, ByteView packet, TimePoint now, Outbox& out);
+    void on_event(const Event& event, TimePoint now, Outbox& out);
+    /// Called about once a second with the dataplane's counters: liveness, idle shortcuts.
+    void on_counters(const Counters& counters, TimePoint now, Outbox& out);
+
+    // From the kernel's mirror
+    /// The underlay address of a port, or nothing when it has none now (link down, lease lost).
+    void set_underlay_address(PortId port, std::optional<NbmaAddress> address, TimePoint now, Outbox& out);
+    /// A prefix that lies behind this gateway (connected on an inside port): registered at hubs and answered for.
+    void set_local_prefix(TunnelId tunnel, const Prefix& prefix, bool present, TimePoint now, Outbox& out);
+    /// A route of the tunnel's kernel table that leads into the tunnel; without gateway it leads to the best hub.
+    void set_tunnel_route(TunnelId tunnel, const Prefix& prefix, std::optional<TunnelAddress> gateway, bool present, TimePoint now, Outbox& out);
+    /// A route of the tunnel's kernel table that leads out of an inside port: a neighbour, a gateway's adjacency, or the twin.
+    void set_inside_route(TunnelId tunnel, const Prefix& prefix, RouteTarget target, bool present, TimePoint now, Outbox& out);
+
+    void on_deadline(TimePoint now, Outbox& out);
+    std::optional<TimePoint> next_deadline() const;
+
+    // From the operator
+    /// Closes every peer that the text names (identity, tunnel address, NBMA address or "all"); gives how many.
+    std::size_t clear_peer(std::string_view text, TimePoint now, Outbox& out);
+    /// Says farewell to all peers (DELETE, Purge), without waiting for answers.
+    void shut_down(TimePoint now, Outbox& out);
+
+    std::vector<PeerView> peers(TimePoint now) const;
+    std::vector<NhrpView> nhrp(TimePoint now) const;
+    std::vector<IkeView> ike(TimePoint now) const;
+    std::vector<SaView> sas(TimePoint now) const;
+    std::vector<RouteView> routes() const;
+    /// Counters of refusals and protocol events by name, "ike-…", "nhrp-…", "overlay-…".
+    std::vector<std::pair<std::string, std::uint64_t>> counters() const;
+
+private:
+    struct Impl;
+    std::unique_ptr<Impl> impl_;
+};
+
+}  // namespace nave::overlay

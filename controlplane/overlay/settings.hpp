@@ -1,0 +1,67 @@
+// What the operator decides about the overlay: tunnels, hubs, and who may hold which addresses.
+#pragma once
+
+#include "common/addresses.hpp"
+#include "common/plane_messages.hpp"
+#include "common/time.hpp"
+#include "controlplane/ike/endpoint.hpp"
+
+#include <chrono>
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace nave::overlay {
+
+/// A hub that a spoke registers at; the lowest `priority` that is registered carries the traffic.
+struct Hub {
+    NbmaAddress address;
+    std::optional<ike::IdentityPattern> identity;  // whom we expect there; anybody who has the key when absent
+    std::uint8_t priority = 1;
+};
+
+/// What an authenticated identity may do; the first rule whose pattern matches decides, and no match refuses.
+struct AccessRule {
+    ike::IdentityPattern identity;
+    /// Tunnel addresses that it may register: blocks that bound it. Within them an address belongs to whom came first, while alive.
+    std::vector<Prefix> tunnel_addresses;
+    /// Inside prefixes that it may register and answer for: blocks that bound it, first come first served within them.
+    std::vector<Prefix> prefixes;
+    GroupId group;
+    bool hub = false;  // may relay: its packets may have any inner source, and it may answer for any prefix
+};
+
+struct Tunnel {
+    std::string name;
+    TunnelId id;
+    TableId table;
+    PortId underlay;
+    ike::ProfileId profile;
+    TunnelAddress address;
+    std::uint8_t address_length = 24;      // bits of the tunnel's network
+    std::optional<std::uint32_t> gre_key;
+    std::uint16_t mtu = 1400;              // inner IP bytes
+    bool mss_clamp = true;
+    std::uint8_t ttl = 64;                 // of the outer header
+    std::uint16_t replay_window = 1024;    // packets
+    Duration holding_time = std::chrono::minutes{10};
+    std::optional<std::string> nhrp_authentication;  // clear-text word, up to 8 characters: a label, not security
+    bool redirect = true;                  // hub: send traffic indications
+    bool shortcut = true;                  // spoke: follow them
+    Duration shortcut_idle = std::chrono::minutes{2};
+    bool unique = false;                   // ask hubs to lock our registration to this NBMA address
+    std::vector<Hub> hubs;                 // empty on a hub
+    std::vector<Prefix> routes;            // spoke: what lies behind the hubs
+    std::vector<AccessRule> access;
+};
+
+struct Settings {
+    std::vector<Tunnel> tunnels;
+    ike::Settings ike;                 // profiles are referred to by Tunnel::profile
+    std::uint8_t workers = 1;
+    std::uint32_t sa_slots = 4096;     // of each direction
+    std::uint32_t peers_max = 1024;
+};
+
+}  // namespace nave::overlay

@@ -1,0 +1,53 @@
+// What an operator is shown of the overlay: plain rows, made on request.
+#pragma once
+
+#include "common/addresses.hpp"
+#include "common/plane_messages.hpp"
+
+#include <chrono>
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace nave::overlay {
+
+/// One peer, joined over IKE, NHRP and the dataplane.
+struct PeerView {
+    PeerId peer;
+    std::string tunnel, identity;
+    std::vector<std::string> tunnel_addresses, prefixes;
+    std::string nbma;                    // "192.0.2.11:4500"
+    std::string nat;                     // "none", "peer", "us", "both"
+    std::string role;                    // "hub", "spoke"
+    std::string path;                    // "direct", or "hub" while a shortcut is not up
+    std::string ike_state, sa_state;     // "established"; "up", "none", "rekeying"
+    std::uint16_t group = 0;
+    std::chrono::seconds uptime{0};
+    std::uint64_t packets_in = 0, bytes_in = 0, packets_out = 0, bytes_out = 0;
+};
+
+/// One NHRP entry: a registration that we keep or hold, a resolved shortcut, a pending or a negative answer.
+struct NhrpView {
+    std::string tunnel, kind, prefix, tunnel_address, nbma, peer, state;
+    std::optional<std::chrono::seconds> expires_in;
+};
+
+struct IkeView {
+    std::string identity, state, local, remote, proposal, role, nat;
+    std::string initiator_spi, responder_spi;
+    std::chrono::seconds age{0}, rekey_in{0};
+};
+
+struct SaView {
+    std::string identity, direction, spi, proposal, mode;
+    bool esn = false;
+    std::uint64_t packets = 0, bytes = 0;
+    std::chrono::seconds age{0}, rekey_in{0};
+};
+
+struct RouteView {
+    std::string tunnel, prefix, via, source;  // source: "connected", "kernel", "registration", "shortcut", "configuration"
+};
+
+}  // namespace nave::overlay
