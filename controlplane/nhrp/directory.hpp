@@ -1,0 +1,39 @@
+// What a node asks about the world: routes, policy by identity, and underlay addresses. The overlay implements it.
+#pragma once
+
+#include "common/addresses.hpp"
+#include "common/ids.hpp"
+#include "controlplane/nhrp/codes.hpp"
+
+#include <optional>
+#include <variant>
+
+namespace nave::nhrp {
+
+struct NoRoute {};
+/// We are the egress: our own tunnel address, or a network on our inside. `prefix` is the route's.
+struct LocalRoute { Prefix prefix; };
+/// Another peer of this tunnel is the next hop.
+struct PeerRoute { PeerId peer; TunnelAddress next_hop; };
+using Route = std::variant<NoRoute, LocalRoute, PeerRoute>;
+
+/// Answers at once, from tables; called only from within a node's inputs.
+class Directory {
+public:
+    virtual ~Directory() = default;
+    /// Longest match over the tunnel's routes: inside networks, bindings announced by BindingAdded, shortcuts, and
+    /// what leads to a hub.
+    virtual Route route(const IpAddress& destination) const = 0;
+    /// Hub: why this peer's identity may not register the prefix; nothing when it may.
+    virtual std::optional<CieCode> registration_refusal(PeerId peer, const Prefix& prefix) const = 0;
+    /// Whether this peer may answer for, or purge, the prefix: a hub for all, a spoke for what its identity allows.
+    virtual bool may_answer(PeerId peer, const Prefix& prefix) const = 0;
+    /// Whether both peers authenticated as the same identity (a spoke that came back from another address).
+    virtual bool same_identity(PeerId a, PeerId b) const = 0;
+    /// Our underlay address as used towards that peer, before any NAT.
+    virtual NbmaAddress local_nbma(PeerId peer) const = 0;
+    /// The peer's underlay address as its packets show it, after any NAT.
+    virtual NbmaAddress observed_nbma(PeerId peer) const = 0;
+};
+
+}  // namespace nave::nhrp
