@@ -1,0 +1,54 @@
+# Shared by the scripts: packages, progress, builds. Sourced, not run.
+
+set -euo pipefail
+root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
+cd "$root"
+
+packages_build=(g++ meson ninja-build pkg-config libdpdk-dev libipsec-mb-dev libssl-dev libfmt-dev libboost-dev
+    libboost-program-options-dev libtomlplusplus-dev nlohmann-json3-dev libnl-3-dev libnl-route-3-dev)
+packages_lab=(python3 iproute2 iputils-ping nftables dnsmasq-base isc-dhcp-client iperf3 tcpdump ethtool procps)
+packages_test=(catch2 clang-19 libclang-rt-19-dev git)
+
+say() { printf '\033[1m== %s\033[0m\n' "$*"; }
+
+# Installs those of the named Debian packages that are missing; without root it says what to install.
+need_packages() {
+    local missing=() package
+    for package in "$@"; do
+        dpkg-query -W -f='${Status}' "$package" 2>/dev/null | grep -q '^install ok installed$' || missing+=("$package")
+    done
+    [ ${#missing[@]} -eq 0 ] && return
+    if [ "$(id -u)" -ne 0 ]; then
+        echo "These Debian packages are missing; run this as root, or install them: apt-get install ${missing[*]}" >&2
+        exit 1
+    fi
+    say "installing ${#missing[@]} missing packages: ${missing[*]}"
+    export DEBIAN_FRONTEND=noninteractive
+    local log
+    log=$(mktemp)
+    if ! { apt-get -q update && apt-get -q -y install --no-install-recommends "${missing[@]}"; } >"$log" 2>&1; then
+        tail -n 30 "$log" >&2
+        echo "apt-get could not install the packages above; see its messages." >&2
+        exit 1
+    fi
+    rm -f "$log"
+}
+
+# build_tree DIRECTORY COMPILER MESON-OPTIONS... : configures once, then builds what changed.
+build_tree() {
+    local directory=$1 compiler=$2
+    shift 2
+    if [ ! -f "$directory/build.ninja" ]; then
+        say "configuring $directory ($compiler)"
+        CXX=$compiler meson setup "$directory" "$@" >"$root/.meson.log" 2>&1 || { cat "$root/.meson.log" >&2; exit 1; }
+        rm -f "$root/.meson.log"
+    fi
+    say "building $directory"
+    NINJA_STATUS='[%f/%t %es] ' ninja -C "$directory"
+}
+
+# link_commands DIRECTORY : puts the commands where DESIGN's contract says, directly below the build directory.
+link_commands() {
+    ln -sf controlplane/naved "$1/naved"
+    ln -sf controlplane/ctl/navectl "$1/navectl"
+}

@@ -1,0 +1,150 @@
+#!/usr/bin/env python3
+"""Runs the kinds of tests and adds up their cases; scripts/test calls it after it has installed what is missing."""
+
+import argparse
+import concurrent.futures
+import os
+import re
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+RELEASE, SANITIZE = ROOT / "build", ROOT / "build-sanitize"
+FUZZ_SECONDS = 30
+KINDS = ["tidy", "unit", "simulation", "e2e", "interop", "fuzz"]
+SANITIZER_ENVIRONMENT = {
+    "ASAN_OPTIONS": "detect_leaks=1:abort_on_error=0:exitcode=99:detect_stack_use_after_return=0",
+    "UBSAN_OPTIONS": "halt_on_error=1:print_stacktrace=1:exitcode=99",
+    "LSAN_OPTIONS": f"suppressions={ROOT}/tests/lsan.supp:print_suppressions=0",
+}
+
+
+class Tally:
+    """Counts cases and remembers what failed."""
+
+    def __init__(self):
+        self.passed, self.failures = 0, []
+
+    def add(self, name, passed, failed, output="", seconds=0.0):
+        self.passed += passed
+        print(f"{'FAIL' if failed else 'ok  '} {name}: {passed} passed, {failed} failed ({seconds:.1f} s)", flush=True)
+        if failed:
+            self.failures += [name] * failed
+            print(output[-6000:], flush=True)
+
+
+def run(command, environment=None, timeout=600):
+    """Gives (exit status, output, seconds); a command that outlives its time is a failure, not a hang."""
+    started = time.monotonic()
+    try:
+        done = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, env={**os.environ, **(environment or {})},
+                              cwd=ROOT, timeout=timeout)
+        return done.returncode, done.stdout.decode(errors="replace"), time.monotonic() - started
+    except subprocess.TimeoutExpired as late:
+        return 124, (late.stdout or b"").decode(errors="replace") + f"\ntimed out after {timeout} s", time.monotonic() - started
+
+
+def catch_cases(output):
+    """(passed, failed) from the last lines of a Catch2 program; nothing when it did not get that far."""
+    if match := re.search(r"All tests passed \(.* in (\d+) test cases?\)", output):
+        return int(match[1]), 0
+    if match := re.search(r"test cases:\s*(\d+)(?:\s*\|\s*(\d+) passed)?(?:\s*\|\s*(\d+) failed)?", output):
+        return int(match[2] or 0), int(match[3] or 0)
+    return None
+
+
+def build(kind):
+    subprocess.run(["scripts/build", kind], cwd=ROOT, check=True)
+
+
+def programs(tree, folder, prefix):
+    return sorted(path for path in (tree / "tests" / folder).rglob(prefix + "*") if path.is_file() and os.access(path, os.X_OK) and not path.suffix)
+
+
+def run_catch(tally, tree, paths, arguments=(), jobs=2):
+    with concurrent.futures.ThreadPoolExecutor(jobs) as pool:
+        for path, (status, output, seconds) in zip(paths, pool.map(lambda p: run([p, *arguments], SANITIZER_ENVIRONMENT), paths)):
+            cases = catch_cases(output)
+            passed, failed = cases if cases else (0, 1)
+            tally.add(f"{path.name} ({tree.name})", passed, failed if status == 0 or failed else 1, output, seconds)
+
+
+def tidy(tally):
+    status, output, seconds = run(["scripts/tidy"])
+    tally.add("tidy", status == 0, status != 0, output, seconds)
+
+
+def unit(tally):
+    run_catch(tally, SANITIZE, programs(SANITIZE, "unit", "unit_"))
+
+
+def simulation(tally):
+    for tree, arguments in ((RELEASE, ["--seeds", "100"]), (SANITIZE, ["--seeds", "2"])):
+        for path in programs(tree, "simulation", "simulation"):
+            status, output, seconds = run([path, *arguments], SANITIZER_ENVIRONMENT, timeout=900)
+            tally.add(f"{path.name} ({tree.name})", status == 0, status != 0, output, seconds)
+    for tree in (RELEASE, SANITIZE):
+        run_catch(tally, tree, programs(tree, "simulation", "scenarios"))
+
+
+def e2e(tally):
+    import shutil
+    if os.geteuid() != 0 or not shutil.which("ip"):
+        print("The end-to-end tests make network namespaces: run them as root.")
+        sys.exit(2)
+    environment = {"NAVE_BUILD": str(SANITIZE), **SANITIZER_ENVIRONMENT}
+    status, output, seconds = run([sys.executable, "tests/namespaces/run.py"], environment, timeout=1200)
+    count(tally, "end to end (sanitized)", status, output, seconds)
+    status, output, seconds = run(["scripts/demo", "--once", "--json", str(ROOT / "build" / "demo.json")], timeout=400)
+    tally.add("demo --once", status == 0, status != 0, output, seconds)
+
+
+def interop(tally):
+    status, output, seconds = run([sys.executable, "tests/interop/run.py"], timeout=900)
+    count(tally, "interop", status, output, seconds)
+
+
+def count(tally, name, status, output, seconds):
+    """Adds a runner of ours, which ends with `N passed, N failed`."""
+    match = re.findall(r"^(\d+) passed, (\d+) failed", output, re.M)
+    passed, failed = map(int, match[-1]) if match else (0, 1)
+    tally.add(name, passed, failed if failed or status == 0 else 1, output, seconds)
+
+
+def fuzz(tally):
+    targets = programs(SANITIZE, "fuzz", "fuzz_")
+
+    def one(path):
+        corpus = ROOT / "tests" / "fuzz" / "corpus" / path.name.removeprefix("fuzz_")
+        found = SANITIZE / "fuzz-found" / path.name
+        found.mkdir(parents=True, exist_ok=True)
+        return run([path, f"-max_total_time={FUZZ_SECONDS}", "-timeout=5", "-rss_limit_mb=2048", f"-artifact_prefix={found}/", "-print_final_stats=1",
+                    found, corpus], SANITIZER_ENVIRONMENT, timeout=FUZZ_SECONDS + 120)
+
+    with concurrent.futures.ThreadPoolExecutor(2) as pool:
+        for path, (status, output, seconds) in zip(targets, pool.map(one, targets)):
+            tally.add(path.name, status == 0, status != 0, output, seconds)
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__, prog="scripts/test")
+    parser.add_argument("kinds", nargs="*", choices=[*KINDS, []], help="one or more of " + ", ".join(KINDS) + "; all when none is named")
+    kinds = parser.parse_args().kinds or KINDS
+    tally = Tally()
+    if {"unit", "simulation", "e2e", "fuzz"} & set(kinds):
+        build("sanitize")
+    if {"simulation", "e2e", "interop"} & set(kinds):
+        build("with-tests")
+    for kind in kinds:
+        print(f"\n== {kind}", flush=True)
+        globals()[kind](tally)
+    for name in tally.failures:
+        print(f"failed: {name}")
+    print(f"{tally.passed} passed, {len(tally.failures)} failed")
+    sys.exit(1 if tally.failures else 0)
+
+
+if __name__ == "__main__":
+    main()
