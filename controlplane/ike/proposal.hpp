@@ -16,6 +16,9 @@ enum class Integrity : std::uint8_t { none, hmac_sha256_128, hmac_sha384_192, hm
 enum class Prf : std::uint8_t { hmac_sha256, hmac_sha384, hmac_sha512 };
 enum class Group : std::uint16_t { p256 = 19, p384 = 20, x25519 = 31 };  // IANA transform type 4
 
+/// "p256", "p384", "x25519", or "group-14" for a number that we only know from the wire.
+std::string name(Group group);
+
 /// One complete suite for the IKE SA. `integrity` is none exactly with an AEAD.
 struct IkeProposal {
     IkeEncryption encryption;
