@@ -1,0 +1,106 @@
+// A port: one DPDK ethdev with the queues and offloads that it really has.
+#pragma once
+
+#include "common/addresses.hpp"
+#include "common/ids.hpp"
+#include "dataplane/device_string.hpp"
+#include "dataplane/kernel_interface.hpp"
+#include "dataplane/pause.hpp"
+#include "dataplane/setup_error.hpp"
+
+#include <cstdint>
+#include <expected>
+#include <memory>
+#include <optional>
+#include <span>
+#include <string>
+#include <vector>
+
+struct rte_mbuf;
+struct rte_mempool;
+
+namespace nave::dataplane {
+
+/// What to open.
+struct PortSetup {
+    PortId id;
+    DeviceString device;
+    std::uint16_t queues = 1;                // wanted queue pairs: one for each worker
+    std::optional<std::uint16_t> mtu;        // IP bytes; nothing: what the device has
+    rte_mempool* pool = nullptr;             // of received packets; outlives the port; its buffers hold Port::data_room bytes
+    bool adaptive = true;                    // workers sleep: receive interrupts are asked for
+};
+
+/// What a device can do and was set up to do. Offloads that are not here must not be asked for in a packet.
+struct PortCapabilities {
+    std::string driver;                // such as "net_af_packet"
+    std::uint16_t queues = 1;          // queue pairs in use
+    std::uint16_t mtu = 1500;          // IP bytes
+    bool rss = false;                  // the device spreads flows over the queues itself
+    bool receive_checks_ipv4 = false;  // ol_flags tell whether a received IPv4 header checksum is good
+    bool receive_checks_udp = false;
+    bool transmit_fills_ipv4 = false;  // RTE_MBUF_F_TX_IP_CKSUM may be used
+    bool transmit_fills_udp = false;   // RTE_MBUF_F_TX_UDP_CKSUM may be used
+    bool transmits_segments = false;   // otherwise transmit() copies a chain into one buffer
+    bool receives_segments = false;    // a received packet may be a chain
+    bool wakes = false;                // every receive queue can wake a sleeping worker
+};
+
+struct PortLink {
+    bool up = false;
+    std::uint32_t megabits_per_second = 0;  // 0: unknown
+};
+
+/// One opened device. Opened, started, stopped and closed by the main thread; each queue pair is used by one worker.
+class Port {
+public:
+    /// Makes the device, prepares the kernel interface under it and configures queues and offloads. EAL must be up.
+    static std::expected<Port, SetupError> open(const PortSetup& setup);
+    Port(Port&&) noexcept;
+    Port& operator=(Port&&) = delete;
+    /// Stops and closes the device, and gives the kernel interface its settings back.
+    ~Port();
+
+    /// Once; a stopped port is not started again.
+    [[nodiscard]] std::expected<void, SetupError> start();
+    void stop();
+
+    PortId id() const { return id_; }
+    /// The ethdev's number, for what this class does not wrap.
+    std::uint16_t device() const { return device_; }
+    const PortCapabilities& capabilities() const { return capabilities_; }
+    MacAddress mac() const { return mac_; }
+    /// Any thread; does not wait for the device.
+    PortLink link() const;
+
+    /// Up to `room.size()` received packets; checksums that a kernel left unfinished are complete. The queue's worker.
+    std::uint16_t receive(std::uint16_t queue, std::span<rte_mbuf*> room);
+    /// Hands packets to the device; answers how many it took, from the front. The others stay the caller's. The queue's worker.
+    std::uint16_t transmit(std::uint16_t queue, std::span<rte_mbuf*> packets);
+    /// How the queue wakes a sleeping worker; nothing when it cannot. After start().
+    std::optional<QueueWake> wake(std::uint16_t queue) const;
+
+    /// Data bytes, headroom included, that a buffer of `pool` must hold for frames of this MTU on any kind of device.
+    static std::uint16_t data_room(std::uint16_t mtu);
+
+private:
+    Port() = default;
+    std::expected<void, SetupError> attach(const PortSetup& setup);
+    std::expected<void, SetupError> configure(const PortSetup& setup);
+    void find_wakes();
+    std::uint16_t transmit_copied(std::uint16_t queue, std::span<rte_mbuf*> packets);
+
+    PortId id_;
+    std::uint16_t device_ = 0;
+    bool open_ = false, started_ = false;
+    bool repairs_checksums_ = false;
+    rte_mempool* pool_ = nullptr;
+    std::string text_;  // the device as an operator named it, for errors
+    PortCapabilities capabilities_;
+    MacAddress mac_;
+    std::optional<KernelInterface> kernel_;  // under af_packet and af_xdp
+    std::vector<int> sockets_before_;        // the process's packet sockets before this device made its own
+    std::vector<QueueWake> wakes_;           // by queue, or empty
+};
+
+}  // namespace nave::dataplane
