@@ -1,0 +1,73 @@
+#!/usr/bin/env python3
+"""Runs the end-to-end cases: every public function of a test_*.py is one case, in order, on the lab that its setup() prepared."""
+
+import importlib
+import inspect
+import os
+import re
+import sys
+import time
+import traceback
+from pathlib import Path
+
+from lab import Lab
+
+REPORTS = re.compile(r"(ERROR: (?:Address|Leak)Sanitizer.*|runtime error:.*)")
+
+
+def cases_of(module):
+    own = [value for name, value in vars(module).items() if inspect.isfunction(value) and value.__module__ == module.__name__]
+    return [case for case in own if list(inspect.signature(case).parameters) == ["lab"] and case.__name__ != "setup"]
+
+
+def sanitizer_reports(lab):
+    """What ASan or UBSan wrote into any gateway's log."""
+    return [f"{path.name}: {match}" for path in lab.directory.glob("*.log") for match in REPORTS.findall(path.read_text(errors="replace"))]
+
+
+def run_module(name):
+    module = importlib.import_module(name)
+    passed = failed = 0
+    wanted = set(sys.argv[2:])
+    with Lab(f"navet{os.getpid()}") as lab:
+        try:
+            module.setup(lab)
+        except Exception:
+            traceback.print_exc()
+            print(f"FAIL {name}: setup")
+            return 0, len(cases_of(module))
+        for case in cases_of(module):
+            if wanted and case.__name__ not in wanted:
+                continue
+            started = time.monotonic()
+            try:
+                case(lab)
+                passed += 1
+                verdict = "ok  "
+            except Exception:
+                failed += 1
+                verdict = "FAIL"
+                traceback.print_exc()
+            print(f"{verdict} {name}: {case.__name__.replace('_', ' ')} ({time.monotonic() - started:.1f} s)", flush=True)
+        for gateway in lab.gateways.values():
+            if gateway.poll() is None:
+                gateway.terminate()
+                gateway.wait(timeout=15)
+        for report in sanitizer_reports(lab):
+            failed += 1
+            print(f"FAIL {name}: {report}")
+        if failed:
+            for gateway in lab.gateways:
+                print(f"--- end of the log of {gateway}\n{lab.log(gateway)[-4000:]}")
+    return passed, failed
+
+
+def main():
+    modules = sys.argv[1:2] or sorted(path.stem for path in Path(__file__).parent.glob("test_*.py"))
+    results = [run_module(name) for name in modules]
+    print(f"{sum(passed for passed, _ in results)} passed, {sum(failed for _, failed in results)} failed")
+    sys.exit(1 if any(failed for _, failed in results) else 0)
+
+
+if __name__ == "__main__":
+    main()

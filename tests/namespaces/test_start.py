@@ -1,0 +1,84 @@
+"""How naved starts and refuses to: each error says what to do."""
+
+import subprocess
+
+from lab import BUILD, wait_until
+
+
+def setup(lab):
+    lab.namespace("hub")
+    lab.namespace("wan")
+    lab.link("hub", "eth0", "wan", "w-hub")
+    lab.link("hub", "lan0", "wan", "w-lan")
+
+
+def refusal(lab, text, *words, command=()):
+    """Starts naved, which must end by itself with status 1 or 2 and say every one of the words."""
+    file = lab.directory / "refused.toml"
+    file.write_text(text)
+    file.chmod(0o644 if command else 0o600)
+    done = subprocess.run(["ip", "netns", "exec", lab.full("hub"), *command, str(BUILD / "naved"), "--config", str(file)], capture_output=True, timeout=30,
+                          check=False)
+    said = (done.stdout + done.stderr).decode(errors="replace")
+    assert done.returncode in (1, 2), (done.returncode, said)
+    for word in words:
+        assert word in said, (word, said)
+
+
+def a_missing_interface_is_named(lab):
+    refusal(lab, lab.configuration("hub").replace("af_packet:eth0", "af_packet:eth7"), "eth7", "ip link")
+
+
+def an_unknown_device_kind_names_the_accepted_ones(lab):
+    refusal(lab, lab.configuration("hub").replace("af_packet:eth0", "af_paket:eth0"), "af_paket", "af_packet")
+
+
+def a_port_that_another_naved_uses_is_refused(lab):
+    lab.gateway("hub")
+    assert wait_until(lambda: lab.ctl("hub", "show", "ports") is not None, 10), lab.log("hub")
+    other = lab.configuration("hub").replace("hub.sock", "other.sock").replace('name = "hub"', 'name = "other"')
+    refusal(lab, other, "eth0", "naved")
+    assert lab.stop("hub") == 0
+
+
+def an_interface_with_an_address_of_its_own_is_refused(lab):
+    lab.run("hub", "ip addr add 192.0.2.1/24 dev eth0")
+    refusal(lab, lab.configuration("hub"), "eth0", "ip addr flush")
+    lab.run("hub", "ip addr flush dev eth0")
+
+
+def without_privilege_it_says_so(lab):
+    lab.directory.chmod(0o755)
+    refusal(lab, lab.configuration("hub"), "root", command=("setpriv", "--reuid=65534", "--regid=65534", "--clear-groups"))
+
+
+def required_hugepages_that_are_not_there_are_refused(lab):
+    refusal(lab, lab.configuration("hub").replace('hugepages = "off"', 'hugepages = "required"'), "nr_hugepages")
+
+
+def an_unknown_key_names_the_place_and_the_nearest_known_one(lab):
+    text = lab.configuration("hub").replace("underlay = ", "underlai = ")
+    line = next(number for number, content in enumerate(text.splitlines(), 1) if "underlai" in content)
+    refusal(lab, text, f":{line}:", "underlai", "underlay")
+
+
+def check_judges_a_file_without_starting(lab):
+    file = lab.directory / "good.toml"
+    file.write_text(lab.configuration("hub"))
+    file.chmod(0o600)
+    done = subprocess.run([BUILD / "naved", "--check", "--config", file], capture_output=True, check=False)
+    assert done.returncode == 0 and b"ok" in done.stdout, done
+
+
+def a_gateway_that_was_killed_starts_again_at_once(lab):
+    for _ in range(2):
+        lab.gateway("hub")
+        assert wait_until(lambda: lab.ctl("hub", "show", "ports") is not None, 10), lab.log("hub")
+        lab.kill("hub")
+    lab.gateway("hub")
+    assert wait_until(lambda: lab.ctl("hub", "show", "ports") is not None, 10), lab.log("hub")
+
+
+def shutdown_ends_the_gateway_politely(lab):
+    assert lab.ctl("hub", "shutdown") is not None
+    assert lab.gateways["hub"].wait(timeout=10) == 0, lab.log("hub")[-1500:]
