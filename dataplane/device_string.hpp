@@ -34,6 +34,9 @@ struct DeviceString {
 /// Parses a device string. The error names the string, what is wrong in it and what is accepted.
 std::expected<DeviceString, SetupError> parse_device_string(std::string_view text);
 
+/// The device as an operator writes it, but for its secrets.
+std::string to_string(const DeviceString& device);
+
 /// What to hand to DPDK to make a device.
 struct DeviceArguments {
     std::string bus;        // "pci" or "vdev"

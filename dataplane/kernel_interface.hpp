@@ -5,7 +5,6 @@
 
 #include <cstdint>
 #include <expected>
-#include <optional>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -29,11 +28,14 @@ public:
     const std::string& name() const { return name_; }
     /// IP bytes.
     std::uint16_t mtu() const { return mtu_; }
+    /// Over how many queues the driver spreads what it receives; 1 where it does not say.
+    std::uint16_t receive_queues() const;
 
 private:
     explicit KernelInterface(std::string_view name) : name_{name} {}
+    std::expected<void, SetupError> find();
     std::expected<void, SetupError> lock();
-    std::expected<void, SetupError> check_unused() const;
+    std::expected<void, SetupError> check_unused();
     std::expected<void, SetupError> quiet_the_kernel();
     std::expected<void, SetupError> switch_offloads_off();
     std::expected<void, SetupError> bring_up();

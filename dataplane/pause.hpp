@@ -44,10 +44,13 @@ public:
     PausePlan(RunMode mode, bool every_queue_wakes) : mode_{mode}, every_queue_wakes_{every_queue_wakes} {}
     /// What to do after a turn that found work or not.
     Step after_turn(bool busy);
+    /// A queue cannot wake us any longer.
+    void lose_a_wake() { every_queue_wakes_ = false; }
 
 private:
     RunMode mode_;
     bool every_queue_wakes_;
+    bool armed_ = false;
     std::uint32_t empty_turns_ = 0;
     Duration pause_ = kFirstPause;
 };
@@ -68,6 +71,7 @@ public:
 private:
     void arm();
     void disarm();
+    void settle(pollfd& watched, const QueueWake& wake);
 
     PausePlan plan_;
     Doorbell* bell_;

@@ -10,7 +10,6 @@
 
 #include <cstdint>
 #include <expected>
-#include <memory>
 #include <optional>
 #include <span>
 #include <string>
@@ -25,16 +24,16 @@ namespace nave::dataplane {
 struct PortSetup {
     PortId id;
     DeviceString device;
-    std::uint16_t queues = 1;                // wanted queue pairs: one for each worker
-    std::optional<std::uint16_t> mtu;        // IP bytes; nothing: what the device has
-    rte_mempool* pool = nullptr;             // of received packets; outlives the port; its buffers hold Port::data_room bytes
-    bool adaptive = true;                    // workers sleep: receive interrupts are asked for
+    std::uint16_t queues = 1;          // wanted queue pairs: one for each worker
+    std::optional<std::uint16_t> mtu;  // IP bytes; nothing: what the device has
+    rte_mempool* pool = nullptr;       // of received packets; outlives the port; its buffers hold Port::data_room bytes
+    bool adaptive = true;              // workers sleep: receive interrupts are asked for
 };
 
 /// What a device can do and was set up to do. Offloads that are not here must not be asked for in a packet.
 struct PortCapabilities {
     std::string driver;                // such as "net_af_packet"
-    std::uint16_t queues = 1;          // queue pairs in use
+    std::uint16_t queues = 1;          // queue pairs in use, at most as many as wanted; every one must be polled
     std::uint16_t mtu = 1500;          // IP bytes
     bool rss = false;                  // the device spreads flows over the queues itself
     bool receive_checks_ipv4 = false;  // ol_flags tell whether a received IPv4 header checksum is good
@@ -42,8 +41,7 @@ struct PortCapabilities {
     bool transmit_fills_ipv4 = false;  // RTE_MBUF_F_TX_IP_CKSUM may be used
     bool transmit_fills_udp = false;   // RTE_MBUF_F_TX_UDP_CKSUM may be used
     bool transmits_segments = false;   // otherwise transmit() copies a chain into one buffer
-    bool receives_segments = false;    // a received packet may be a chain
-    bool wakes = false;                // every receive queue can wake a sleeping worker
+    bool wakes = false;                // every receive queue can wake a sleeping worker; known after start()
 };
 
 struct PortLink {
@@ -65,7 +63,7 @@ public:
     [[nodiscard]] std::expected<void, SetupError> start();
     void stop();
 
-    PortId id() const { return id_; }
+    PortId id() const { return setup_.id; }
     /// The ethdev's number, for what this class does not wrap.
     std::uint16_t device() const { return device_; }
     const PortCapabilities& capabilities() const { return capabilities_; }
@@ -75,31 +73,38 @@ public:
 
     /// Up to `room.size()` received packets; checksums that a kernel left unfinished are complete. The queue's worker.
     std::uint16_t receive(std::uint16_t queue, std::span<rte_mbuf*> room);
-    /// Hands packets to the device; answers how many it took, from the front. The others stay the caller's. The queue's worker.
+    /// Hands packets to the device; answers how many it took, from the front. The others stay the caller's. Where the device
+    /// cannot send chains, a chain is replaced by its copy. The queue's worker.
     std::uint16_t transmit(std::uint16_t queue, std::span<rte_mbuf*> packets);
     /// How the queue wakes a sleeping worker; nothing when it cannot. After start().
     std::optional<QueueWake> wake(std::uint16_t queue) const;
 
-    /// Data bytes, headroom included, that a buffer of `pool` must hold for frames of this MTU on any kind of device.
+    /// Data bytes, headroom included, that a buffer of the pool must hold for packets of this MTU on any kind of device.
     static std::uint16_t data_room(std::uint16_t mtu);
 
 private:
-    Port() = default;
-    std::expected<void, SetupError> attach(const PortSetup& setup);
-    std::expected<void, SetupError> configure(const PortSetup& setup);
+    Port(const PortSetup& setup, std::string text);
+    std::expected<void, SetupError> take_kernel_interface();
+    std::expected<void, SetupError> attach();
+    std::expected<void, SetupError> attach_virtual(const DeviceArguments& arguments);
+    std::expected<void, SetupError> choose_mtu();
+    std::expected<void, SetupError> configure();
+    std::expected<void, SetupError> set_up_queues();
+    void read_mac();
     void find_wakes();
-    std::uint16_t transmit_copied(std::uint16_t queue, std::span<rte_mbuf*> packets);
+    std::uint16_t wanted_queues() const;
+    std::unexpected<SetupError> refuse(std::string_view why) const;
 
-    PortId id_;
-    std::uint16_t device_ = 0;
-    bool open_ = false, started_ = false;
-    bool repairs_checksums_ = false;
-    rte_mempool* pool_ = nullptr;
-    std::string text_;  // the device as an operator named it, for errors
-    PortCapabilities capabilities_;
-    MacAddress mac_;
+    PortSetup setup_;
+    std::string text_;  // the device as an operator names it, for errors
     std::optional<KernelInterface> kernel_;  // under af_packet and af_xdp
     std::vector<int> sockets_before_;        // the process's packet sockets before this device made its own
+    std::uint16_t device_ = 0;
+    bool attached_ = false, started_ = false;
+    bool interrupts_ = false;                // the device was asked for receive interrupts
+    DeviceArguments on_bus_;
+    PortCapabilities capabilities_;
+    MacAddress mac_;
     std::vector<QueueWake> wakes_;           // by queue, or empty
 };
 
