@@ -1,0 +1,136 @@
+// Registrations: accepted, refused with the code that fits, renewed, expired, purged.
+#include "controlplane/nhrp/bindings.hpp"
+
+#include "controlplane/nhrp/replies.hpp"
+
+#include <fmt/format.h>
+
+namespace nave::nhrp {
+
+void Bindings::on_registration(const Received& received, TimePoint now, Outbox& out) {
+    if (!extensions_are_acceptable(context_, received, now, out)) return;
+    const Packet& request = received.packet;
+    Packet reply = make_reply(context_, received, PacketType::registration_reply, context_.own.value);
+    reply.flags = static_cast<std::uint16_t>(request.flags & (flag::registration_unique | flag::nat));
+    for (ClientInfo client : request.clients) {
+        client.code = register_client(received, client, now, out);
+        reply.clients.push_back(client);
+    }
+    // The second entry tells the client its address as we see it (Cisco's NAT extension).
+    const NbmaAddress observed = context_.directory.observed_nbma(received.from);
+    if (request.source_nbma && observed != *request.source_nbma)
+        add_nat_entry(reply, observed, request.source_protocol, request.source_protocol.bit_count());
+    context_.send(received.from, std::move(reply), out);
+}
+
+CieCode Bindings::register_client(const Received& received, const ClientInfo& client, TimePoint now, Outbox& out) {
+    const Packet& request = received.packet;
+    const Prefix prefix = client.prefix(request.source_protocol);
+    const auto holding_time = client.holding_time.count() == 0 ? context_.settings.holding_time : client.holding_time;
+    const NbmaAddress observed = context_.directory.observed_nbma(received.from);
+    const Binding wanted{.peer = received.from,
+                         .next_hop = TunnelAddress{request.source_protocol},
+                         .nbma = client.nbma.value_or(request.source_nbma.value_or(observed)),
+                         .observed = observed,
+                         .unique = (request.flags & flag::registration_unique) != 0,
+                         .expires = now + holding_time};
+    if (const auto code = refusal(prefix, wanted)) {
+        context_.counters.add(*code == CieCode::insufficient_resources ? Counter::bindings_full : Counter::registrations_refused);
+        log(out, Severity::warning, fmt::format("registration-{}", prefix.to_string()),
+            fmt::format("registration of {} by {} at {} refused: {}", prefix.to_string(), request.source_protocol.to_string(),
+                        observed.value.to_string(), name(*code)));
+        return *code;
+    }
+    store(prefix, wanted, now, out);
+    return CieCode::success;
+}
+
+std::optional<CieCode> Bindings::refusal(const Prefix& prefix, const Binding& wanted) const {
+    if (!context_.settings.server || prefix.contains(context_.own.value) || prefix.address.is_multicast() || prefix.address.is_unspecified())
+        return CieCode::administratively_prohibited;
+    // Whoever may not hold the next hop may not hang prefixes on it either.
+    if (const auto code = context_.directory.registration_refusal(wanted.peer, Prefix::host(wanted.next_hop.value))) return code;
+    if (const auto code = context_.directory.registration_refusal(wanted.peer, prefix)) return code;
+    const auto held = table_.find(prefix);
+    if (held == table_.end()) {
+        const auto count = count_of_peer_.find(wanted.peer);
+        const std::size_t of_peer = count == count_of_peer_.end() ? 0 : count->second;
+        if (table_.size() >= context_.settings.limits.bindings || of_peer >= context_.settings.limits.bindings_per_peer)
+            return CieCode::insufficient_resources;
+        return std::nullopt;
+    }
+    // The U bit guards against others; the same authenticated station may move (RFC 2332 §5.2.3 would lock it out).
+    const bool same = held->second.peer == wanted.peer || context_.directory.same_identity(held->second.peer, wanted.peer);
+    if (same || !(context_.settings.enforce_unique || held->second.unique)) return std::nullopt;
+    return CieCode::already_registered;
+}
+
+void Bindings::store(const Prefix& prefix, const Binding& wanted, TimePoint now, Outbox& out) {
+    const auto held = table_.find(prefix);
+    const bool renewal = held != table_.end() && held->second.peer == wanted.peer && held->second.next_hop == wanted.next_hop &&
+                         held->second.nbma == wanted.nbma && held->second.observed == wanted.observed && held->second.unique == wanted.unique;
+    if (held != table_.end() && !renewal) {
+        if (held->second.peer != wanted.peer) remove(held, BindingEnd::taken_over, now, out);
+        else purger_.purge_answers(held->second.next_hop, prefix, now, out);
+        if (prefix == Prefix::host(wanted.next_hop.value)) purger_.purge_next_hop(wanted.next_hop, now, out);
+    }
+    if (!table_.contains(prefix)) ++count_of_peer_[wanted.peer];
+    table_[prefix] = wanted;
+    expiries_.set(prefix, wanted.expires);
+    if (renewal) return;
+    out.push_back(BindingAdded{wanted.peer, prefix, wanted.next_hop, wanted.nbma, wanted.unique});
+    log(out, Severity::info, fmt::format("binding-{}", prefix.to_string()),
+        fmt::format("{} registered at {} (claims {})", prefix.to_string(), wanted.observed.value.to_string(), wanted.nbma.value.to_string()));
+}
+
+Bindings::Table::iterator Bindings::remove(Table::iterator entry, BindingEnd reason, TimePoint now, Outbox& out) {
+    const auto [prefix, binding] = *entry;
+    expiries_.clear(prefix);
+    if (--count_of_peer_[binding.peer] == 0) count_of_peer_.erase(binding.peer);
+    const auto next = table_.erase(entry);
+    out.push_back(BindingRemoved{binding.peer, prefix, binding.next_hop, reason});
+    log(out, Severity::info, fmt::format("binding-{}", prefix.to_string()), fmt::format("{} not registered any more: {}", prefix.to_string(), name(reason)));
+    if (prefix == Prefix::host(binding.next_hop.value)) purger_.purge_next_hop(binding.next_hop, now, out);
+    else purger_.purge_answers(binding.next_hop, prefix, now, out);
+    return next;
+}
+
+void Bindings::purge(PeerId peer, const Prefix& prefix, TimePoint now, Outbox& out) {
+    for (auto entry = table_.begin(); entry != table_.end();) {
+        // A next hop that goes takes the prefixes behind it along.
+        const bool within = prefix.contains(entry->first) || prefix.contains(entry->second.next_hop.value);
+        entry = entry->second.peer == peer && within ? remove(entry, BindingEnd::purged, now, out) : std::next(entry);
+    }
+}
+
+void Bindings::peer_down(PeerId peer, TimePoint now, Outbox& out) {
+    if (!count_of_peer_.contains(peer)) return;
+    for (auto entry = table_.begin(); entry != table_.end();)
+        entry = entry->second.peer == peer ? remove(entry, BindingEnd::peer_down, now, out) : std::next(entry);
+}
+
+void Bindings::recheck(PeerId peer, TimePoint now, Outbox& out) {
+    for (auto entry = table_.begin(); entry != table_.end();) {
+        const bool refused = entry->second.peer == peer && (context_.directory.registration_refusal(peer, entry->first) ||
+                                                            context_.directory.registration_refusal(peer, Prefix::host(entry->second.next_hop.value)));
+        entry = refused ? remove(entry, BindingEnd::revoked, now, out) : std::next(entry);
+    }
+}
+
+void Bindings::on_deadline(TimePoint now, Outbox& out) {
+    while (const auto prefix = expiries_.take_due(now)) remove(table_.find(*prefix), BindingEnd::expired, now, out);
+}
+
+void Bindings::append_to(Snapshot& snapshot) const {
+    for (const auto& [prefix, binding] : table_)
+        snapshot.cache.push_back({.kind = CacheKind::registered,
+                                  .prefix = prefix,
+                                  .next_hop = binding.next_hop,
+                                  .nbma = binding.observed,
+                                  .claimed = binding.nbma,
+                                  .peer = binding.peer,
+                                  .unique = binding.unique,
+                                  .expires = binding.expires});
+}
+
+}  // namespace nave::nhrp

@@ -1,0 +1,54 @@
+// The server's table: which peer registered which prefix, and the answer to Registration Requests (RFC 2332 §5.2.3).
+#pragma once
+
+#include "controlplane/nhrp/context.hpp"
+#include "controlplane/nhrp/deadlines.hpp"
+#include "controlplane/nhrp/purger.hpp"
+#include "controlplane/nhrp/snapshot.hpp"
+
+#include <map>
+#include <unordered_map>
+
+namespace nave::nhrp {
+
+class Bindings {
+public:
+    Bindings(Context& context, Purger& purger) : context_{context}, purger_{purger} {}
+
+    /// Answers a Registration Request that is for us, with a code per entry.
+    void on_registration(const Received& received, TimePoint now, Outbox& out);
+    /// A Purge Request from `peer`: ends those of its own bindings that lie within `prefix`.
+    void purge(PeerId peer, const Prefix& prefix, TimePoint now, Outbox& out);
+    /// Ends all bindings of a peer.
+    void peer_down(PeerId peer, TimePoint now, Outbox& out);
+    /// Ends the peer's bindings that the directory refuses now.
+    void recheck(PeerId peer, TimePoint now, Outbox& out);
+
+    void on_deadline(TimePoint now, Outbox& out);
+    std::optional<TimePoint> next_deadline() const { return expiries_.next(); }
+    void append_to(Snapshot& snapshot) const;
+
+private:
+    struct Binding {
+        PeerId peer;
+        TunnelAddress next_hop;
+        NbmaAddress nbma;      // claimed
+        NbmaAddress observed;  // after NAT
+        bool unique = false;
+        TimePoint expires;
+    };
+    using Table = std::map<Prefix, Binding>;
+
+    CieCode register_client(const Received& received, const ClientInfo& client, TimePoint now, Outbox& out);
+    std::optional<CieCode> refusal(const Prefix& prefix, const Binding& wanted) const;
+    void store(const Prefix& prefix, const Binding& wanted, TimePoint now, Outbox& out);
+    Table::iterator remove(Table::iterator entry, BindingEnd reason, TimePoint now, Outbox& out);
+
+    Context& context_;
+    Purger& purger_;
+    Table table_;
+    std::unordered_map<PeerId, std::size_t> count_of_peer_;
+    Deadlines<Prefix> expiries_;
+};
+
+}  // namespace nave::nhrp

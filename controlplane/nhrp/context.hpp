@@ -1,0 +1,74 @@
+// What the parts of one node share: settings, who we are, counters, request ids, and the way out for packets.
+#pragma once
+
+#include "common/random.hpp"
+#include "common/time.hpp"
+#include "controlplane/nhrp/actions.hpp"
+#include "controlplane/nhrp/counters.hpp"
+#include "controlplane/nhrp/directory.hpp"
+#include "controlplane/nhrp/packet.hpp"
+#include "controlplane/nhrp/settings.hpp"
+
+#include <cstdint>
+#include <set>
+#include <string>
+#include <vector>
+
+namespace nave::nhrp {
+
+/// A packet that came in, with what its handlers need to know.
+struct Received {
+    PeerId from;
+    ByteView bytes;  // as on the wire, for quoting in errors
+    Packet packet;
+};
+
+class Context {
+public:
+    Context(Settings settings, TunnelAddress own, std::uint8_t subnet_length, Random& random, const Directory& directory);
+
+    Settings settings;
+    TunnelAddress own;
+    std::uint8_t subnet_length;
+    const Directory& directory;
+    Counters counters;
+    /// Addresses that a shortcut must never cover: hubs' tunnel addresses, kept by the registrar.
+    std::set<IpAddress> hubs;
+
+    Prefix own_subnet() const { return Prefix::of(own.value, subnet_length); }
+    bool is_own(const IpAddress& address) const { return address == own.value; }
+    std::uint32_t new_request_id() { return next_request_id_++; }
+
+    /// A packet from us to the station at `destination`, to be sent to `peer`; without extensions.
+    Packet originate(PacketType type, PeerId peer, const IpAddress& destination) const;
+    /// An entry that names us, as seen from `peer`.
+    ClientInfo own_client(PeerId peer) const;
+    /// The empty transit and responder extensions that requests carry, in the order of deployed peers (4, 5, 3).
+    void add_request_extensions(Packet& packet) const;
+    /// Puts our word into the authentication extension (it is hop by hop), or takes a foreign one out.
+    void authenticate(Packet& packet) const;
+    bool is_authentic(const Packet& packet) const;
+
+    void send(PeerId peer, Packet packet, Outbox& out);
+    /// An Error Indication to the peer that sent `original`, unless the rate is used up or it is an error itself (RFC 2332 §5.2.7).
+    void send_error(PeerId peer, ByteView original, ErrorCode code, std::uint16_t offset, TimePoint now, Outbox& out);
+
+private:
+    bool may_send_error(TimePoint now);
+
+    std::uint32_t next_request_id_;
+    TimePoint error_second_;  // start of the second in which errors_in_second_ were sent
+    std::uint32_t errors_in_second_ = 0;
+};
+
+/// A log line; `key` bounds its rate.
+void log(Outbox& out, Severity severity, std::string key, std::string text);
+
+/// The NBMA address that a NAT extension gives for the station `protocol`; nothing when it gives none.
+std::optional<NbmaAddress> nat_address(const Packet& packet, const IpAddress& protocol);
+/// The entries of a transit list or other extension of entries; nothing when there is no such extension or it is malformed.
+std::optional<std::vector<ClientInfo>> client_list(const Packet& packet, std::uint16_t type);
+/// Whether the packet came straight from the station that made it: the transit list of its direction is there and empty.
+bool is_first_hop(const Packet& packet);
+
+}  // namespace nave::nhrp

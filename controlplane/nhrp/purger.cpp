@@ -1,0 +1,104 @@
+// Purge Requests: sent, repeated, given up.
+#include "controlplane/nhrp/purger.hpp"
+
+#include <array>
+
+namespace nave::nhrp {
+namespace {
+
+constexpr std::array kRetrySeconds{1, 2, 4, 7};
+
+}  // namespace
+
+void Purger::record(const IpAddress& requester, const Prefix& prefix, TunnelAddress next_hop, TimePoint expires) {
+    const Answer answer{next_hop, prefix, requester};
+    if (!answers_.contains(answer) && answers_.size() >= context_.settings.limits.answers) {
+        context_.counters.add(Counter::answers_full);
+        return;
+    }
+    answers_.insert(answer);
+    expiries_.set(answer, expires);
+}
+
+void Purger::purge_answers(TunnelAddress next_hop, const Prefix& prefix, TimePoint now, Outbox& out) {
+    for (auto answer = answers_.lower_bound(Answer{next_hop, {}, {}}); answer != answers_.end() && answer->next_hop == next_hop;) {
+        if (!prefix.contains(answer->prefix) && !answer->prefix.contains(prefix)) {
+            ++answer;
+            continue;
+        }
+        expiries_.clear(*answer);
+        start({std::nullopt, answer->requester, {answer->prefix}, 0}, now, out);
+        answer = answers_.erase(answer);
+    }
+}
+
+void Purger::purge_next_hop(TunnelAddress next_hop, TimePoint now, Outbox& out) {
+    purge_answers(next_hop, Prefix::of(next_hop.value, 0), now, out);
+}
+
+void Purger::purge_registration(PeerId peer, const IpAddress& server, std::vector<Prefix> prefixes, TimePoint now, Outbox& out) {
+    start({peer, server, std::move(prefixes), 0}, now, out);
+}
+
+void Purger::purge_registration_once(PeerId peer, const IpAddress& server, std::uint32_t request_id, const Prefix& prefix, Outbox& out) {
+    send(peer, server, request_id, flag::purge_no_reply, {prefix}, out);
+}
+
+bool Purger::on_answer(std::uint32_t request_id) {
+    retries_.clear(request_id);
+    return pending_.erase(request_id) != 0;
+}
+
+void Purger::peer_down(PeerId peer) {
+    std::erase_if(pending_, [&](const auto& entry) {
+        const bool gone = entry.second.peer == peer;
+        if (gone) retries_.clear(entry.first);
+        return gone;
+    });
+}
+
+void Purger::on_deadline(TimePoint now, Outbox& out) {
+    while (const auto answer = expiries_.take_due(now)) answers_.erase(*answer);
+    while (const auto id = retries_.take_due(now)) {
+        Pending& pending = pending_.at(*id);
+        if (pending.attempts < kRetrySeconds.size()) {
+            transmit(*id, pending, now, out);
+            continue;
+        }
+        context_.counters.add(Counter::purges_unanswered);
+        pending_.erase(*id);
+    }
+}
+
+void Purger::start(Pending pending, TimePoint now, Outbox& out) {
+    if (pending_.size() >= context_.settings.limits.purges) {
+        context_.counters.add(Counter::purges_full);
+        return;
+    }
+    const std::uint32_t id = context_.new_request_id();
+    transmit(id, pending_[id] = std::move(pending), now, out);
+}
+
+void Purger::transmit(std::uint32_t id, Pending& pending, TimePoint now, Outbox& out) {
+    retries_.set(id, now + std::chrono::seconds{kRetrySeconds.at(pending.attempts++)});
+    if (pending.peer) return send(*pending.peer, pending.destination, id, 0, pending.prefixes, out);
+    const Route route = context_.directory.route(pending.destination);
+    // Without a route the requester is gone for now; it may be back before the last attempt.
+    if (const auto* next = std::get_if<PeerRoute>(&route)) send(next->peer, pending.destination, id, 0, pending.prefixes, out);
+}
+
+void Purger::send(PeerId peer, const IpAddress& destination, std::uint32_t id, std::uint16_t flags, const std::vector<Prefix>& prefixes, Outbox& out) {
+    Packet packet = context_.originate(PacketType::purge_request, peer, destination);
+    packet.flags = flags;
+    packet.request_id = id;
+    for (const auto& prefix : prefixes) {
+        ClientInfo info;
+        info.prefix_length = prefix.length;
+        info.protocol = prefix.address;
+        packet.clients.push_back(info);
+    }
+    context_.add_request_extensions(packet);
+    context_.send(peer, std::move(packet), out);
+}
+
+}  // namespace nave::nhrp

@@ -1,0 +1,93 @@
+// Registration Requests on their way: what they say, when they are repeated and renewed.
+#include "controlplane/nhrp/registrar.hpp"
+
+#include <algorithm>
+#include <fmt/format.h>
+
+namespace nave::nhrp {
+namespace {
+
+constexpr std::uint32_t kAttemptsMax = 7;  // waits of 1, 2, 4, 8, 16, 32 and 64 s
+constexpr std::size_t kPrefixesPerRequest = 16;
+constexpr std::uint8_t kHopCount = 1;          // a hub is one hop away; Cisco rejects 0
+constexpr std::uint8_t kUniquePrefixLength = 0xff;  // RFC 2332 §5.2.0.1, with the U bit
+
+}  // namespace
+
+void Registrar::transmit(const Server& server, Exchange& exchange, TimePoint now, Outbox& out) {
+    // With an unknown hub the destination is our own address, as FRR and Cisco do (RFC 2332 §5.2.3).
+    const auto hub = server.configured ? server.configured : exchange.prefixes.empty() ? std::nullopt : server.learned;
+    Packet packet = context_.originate(PacketType::registration_request, server.peer, hub ? hub->value : context_.own.value);
+    packet.hop_count = kHopCount;
+    packet.flags = flag::nat;
+    packet.request_id = exchange.id;
+    ClientInfo client;
+    client.holding_time = context_.settings.holding_time;
+    if (exchange.prefixes.empty()) {
+        if (context_.settings.unique) packet.flags |= flag::registration_unique;
+        client.prefix_length = context_.settings.unique ? kUniquePrefixLength : context_.own.value.bit_count();
+        packet.clients.push_back(client);
+    }
+    for (const auto& prefix : exchange.prefixes) {
+        client.prefix_length = prefix.length;
+        client.nbma = packet.source_nbma;
+        client.protocol = prefix.address;
+        packet.clients.push_back(client);
+    }
+    context_.add_request_extensions(packet);
+    packet.extensions.push_back({.type = extension_type::nat_address, .compulsory = false, .value = {}});
+    ClientInfo nhs;  // Cisco's NAT detection: the hub as we know it, zeros for an unknown tunnel address
+    nhs.prefix_length = context_.own.value.bit_count();
+    nhs.nbma = context_.directory.observed_nbma(server.peer);
+    const auto known = server.learned ? server.learned : server.configured;
+    nhs.protocol = known ? known->value : context_.own.value.is_v4() ? IpAddress{} : IpAddress::v6({});
+    packet.extensions.back().value = encode_client_list({nhs});
+
+    exchange.answered = false;
+    exchange.next = now + std::chrono::seconds{1u << std::min(exchange.attempts, kAttemptsMax - 1)};
+    ++exchange.attempts;
+    context_.send(server.peer, std::move(packet), out);
+}
+
+void Registrar::start_prefixes(Server& server, TimePoint now, Outbox& out) {
+    server.lan.clear();
+    for (std::size_t first = 0; first < prefixes_.size(); first += kPrefixesPerRequest) {
+        const auto count = std::min(kPrefixesPerRequest, prefixes_.size() - first);
+        const auto begin = prefixes_.begin() + static_cast<std::ptrdiff_t>(first);
+        Exchange& exchange = server.lan.emplace_back(Exchange{.id = context_.new_request_id(), .prefixes = {begin, begin + static_cast<std::ptrdiff_t>(count)}});
+        transmit(server, exchange, now, out);
+    }
+}
+
+void Registrar::repeat(NhsId nhs, Server& server, TimePoint now, Outbox& out) {
+    if (server.main.next && *server.main.next <= now) {
+        if (server.main.answered) {
+            server.main = Exchange{.id = context_.new_request_id()};
+        } else if (server.main.attempts == kAttemptsMax) {
+            context_.counters.add(Counter::registrations_unanswered);
+            lose(nhs, server, RegistrationState::registering, RegistrationEnd::unanswered, out);
+            server.main = Exchange{.id = context_.new_request_id()};
+        }
+        transmit(server, server.main, now, out);
+    }
+    for (auto& exchange : server.lan) {
+        if (!exchange.next || *exchange.next > now) continue;
+        if (exchange.attempts < kAttemptsMax) transmit(server, exchange, now, out);
+        else exchange.next.reset();  // this hub does not answer for prefixes; asked again with the next renewal
+    }
+}
+
+void Registrar::on_deadline(TimePoint now, Outbox& out) {
+    for (auto& [nhs, server] : servers_) repeat(nhs, server, now, out);
+}
+
+std::optional<TimePoint> Registrar::next_deadline() const {
+    std::optional<TimePoint> next;
+    for (const auto& [nhs, server] : servers_) {
+        next = earlier(next, server.main.next);
+        for (const auto& exchange : server.lan) next = earlier(next, exchange.next);
+    }
+    return next;
+}
+
+}  // namespace nave::nhrp

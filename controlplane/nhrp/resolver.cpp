@@ -1,0 +1,172 @@
+// Resolution Requests and their replies.
+#include "controlplane/nhrp/resolver.hpp"
+
+#include "controlplane/nhrp/replies.hpp"
+
+#include <algorithm>
+#include <array>
+#include <fmt/format.h>
+
+namespace nave::nhrp {
+namespace {
+
+constexpr std::array kRetrySeconds{1, 2, 4, 7};
+constexpr std::size_t kFinishedMax = 256;
+
+}  // namespace
+
+void Resolver::resolve(const IpAddress& destination, TimePoint now, Outbox& out) {
+    const bool unusable = destination.is_multicast() || destination.is_unspecified() || destination.family() != context_.own.value.family();
+    if (unusable || pending_.contains(destination) || covering(destination)) return;
+    if (negative_.contains(destination)) return context_.counters.add(Counter::negative_hits);
+    const Route route = context_.directory.route(destination);
+    if (std::holds_alternative<LocalRoute>(route) || context_.is_own(destination)) return;
+    if (std::holds_alternative<NoRoute>(route)) {
+        out.push_back(ResolutionFailed{destination, ResolutionFailure::no_route});
+        return;
+    }
+    start(destination, false, now, out);
+}
+
+void Resolver::start(const IpAddress& destination, bool renewal, TimePoint now, Outbox& out) {
+    if (pending_.size() >= context_.settings.limits.pending) {
+        context_.counters.add(Counter::pending_full);
+        if (!renewal) out.push_back(ResolutionFailed{destination, ResolutionFailure::limit});
+        return;
+    }
+    Pending& pending = pending_[destination];
+    pending = {.request_id = context_.new_request_id(), .attempts = 0, .renewal = renewal};
+    destination_of_[pending.request_id] = destination;
+    transmit(destination, pending, now, out);
+}
+
+void Resolver::transmit(const IpAddress& destination, Pending& pending, TimePoint now, Outbox& out) {
+    retries_.set(destination, now + std::chrono::seconds{kRetrySeconds.at(pending.attempts++)});
+    const Route route = context_.directory.route(destination);
+    const auto* next = std::get_if<PeerRoute>(&route);
+    if (!next) return;  // the way to the hub may come back before the last attempt
+    Packet packet = context_.originate(PacketType::resolution_request, next->peer, destination);
+    packet.flags = flag::source_is_router | flag::authoritative | flag::source_stable | flag::nat;
+    packet.request_id = pending.request_id;
+    ClientInfo client;
+    client.prefix_length = context_.own.value.bit_count();
+    client.holding_time = context_.settings.holding_time;
+    packet.clients.push_back(client);
+    context_.add_request_extensions(packet);
+    packet.extensions.push_back({.type = extension_type::nat_address, .compulsory = false, .value = {}});
+    if (const auto observed = registrar_.observed()) add_nat_entry(packet, *observed, context_.own.value, context_.own.value.bit_count());
+    context_.send(next->peer, std::move(packet), out);
+}
+
+void Resolver::on_reply(const Received& received, TimePoint now, Outbox& out) {
+    const Packet& reply = received.packet;
+    const auto asked = destination_of_.find(reply.request_id);
+    if (asked == destination_of_.end()) {
+        if (std::ranges::find(finished_, reply.request_id) != finished_.end()) return context_.counters.add(Counter::duplicate_reply);
+        context_.counters.add(Counter::unexpected_reply);
+        return context_.send_error(received.from, received.bytes, ErrorCode::invalid_resolution_reply, 0, now, out);
+    }
+    const IpAddress destination = asked->second;
+    if (reply.destination_protocol != destination || reply.clients.empty()) {
+        context_.counters.add(Counter::unexpected_reply);
+        return context_.send_error(received.from, received.bytes, ErrorCode::invalid_resolution_reply, 0, now, out);
+    }
+    const ClientInfo& client = reply.clients.front();
+    if (client.code != CieCode::success) {
+        log(out, Severity::info, fmt::format("resolution-{}", destination.to_string()),
+            fmt::format("resolution of {} refused: {}", destination.to_string(), name(client.code)));
+        return fail(destination, ResolutionFailure::refused, now, out);
+    }
+    const TunnelAddress next_hop{client.protocol.value_or(destination)};
+    if (!client.nbma || context_.is_own(next_hop.value) || next_hop.value.is_unspecified() || next_hop.value.is_multicast() || client.holding_time.count() == 0)
+        return fail(destination, ResolutionFailure::invalid, now, out);
+    finish(destination);
+    store(received, client, now, out);
+}
+
+void Resolver::store(const Received& received, const ClientInfo& client, TimePoint now, Outbox& out) {
+    const IpAddress destination = received.packet.destination_protocol;
+    const TunnelAddress next_hop{client.protocol.value_or(destination)};
+    const Prefix prefix = narrowed(destination, client);
+    NbmaAddress nbma = nat_address(received.packet, next_hop.value).value_or(*client.nbma);
+    // Straight from a responder that knows nothing of its NAT: the address that its packets show is the one that works.
+    if (nbma == *client.nbma && is_first_hop(received.packet)) nbma = context_.directory.observed_nbma(received.from);
+
+    const auto known = shortcuts_.find(prefix);
+    const bool renewal = known != shortcuts_.end() && known->second.next_hop == next_hop && known->second.nbma == nbma;
+    if (known != shortcuts_.end() && !renewal) drop(prefix, ShortcutEnd::replaced, out);
+    if (!shortcuts_.contains(prefix) && shortcuts_.size() >= context_.settings.limits.shortcuts) {
+        context_.counters.add(Counter::shortcuts_full);
+        out.push_back(ResolutionFailed{destination, ResolutionFailure::limit});
+        return;
+    }
+    const Duration holding_time = client.holding_time;
+    shortcuts_[prefix] = {.next_hop = next_hop, .nbma = nbma, .claimed = *client.nbma, .destination = destination, .used = false, .expires = now + holding_time};
+    dues_.set({Due::expiry, prefix}, now + holding_time);
+    dues_.set({Due::renewal, prefix}, now + holding_time * 2 / 3);
+    if (renewal) return;
+    out.push_back(Resolved{prefix, next_hop, nbma, *client.nbma, holding_time});
+    log(out, Severity::info, fmt::format("shortcut-{}", prefix.to_string()),
+        fmt::format("{} is at {}, {}", prefix.to_string(), next_hop.value.to_string(), nbma.value.to_string()));
+}
+
+Prefix Resolver::narrowed(const IpAddress& destination, const ClientInfo& client) const {
+    constexpr std::uint8_t shortest = 8;  // as FRR: what is more general than this is no one's LAN
+    const Prefix prefix = client.prefix_length < shortest ? Prefix::host(destination) : Prefix::of(destination, client.prefix_length);
+    const bool covers_hub = std::ranges::any_of(context_.hubs, [&](const IpAddress& hub) { return prefix.contains(hub); });
+    return covers_hub || prefix.contains(context_.own.value) ? Prefix::host(destination) : prefix;
+}
+
+bool Resolver::on_error(std::uint32_t request_id, std::uint16_t code, TimePoint now, Outbox& out) {
+    const auto asked = destination_of_.find(request_id);
+    if (asked == destination_of_.end()) return false;
+    const IpAddress destination = asked->second;
+    log(out, Severity::info, fmt::format("resolution-{}", destination.to_string()),
+        fmt::format("resolution of {} failed: error {} ({})", destination.to_string(), code, name(static_cast<ErrorCode>(code))));
+    fail(destination, code == static_cast<std::uint16_t>(ErrorCode::protocol_address_unreachable) ? ResolutionFailure::unreachable : ResolutionFailure::refused,
+         now, out);
+    return true;
+}
+
+void Resolver::fail(const IpAddress& destination, ResolutionFailure reason, TimePoint now, Outbox& out) {
+    const bool renewal = pending_.at(destination).renewal;
+    finish(destination);
+    context_.counters.add(reason == ResolutionFailure::unanswered ? Counter::resolutions_unanswered : Counter::resolutions_refused);
+    if (renewal) {
+        // Silence leaves the shortcut to its expiry; a no ends it.
+        if (const auto* prefix = covering(destination); prefix && reason != ResolutionFailure::unanswered) drop(Prefix{*prefix}, ShortcutEnd::refused, out);
+        return;
+    }
+    remember_negative(destination, now);
+    out.push_back(ResolutionFailed{destination, reason});
+}
+
+void Resolver::finish(const IpAddress& destination) {
+    const auto found = pending_.find(destination);
+    finished_.push_back(found->second.request_id);
+    if (finished_.size() > kFinishedMax) finished_.pop_front();
+    destination_of_.erase(found->second.request_id);
+    retries_.clear(destination);
+    pending_.erase(found);
+}
+
+void Resolver::on_deadline(TimePoint now, Outbox& out) {
+    while (const auto destination = retries_.take_due(now)) {
+        Pending& pending = pending_.at(*destination);
+        if (pending.attempts < kRetrySeconds.size()) transmit(*destination, pending, now, out);
+        else fail(*destination, ResolutionFailure::unanswered, now, out);
+    }
+    while (const auto destination = negative_expiries_.take_due(now)) negative_.erase(*destination);
+    while (const auto due = dues_.take_due(now)) {
+        const auto& [what, prefix] = *due;
+        if (what == Due::expiry) drop(prefix, ShortcutEnd::expired, out);
+        else if (const auto& shortcut = shortcuts_.at(prefix); shortcut.used && !pending_.contains(shortcut.destination))
+            start(IpAddress{shortcut.destination}, true, now, out);
+    }
+}
+
+std::optional<TimePoint> Resolver::next_deadline() const {
+    return earlier(earlier(retries_.next(), dues_.next()), negative_expiries_.next());
+}
+
+}  // namespace nave::nhrp

@@ -1,0 +1,72 @@
+// The client's side of resolution (RFC 2332 §5.2.1, §5.2.2): requests under way, shortcuts, and what did not resolve.
+#pragma once
+
+#include "controlplane/nhrp/context.hpp"
+#include "controlplane/nhrp/deadlines.hpp"
+#include "controlplane/nhrp/registrar.hpp"
+#include "controlplane/nhrp/snapshot.hpp"
+
+#include <deque>
+#include <map>
+
+namespace nave::nhrp {
+
+class Resolver {
+public:
+    Resolver(Context& context, const Registrar& registrar) : context_{context}, registrar_{registrar} {}
+
+    void resolve(const IpAddress& destination, TimePoint now, Outbox& out);
+    /// A Resolution Reply for us, from whichever path.
+    void on_reply(const Received& received, TimePoint now, Outbox& out);
+    /// An Error Indication about our request `request_id`. False: not ours.
+    bool on_error(std::uint32_t request_id, std::uint16_t code, TimePoint now, Outbox& out);
+    /// A Purge Request: drops every shortcut that overlaps the prefix.
+    void purge(const Prefix& prefix, Outbox& out);
+    void used(const Prefix& prefix);
+    void forget(const Prefix& prefix);
+    /// Drops everything, because our own address changed.
+    void clear(Outbox& out);
+
+    void on_deadline(TimePoint now, Outbox& out);
+    std::optional<TimePoint> next_deadline() const;
+    void append_to(Snapshot& snapshot) const;
+
+private:
+    struct Pending {
+        std::uint32_t request_id = 0;
+        std::uint32_t attempts = 0;
+        bool renewal = false;  // of a shortcut that still stands: its failure by silence is no news
+    };
+    struct Shortcut {
+        TunnelAddress next_hop;
+        NbmaAddress nbma, claimed;
+        IpAddress destination;  // asked for, and asked for again to renew
+        bool used = false;
+        TimePoint expires;
+    };
+    /// What a shortcut waits for next.
+    enum class Due : std::uint8_t { renewal, expiry };
+
+    void start(const IpAddress& destination, bool renewal, TimePoint now, Outbox& out);
+    void transmit(const IpAddress& destination, Pending& pending, TimePoint now, Outbox& out);
+    void fail(const IpAddress& destination, ResolutionFailure reason, TimePoint now, Outbox& out);
+    void finish(const IpAddress& destination);
+    void store(const Received& received, const ClientInfo& client, TimePoint now, Outbox& out);
+    Prefix narrowed(const IpAddress& destination, const ClientInfo& client) const;
+    void drop(const Prefix& prefix, ShortcutEnd reason, Outbox& out);
+    const Prefix* covering(const IpAddress& destination) const;
+    void remember_negative(const IpAddress& destination, TimePoint now);
+
+    Context& context_;
+    const Registrar& registrar_;
+    std::map<IpAddress, Pending> pending_;
+    std::map<std::uint32_t, IpAddress> destination_of_;  // by request id
+    Deadlines<IpAddress> retries_;
+    std::map<Prefix, Shortcut> shortcuts_;
+    Deadlines<std::pair<Due, Prefix>> dues_;
+    std::map<IpAddress, TimePoint> negative_;
+    Deadlines<IpAddress> negative_expiries_;
+    std::deque<std::uint32_t> finished_;  // latest request ids: their duplicates are no errors
+};
+
+}  // namespace nave::nhrp

@@ -1,0 +1,51 @@
+// Answers to Resolution Requests, byte for byte as FRR's where it has an opinion.
+#include "controlplane/nhrp/responder.hpp"
+
+#include "controlplane/nhrp/replies.hpp"
+
+namespace nave::nhrp {
+
+void Responder::on_request(const Received& received, TimePoint now, Outbox& out) {
+    if (!extensions_are_acceptable(context_, received, now, out)) return;
+    const Packet& request = received.packet;
+    const auto [code, prefix] = verdict(request);
+    Packet reply = make_reply(context_, received, PacketType::resolution_reply, request.destination_protocol);
+    reply.flags = static_cast<std::uint16_t>((request.flags & (flag::source_is_router | flag::source_stable)) | flag::authoritative);
+    if (auto* nat = find(reply.extensions, extension_type::nat_address)) nat->value.clear();  // it named the requester
+    if (code != CieCode::success) {
+        reply.clients.push_back({.code = code, .nbma = std::nullopt, .protocol = std::nullopt});
+        context_.send(received.from, std::move(reply), out);
+        return;
+    }
+    reply.flags |= flag::destination_stable;
+    ClientInfo client = context_.own_client(received.from);
+    client.prefix_length = prefix.length;
+    reply.clients.push_back(client);
+    if (const auto observed = registrar_.observed()) add_nat_entry(reply, *observed, context_.own.value, context_.own.value.bit_count());
+    context_.send(received.from, std::move(reply), out);
+    purger_.record(request.source_protocol, prefix, context_.own, now + context_.settings.holding_time);
+    announce_requester(received, prefix, out);
+}
+
+Responder::Verdict Responder::verdict(const Packet& request) const {
+    const IpAddress& destination = request.destination_protocol;
+    const Prefix host = Prefix::host(destination);
+    if (context_.is_own(destination)) return {CieCode::success, host};
+    const Route route = context_.directory.route(destination);
+    const auto* local = std::get_if<LocalRoute>(&route);
+    // The tunnel's subnet may be on-link for us, yet another's tunnel address is not ours to answer for.
+    if (!local || context_.own_subnet().contains(destination)) return {CieCode::no_binding, host};
+    if ((request.flags & flag::resolution_unique) != 0) return {CieCode::not_unique, host};
+    constexpr std::uint8_t shortest = 8;  // nothing as wide as a default route becomes a shortcut
+    return {CieCode::success, local->prefix.length < shortest ? host : local->prefix};
+}
+
+void Responder::announce_requester(const Received& received, const Prefix& prefix, Outbox& out) const {
+    const Packet& request = received.packet;
+    auto nbma = nat_address(request, request.source_protocol);
+    if (!nbma && is_first_hop(request)) nbma = context_.directory.observed_nbma(received.from);
+    if (!nbma) nbma = request.source_nbma;
+    if (nbma) out.push_back(Answered{TunnelAddress{request.source_protocol}, *nbma, prefix});
+}
+
+}  // namespace nave::nhrp

@@ -1,0 +1,30 @@
+// The egress's side of resolution: answers requests for what is local to us (RFC 2332 §5.2.1).
+#pragma once
+
+#include "controlplane/nhrp/context.hpp"
+#include "controlplane/nhrp/purger.hpp"
+#include "controlplane/nhrp/registrar.hpp"
+
+namespace nave::nhrp {
+
+class Responder {
+public:
+    Responder(Context& context, Purger& purger, const Registrar& registrar) : context_{context}, purger_{purger}, registrar_{registrar} {}
+
+    /// Answers a Resolution Request that needs to go no further, by yes or by a code; the reply goes back the way it came.
+    void on_request(const Received& received, TimePoint now, Outbox& out);
+
+private:
+    struct Verdict {
+        CieCode code;
+        Prefix prefix;
+    };
+    Verdict verdict(const Packet& request) const;
+    void announce_requester(const Received& received, const Prefix& prefix, Outbox& out) const;
+
+    Context& context_;
+    Purger& purger_;
+    const Registrar& registrar_;
+};
+
+}  // namespace nave::nhrp
