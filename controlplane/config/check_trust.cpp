@@ -1,0 +1,91 @@
+// What must hold for pre-shared keys, hubs, access rules and the limits that keep strangers out.
+#include "controlplane/config/finish.hpp"
+
+#include <algorithm>
+#include <fmt/format.h>
+#include <optional>
+
+namespace nave::config {
+namespace {
+
+void check_keys(Reader& reader, const TunnelDraft& tunnel) {
+    if (tunnel.psk.empty() && tunnel.source->member("psk") != nullptr)
+        reader.problem(at(*tunnel.source, "psk"), "there is no key, so nobody could be authenticated");
+    for (const KeyDraft& key : tunnel.psk) {
+        const bool inline_key = key.source->member("key") != nullptr, in_file = key.source->member("key_file") != nullptr;
+        if (inline_key == in_file)
+            reader.problem(*key.source, fmt::format("found {} key and key_file; accepted: exactly one of them", inline_key ? "both" : "neither"));
+        const bool again = std::ranges::any_of(tunnel.psk, [&](const KeyDraft& other) { return &other < &key && other.identity.text() == key.identity.text(); });
+        if (again && !key.identity.text().empty()) reader.problem(at(*key.source, "identity"), fmt::format("{} has a key already", quote(key.identity.text())));
+    }
+}
+
+/// An exact identity of a pattern, or nothing when it stands for many.
+std::optional<ike::Identity> exact(const ike::IdentityPattern& pattern) {
+    const bool many = pattern.text().find_first_of("*/") != std::string::npos;
+    return many ? std::nullopt : ike::Identity::parse(pattern.text());
+}
+
+void check_hub(Reader& reader, const Draft& draft, const TunnelDraft& tunnel, const HubDraft& hub) {
+    const IpAddress& address = hub.hub.address.value;
+    const Value& place = at(*hub.source, "address");
+    const bool again = std::ranges::any_of(tunnel.hubs, [&](const HubDraft& other) { return &other < &hub && other.hub.address == hub.hub.address; });
+    if (again && !address.is_unspecified()) reader.problem(place, fmt::format("hub {} is named twice", address.to_string()));
+    for (const PortDraft& port : draft.ports) {
+        if (port.port.address && port.port.address->address == address)
+            reader.problem(place, fmt::format("{} is our own address, on port \"{}\"", address.to_string(), port.port.name));
+    }
+    if (!hub.hub.identity) return;
+    const auto identity = exact(*hub.hub.identity);
+    if (!identity) return;
+    if (*identity == tunnel.profile.local) reader.problem(at(*hub.source, "identity"), fmt::format("{} is our own identity", quote(hub.hub.identity->text())));
+    const bool has_key = std::ranges::any_of(tunnel.psk, [&](const KeyDraft& key) { return key.identity.matches(*identity); });
+    if (!has_key && !tunnel.psk.empty())
+        reader.problem(at(*hub.source, "identity"),
+                       fmt::format("no psk is for {}; give one whose identity matches", quote(hub.hub.identity->text())));
+}
+
+/// The first rule that matches decides, so a rule after "*" never does.
+void check_access(Reader& reader, const TunnelDraft& tunnel) {
+    bool everybody_seen = false;
+    for (const AccessDraft& access : tunnel.access) {
+        if (everybody_seen)
+            reader.problem(*access.source,
+                           "never reached: an earlier rule is for identity \"*\", and the first that matches decides; put that one last");
+        everybody_seen = everybody_seen || access.rule.identity.text() == "*";
+        if (access.rule.hub && access.rule.identity.text() == "*")
+            reader.problem(at(*access.source, "hub"), "everybody would be a hub and could take any prefix; name the hubs");
+    }
+}
+
+void check_limits(Reader& reader, const Draft& draft, const Value& root) {
+    const overlay::Settings& overlay = draft.config.overlay;
+    const Value& dataplane = at(root, "dataplane");
+    const auto cores = draft.config.dataplane.cores.size();
+    if (cores != 0 && cores != draft.config.dataplane.workers) {
+        reader.problem(at(dataplane, "cores"),
+                       fmt::format("found {} cores for {} workers; accepted: one core per worker, or none", cores, draft.config.dataplane.workers));
+    }
+    // While a child SA is rekeyed, a peer has two.
+    if (overlay.sa_slots / 2 < overlay.peers_max) {
+        reader.problem(at(dataplane, dataplane.member("sa_slots") == nullptr ? "peers_max" : "sa_slots"),
+                       fmt::format("{} SAs are too few for {} peers; accepted: at least two per peer", overlay.sa_slots, overlay.peers_max));
+    }
+    if (overlay.ike.half_open_per_source_max > overlay.ike.half_open_max) {
+        reader.problem(at(at(root, "ike"), "half_open_per_source_max"), fmt::format("found {}, which is more than half_open_max, {}",
+                                                                                    overlay.ike.half_open_per_source_max, overlay.ike.half_open_max));
+    }
+}
+
+}  // namespace
+
+void check_trust(Reader& reader, const Draft& draft, const Value& root) {
+    check_limits(reader, draft, root);
+    for (const TunnelDraft& tunnel : draft.tunnels) {
+        check_keys(reader, tunnel);
+        check_access(reader, tunnel);
+        for (const HubDraft& hub : tunnel.hubs) check_hub(reader, draft, tunnel, hub);
+    }
+}
+
+}  // namespace nave::config

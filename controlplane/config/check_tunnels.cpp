@@ -1,0 +1,80 @@
+// What must hold for tunnels: tables apart from the underlay's, networks apart from each other, one GRE key each.
+#include "controlplane/config/finish.hpp"
+
+#include <algorithm>
+#include <fmt/format.h>
+
+namespace nave::config {
+namespace {
+
+// IPv4 20, UDP 8, ESP 8 and IV 8, GRE with key 8, padding and trailer up to 5, ICV 16.
+constexpr std::uint32_t kOverheadMax = 73;
+
+bool overlap(const Prefix& a, const Prefix& b) { return a.contains(b) || b.contains(a); }
+
+std::string show_key(const std::optional<std::uint32_t>& key) { return key ? fmt::format("GRE key {}", *key) : "no GRE key"; }
+
+void check_table(Reader& reader, const Draft& draft, const TunnelDraft& tunnel) {
+    const Value& place = at(*tunnel.source, "table");
+    const std::uint32_t table = tunnel.twin.table;
+    if (table == 253 || table == 255) reader.problem(place, fmt::format("found {}; the kernel keeps tables 253 and 255 for itself", table));
+    for (const PortDraft& port : draft.ports) {
+        if (!port.tunnel.empty() || port.port.table != table) continue;
+        reader.problem(
+            place,
+            fmt::format(
+                "table {} is that of underlay port \"{}\"; a route into the overlay must never capture the underlay, so give one of them another",
+                table, port.port.name));
+    }
+    for (const TunnelDraft& other : draft.tunnels) {
+        if (other.tunnel.id < tunnel.tunnel.id && other.twin.table == table)
+            reader.problem(place, fmt::format("table {} is that of tunnel \"{}\" already", table, other.tunnel.name));
+    }
+}
+
+void check_gre_key(Reader& reader, const Draft& draft, const TunnelDraft& tunnel) {
+    for (const TunnelDraft& other : draft.tunnels) {
+        if (other.tunnel.id >= tunnel.tunnel.id || other.underlay != tunnel.underlay || other.tunnel.gre_key != tunnel.tunnel.gre_key) continue;
+        reader.problem(at(*tunnel.source, "key"), fmt::format("tunnel \"{}\" has {} on the same underlay; give each another key", other.tunnel.name,
+                                                              show_key(tunnel.tunnel.gre_key)));
+    }
+}
+
+void check_networks(Reader& reader, const Draft& draft, const TunnelDraft& tunnel) {
+    const Prefix network = Prefix::of(tunnel.tunnel.address.value, tunnel.tunnel.address_length);
+    std::vector<std::pair<Prefix, std::string>> taken{{network, "the tunnel's network"}};
+    for (const PortDraft& port : draft.ports) {
+        if (port.tunnel != tunnel.tunnel.name || !port.port.address) continue;
+        const Prefix mine = port.port.address->network();
+        for (const auto& [other, owner] : taken) {
+            if (overlap(mine, other))
+                reader.problem(at(*port.source, "address"), fmt::format("network {} overlaps {} ({})", mine.to_string(), other.to_string(), owner));
+        }
+        taken.emplace_back(mine, fmt::format("port \"{}\"", port.port.name));
+    }
+}
+
+void check_mtu(Reader& reader, const Draft& draft, const TunnelDraft& tunnel) {
+    const auto port = std::ranges::find(draft.ports, tunnel.underlay, [](const PortDraft& each) { return each.port.name; });
+    if (port == draft.ports.end() || tunnel.tunnel.mtu + kOverheadMax <= port->port.mtu) return;
+    reader.warning(
+        at(*tunnel.source, "mtu"),
+        fmt::format("{} bytes and up to {} of headers do not fit the underlay's mtu of {}: ESP packets may be fragmented; best is at most {}",
+                    tunnel.tunnel.mtu, kOverheadMax, port->port.mtu, port->port.mtu - kOverheadMax));
+}
+
+}  // namespace
+
+void check_tunnels(Reader& reader, const Draft& draft) {
+    for (const TunnelDraft& tunnel : draft.tunnels) {
+        check_table(reader, draft, tunnel);
+        if (!tunnel.underlay.empty()) check_gre_key(reader, draft, tunnel);
+        if (!tunnel.tunnel.address.value.is_unspecified()) check_networks(reader, draft, tunnel);
+        check_mtu(reader, draft, tunnel);
+        if (!tunnel.tunnel.routes.empty() && tunnel.hubs.empty()) {
+            reader.problem(at(*tunnel.source, "routes"), "routes lead to hubs, and the tunnel has none; give hub, or say what spokes may hold in access");
+        }
+    }
+}
+
+}  // namespace nave::config

@@ -1,0 +1,104 @@
+// Names become identifiers; defaults that depend on other settings are set.
+#include "controlplane/config/finish.hpp"
+#include "controlplane/config/suggestion.hpp"
+
+#include <algorithm>
+#include <fmt/format.h>
+
+namespace nave::config {
+namespace {
+
+constexpr std::uint32_t kFirstTunnelTable = 1000;  // kernel route tables of tunnels that name none
+
+void resolve_underlay(Reader& reader, Draft& draft, TunnelDraft& tunnel) {
+    if (tunnel.underlay.empty()) return;  // complained about already
+    for (PortDraft& port : draft.ports) {
+        if (port.port.name == tunnel.underlay) {
+            tunnel.tunnel.underlay = port.port.id;
+            return;
+        }
+    }
+    std::vector<std::string> known;
+    for (const PortDraft& port : draft.ports) known.push_back(port.port.name);
+    reader.problem(at(*tunnel.source, "underlay"), fmt::format("there is no port \"{}\"{}", tunnel.underlay, suggestion(tunnel.underlay, known)));
+}
+
+void resolve_inside(Reader& reader, const Draft& draft, PortDraft& port) {
+    port.port.role = port.tunnel.empty() ? PortRole::underlay : PortRole::inside;
+    if (port.tunnel.empty()) return;
+    std::vector<std::string> known;
+    for (const TunnelDraft& tunnel : draft.tunnels) {
+        if (tunnel.tunnel.name == port.tunnel) {
+            port.port.tunnel = tunnel.tunnel.id;
+            port.port.table = tunnel.twin.table;
+            return;
+        }
+        known.push_back(tunnel.tunnel.name);
+    }
+    reader.problem(at(*port.source, "tunnel"), fmt::format("there is no tunnel \"{}\"{}", port.tunnel, suggestion(port.tunnel, known)));
+}
+
+/// What a peer may hold when the operator says nothing: tunnel addresses of the tunnel's own network, and inside prefixes within
+/// what the tunnel's routes say lies behind the hubs (nothing, on a hub).
+std::vector<overlay::AccessRule> default_access(const overlay::Tunnel& tunnel, const Prefix& network) {
+    const auto anybody = ike::IdentityPattern::parse("*");
+    if (!anybody) return {};
+    return {{.identity = *anybody, .tunnel_addresses = {network}, .prefixes = tunnel.routes, .group = {}, .hub = false}};
+}
+
+void resolve_trust(TunnelDraft& draft) {
+    overlay::Tunnel& tunnel = draft.tunnel;
+    const Prefix network = Prefix::of(tunnel.address.value, tunnel.address_length);
+    for (const KeyDraft& key : draft.psk) draft.profile.keys.push_back({key.identity, key.key});
+    for (const HubDraft& hub : draft.hubs) {
+        tunnel.hubs.push_back(hub.hub);
+        // Before all other rules, so that none of them can take a hub's right to relay away.
+        if (hub.hub.identity)
+            tunnel.access.push_back({.identity = *hub.hub.identity, .tunnel_addresses = {network}, .prefixes = {Prefix{}}, .group = {}, .hub = true});
+    }
+    for (AccessDraft& access : draft.access) {
+        if (access.source->member("tunnel_addresses") == nullptr) access.rule.tunnel_addresses = {network};
+        tunnel.access.push_back(access.rule);
+    }
+    if (draft.access.empty()) std::ranges::copy(default_access(tunnel, network), std::back_inserter(tunnel.access));
+}
+
+/// The dataplane says so early that the last tenth suffices for a new SA.
+SaLimits with_soft_limits(SaLimits limits) {
+    limits.soft_bytes = limits.hard_bytes - limits.hard_bytes / 10;
+    limits.soft_packets = limits.hard_packets - limits.hard_packets / 10;
+    return limits;
+}
+
+}  // namespace
+
+const Value& at(const Value& table, std::string_view key) {
+    const Value* member = table.member(key);
+    return member == nullptr ? table : *member;
+}
+
+void resolve(Reader& reader, Draft& draft) {
+    if (draft.config.control.socket.empty()) draft.config.control.socket = default_socket(draft.config.name);
+    draft.config.overlay.workers = draft.config.dataplane.workers;
+    for (std::size_t i = 0; i < draft.ports.size(); ++i) {
+        Port& port = draft.ports[i].port;
+        port.id = PortId{static_cast<std::uint16_t>(i)};
+        if (port.twin.empty()) port.twin = port.name;
+    }
+    for (std::size_t i = 0; i < draft.tunnels.size(); ++i) {
+        TunnelDraft& tunnel = draft.tunnels[i];
+        const auto index = static_cast<std::uint16_t>(i);
+        tunnel.tunnel.id = TunnelId{index};
+        tunnel.tunnel.table = TableId{index};
+        tunnel.tunnel.profile = ike::ProfileId{index};
+        tunnel.profile.name = tunnel.tunnel.name;
+        tunnel.profile.child_limits = with_soft_limits(tunnel.profile.child_limits);
+        if (tunnel.twin.twin.empty()) tunnel.twin.twin = tunnel.tunnel.name;
+        if (tunnel.twin.table == 0) tunnel.twin.table = kFirstTunnelTable + index;
+        resolve_underlay(reader, draft, tunnel);
+        resolve_trust(tunnel);
+    }
+    for (PortDraft& port : draft.ports) resolve_inside(reader, draft, port);
+}
+
+}  // namespace nave::config

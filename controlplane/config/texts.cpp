@@ -1,0 +1,86 @@
+// Addresses, prefixes, identities and names out of texts.
+#include "controlplane/config/texts.hpp"
+
+#include <algorithm>
+#include <charconv>
+
+namespace nave::config {
+namespace {
+
+constexpr std::size_t kNameMax = 32;           // characters; a socket's path must hold it
+constexpr std::size_t kInterfaceNameMax = 15;  // IFNAMSIZ without its final zero
+
+std::unexpected<std::string> hint(std::string text) { return std::unexpected{std::move(text)}; }
+
+bool is_name_character(char c) {
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_' || c == '-' || c == '.';
+}
+
+/// Address and length as written, host bits and all; nothing when it is not of that form.
+std::optional<InterfaceAddress> split(std::string_view text) {
+    const auto slash = text.find('/');
+    if (slash == std::string_view::npos) return std::nullopt;
+    const auto address = IpAddress::parse(text.substr(0, slash));
+    const auto digits = text.substr(slash + 1);
+    std::uint8_t length = 0;
+    const auto [end, error] = std::from_chars(digits.data(), digits.data() + digits.size(), length);
+    if (!address || error != std::errc{} || end != digits.data() + digits.size() || length > address->bit_count()) return std::nullopt;
+    return InterfaceAddress{*address, length};
+}
+
+}  // namespace
+
+Parsed<IpAddress> parse_host(std::string_view text) {
+    const auto address = IpAddress::parse(text);
+    if (!address) return hint("");
+    if (!address->is_v4()) return hint("IPv6 is not supported yet");
+    const std::uint32_t value = address->v4_host();
+    if (value == 0) return hint("0.0.0.0 is no host");
+    if (value >> 24 == 127) return hint("a loopback address is reachable by nobody else");
+    if (value >> 28 >= 0xe) return hint("a multicast, reserved or broadcast address is no host");
+    return *address;
+}
+
+Parsed<InterfaceAddress> parse_interface_address(std::string_view text) {
+    const auto parts = split(text);
+    if (!parts) return hint(IpAddress::parse(text) ? "the length is missing" : "");
+    if (const auto host = parse_host(text.substr(0, text.find('/'))); !host) return hint(host.error());
+    if (parts->length == 0) return hint("a network of length 0 is everything");
+    const std::uint32_t host_bits = parts->length >= 31 ? 0 : ~std::uint32_t{0} >> parts->length;
+    const std::uint32_t host = parts->address.v4_host() & host_bits;
+    if (host_bits != 0 && host == 0) return hint("this is the network itself");
+    if (host_bits != 0 && host == host_bits) return hint("this is the network's broadcast address");
+    return *parts;
+}
+
+Parsed<Prefix> parse_prefix(std::string_view text) {
+    if (const auto prefix = Prefix::parse(text)) {
+        if (!prefix->address.is_v4()) return hint("IPv6 is not supported yet");
+        return *prefix;
+    }
+    const auto parts = split(text);
+    if (!parts) return hint("");
+    return hint(fmt::format("host bits are set, did you mean \"{}\"?", parts->network().to_string()));
+}
+
+Parsed<ike::IdentityPattern> parse_pattern(std::string_view text) { return without_hint(ike::IdentityPattern::parse(text)); }
+
+Parsed<std::string> parse_interface_name(std::string_view text) {
+    if (!is_name(text)) return hint("");
+    if (text.size() > kInterfaceNameMax) return hint(fmt::format("this has {} characters", text.size()));
+    return std::string{text};
+}
+
+bool is_name(std::string_view text) {
+    return !text.empty() && text.size() <= kNameMax && text[0] != '.' && text[0] != '-' && std::ranges::all_of(text, is_name_character);
+}
+
+std::string print_prefix(const Prefix& prefix) { return prefix.to_string(); }
+
+std::string print_interface_address(const InterfaceAddress& address) { return fmt::format("{}/{}", address.address.to_string(), address.length); }
+
+std::string print_pattern(const ike::IdentityPattern& pattern) { return pattern.text(); }
+
+std::string print_text(const std::string& text) { return text; }
+
+}  // namespace nave::config

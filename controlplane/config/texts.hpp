@@ -1,0 +1,33 @@
+// The texts that several keys hold: addresses, prefixes, identities, names.
+#pragma once
+
+#include "controlplane/config/bindings.hpp"
+
+#include <string>
+#include <string_view>
+
+namespace nave::config {
+
+inline constexpr std::string_view kAcceptsAddress = "an IPv4 address such as \"192.0.2.1\"";
+inline constexpr std::string_view kAcceptsInterfaceAddress = "an IPv4 host address with the length of its network, such as \"10.255.0.1/24\"";
+inline constexpr std::string_view kAcceptsPrefix = "an IPv4 prefix such as \"172.16.0.0/12\"";
+inline constexpr std::string_view kAcceptsPattern = "an identity, or a pattern: \"*\", \"*.example\", \"*@example\", \"10.0.0.0/8\"";
+inline constexpr std::string_view kAcceptsName = "a name of up to 32 letters, digits, \"_\", \"-\" and \".\", with a letter or digit first";
+
+/// A unicast host address: not unspecified, loopback, multicast or broadcast.
+Parsed<IpAddress> parse_host(std::string_view text);
+/// An address that is neither the network's own nor its broadcast address.
+Parsed<InterfaceAddress> parse_interface_address(std::string_view text);
+/// Hints at the prefix without the host bits when some are set.
+Parsed<Prefix> parse_prefix(std::string_view text);
+Parsed<ike::IdentityPattern> parse_pattern(std::string_view text);
+/// A kernel interface name: up to 15 characters, none of which the kernel or a shell would trip over.
+Parsed<std::string> parse_interface_name(std::string_view text);
+bool is_name(std::string_view text);
+
+std::string print_prefix(const Prefix& prefix);
+std::string print_interface_address(const InterfaceAddress& address);
+std::string print_pattern(const ike::IdentityPattern& pattern);
+std::string print_text(const std::string& text);
+
+}  // namespace nave::config
