@@ -1,0 +1,12 @@
+// Finds the kernel sockets that a driver opened, since af_packet and af_xdp drivers do not tell them.
+#pragma once
+
+#include <vector>
+
+namespace nave::dataplane {
+
+/// Descriptors of this process that are packet or XDP sockets, ascending. The difference between before and after a driver
+/// was opened is the driver's receive queues, in order. Such a socket is readable exactly while frames wait in the queue.
+std::vector<int> packet_sockets();
+
+}  // namespace nave::dataplane
