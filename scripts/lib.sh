@@ -8,6 +8,7 @@ packages_build=(g++ meson ninja-build pkg-config libdpdk-dev libipsec-mb-dev lib
     libboost-program-options-dev libtomlplusplus-dev nlohmann-json3-dev libnl-3-dev libnl-route-3-dev)
 packages_lab=(python3 iproute2 iputils-ping nftables dnsmasq-base isc-dhcp-client iperf3 tcpdump ethtool procps)
 packages_test=(catch2 clang-19 libclang-rt-19-dev git)
+packages_interop=(user-mode-linux strongswan-swanctl charon-systemd libcharon-extra-plugins libstrongswan-standard-plugins frr socat iptables kmod)
 
 say() { printf '\033[1m== %s\033[0m\n' "$*"; }
 
@@ -26,6 +27,12 @@ need_packages() {
     export DEBIAN_FRONTEND=noninteractive
     local log
     log=$(mktemp)
+    # Peers for tests come with daemons, which must not start on this machine.
+    if [ ! -e /usr/sbin/policy-rc.d ]; then
+        printf '#!/bin/sh\nexit 101\n' >/usr/sbin/policy-rc.d
+        chmod 755 /usr/sbin/policy-rc.d
+        trap 'rm -f /usr/sbin/policy-rc.d' EXIT
+    fi
     if ! { apt-get -q update && apt-get -q -y install --no-install-recommends "${missing[@]}"; } >"$log" 2>&1; then
         tail -n 30 "$log" >&2
         echo "apt-get could not install the packages above; see its messages." >&2
