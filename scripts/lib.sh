@@ -25,15 +25,18 @@ need_packages() {
     fi
     say "installing ${#missing[@]} missing packages: ${missing[*]}"
     export DEBIAN_FRONTEND=noninteractive
-    local log
+    local log policy=
     log=$(mktemp)
     # Peers for tests come with daemons, which must not start on this machine.
     if [ ! -e /usr/sbin/policy-rc.d ]; then
         printf '#!/bin/sh\nexit 101\n' >/usr/sbin/policy-rc.d
         chmod 755 /usr/sbin/policy-rc.d
-        trap 'rm -f /usr/sbin/policy-rc.d' EXIT
+        policy=ours
     fi
-    if ! { apt-get -q update && apt-get -q -y install --no-install-recommends "${missing[@]}"; } >"$log" 2>&1; then
+    local status=0
+    { apt-get -q update && apt-get -q -y install --no-install-recommends "${missing[@]}"; } >"$log" 2>&1 || status=$?
+    [ -z "$policy" ] || rm -f /usr/sbin/policy-rc.d
+    if [ "$status" -ne 0 ]; then
         tail -n 30 "$log" >&2
         echo "apt-get could not install the packages above; see its messages." >&2
         exit 1
