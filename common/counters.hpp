@@ -63,6 +63,7 @@ struct alignas(64) WorkerCounters {
     std::array<StageCounters, static_cast<std::size_t>(Stage::count)> stages;
     std::vector<PortCounters> ports;  // by PortId
     Counter events_lost, redirects, fragments_made, reassembled, icmp_sent, handed_over;
+    Counter commands_refused;  // named something beyond a table's size, or IPv6
 };
 
 /// All counters of the dataplane; made once at start, before the workers, and outlives them.

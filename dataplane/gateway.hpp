@@ -15,6 +15,8 @@
 
 namespace nave::dataplane {
 
+class Port;
+
 enum class PortRole : std::uint8_t { underlay, inside };
 
 /// One port, by its position the PortId of both planes.
@@ -23,6 +25,7 @@ struct PortConfig {
     PortRole role = PortRole::underlay;
     TableId table{};                      // inside ports: where frames' destinations are looked up
     std::optional<std::uint16_t> vlan;    // 802.1Q id of the port's traffic; nothing = untagged
+    std::optional<std::uint16_t> mtu;     // IP bytes; nothing: what the device has
 };
 
 /// Packets per second and burst of one punt class.
@@ -78,6 +81,8 @@ public:
     /// Tells the workers to end and waits for them. Main lcore.
     void stop();
 
+    /// MAC, MTU, link and offloads of an open port; for main, which tells the control plane. Main lcore.
+    const Port& port(PortId id) const;
     /// What an operator wants to see of a port before any packet flows: driver, queues, MTU.
     std::string describe_port(PortId port) const;
 

@@ -30,12 +30,13 @@ struct PacketMeta {
     std::uint32_t nbma_source = 0;     // outer source address, host order
     std::uint16_t nbma_udp_port = 0;   // outer UDP source port, 0 = plain ESP
     std::uint16_t gre_protocol = 0;
+    std::uint16_t inner_length = 0;    // bytes behind GRE, for the SA's counters
     Spi spi{};
+    std::uint32_t next_hop = 0;        // the route table's answer, see route_table.hpp
     std::uint64_t sequence = 0;        // ESP sequence number with its high half
     std::uint8_t outer_type_of_service = 0;
     Origin origin = Origin::inside;
     Handover handover = Handover::decrypt;
-    std::uint8_t frame_header_size = 0;  // Ethernet bytes in front of the IP header, while they are still there
 };
 static_assert(sizeof(PacketMeta) <= 64);
 

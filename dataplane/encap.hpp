@@ -1,0 +1,16 @@
+// From an inner packet to one on the underlay: GRE, ESP, and the peer's ready-made outer header.
+#pragma once
+
+#include "dataplane/worker_state.hpp"
+
+namespace nave::dataplane {
+
+/// Puts GRE in front (and the tunnel-mode header when negotiated). Packets whose outbound SA another worker owns are handed
+/// over. Fails closed: without SA or path the packet is dropped by name.
+Verdict encap_gre(Packet& packet, WorkerState& worker);
+
+/// Encrypts a burst of GRE packets of this worker's SAs and puts the outer header in front (RFC 4303 §3.3). What remains is
+/// ready for its port, which its metadata names.
+void esp_encrypt(Burst& burst, WorkerState& worker);
+
+}  // namespace nave::dataplane

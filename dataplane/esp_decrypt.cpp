@@ -1,0 +1,125 @@
+// The three phases of decryption.
+#include "dataplane/esp_decrypt.hpp"
+
+#include "dataplane/ecn.hpp"
+#include "dataplane/inner_checks.hpp"
+
+namespace nave::dataplane {
+
+namespace {
+
+constexpr std::uint8_t kNextHeaderDummy = 59;  // traffic flow confidentiality (RFC 4303 §2.6)
+constexpr std::size_t kFront = sizeof(EspHeader) + kEspIvSize;
+
+/// Fills the cipher's job, as nonce and associated data follow from the packet (RFC 4106 §4 and §5, RFC 7634 §2).
+void describe(AeadJob& job, Packet& packet, const InboundSa& sa) {
+    const std::uint8_t* esp = packet.data();
+    job.key = &sa.key;
+    job.text = packet.data() + kFront;
+    job.length = static_cast<std::uint32_t>(packet.data_len - kFront - kIcvSize);
+    job.icv = packet.data() + packet.data_len - kIcvSize;
+    job.gather_count = 0;
+    std::copy_n(sa.key.salt.begin(), 4, job.nonce.begin());
+    std::copy_n(esp + sizeof(EspHeader), kEspIvSize, job.nonce.begin() + 4);
+    std::copy_n(esp, 4, job.associated.begin());
+    if (sa.esn) {
+        const be32 high{static_cast<std::uint32_t>(packet.meta().sequence >> 32)};
+        std::memcpy(job.associated.data() + 4, &high, sizeof high);
+        std::copy_n(esp + 4, 4, job.associated.begin() + 8);
+    } else {
+        std::copy_n(esp + 4, 4, job.associated.begin() + 4);
+    }
+    job.associated_length = sa.esn ? 12 : 8;
+}
+
+Verdict prepare(Packet& packet, WorkerState& worker) {
+    const auto* esp = packet.header<EspHeader>();
+    if (!esp || packet.data_len < kFront + 4 + kIcvSize) return Drop::esp_runt;
+    if ((packet.data_len - kFront - kIcvSize) % 4 != 0) return Drop::esp_not_multiple;
+    PacketMeta& meta = packet.meta();
+    InboundSa* sa = worker.tables.inbound(meta.spi);
+    if (!sa) return Drop::esp_unknown_spi;
+    if (sa->usage.exhausted()) return Drop::esp_hard_limit;
+    const std::uint32_t low = esp->sequence_low.host();
+    meta.sequence = sa->esn ? sa->window.infer(low) : low;
+    if (!sa->window.may_accept(meta.sequence)) return Drop::esp_replayed;
+    auto& batch = worker.opening;
+    batch.associations[batch.size] = sa;
+    describe(batch.jobs[batch.size++], packet, *sa);
+    return Verdict::pass();
+}
+
+/// First use, soft limit, and a new address of the peer: only for packets that are genuine, and newest (RFC 7296 §2.23).
+void tell_control_plane(const Packet& packet, InboundSa& sa, const Peer& peer, std::uint64_t payload, WorkerState& worker) {
+    const PacketMeta& meta = packet.meta();
+    if (!sa.used) worker.emit(InboundSaUsed{sa.spi, sa.peer});
+    sa.used = true;
+    if (sa.usage.add(payload)) worker.emit(SaNearLimit{Direction::inbound, spi_layout::slot(sa.spi), sa.peer, sa.spi});
+    const bool elsewhere = !peer.has_path || peer.nbma_remote != meta.nbma_source || peer.nbma_udp_port != meta.nbma_udp_port;
+    if (!elsewhere || meta.sequence != sa.window.highest()) return;
+    if (sa.moved_told_at != 0 && worker.now - sa.moved_told_at < worker.cycles_per_second) return;
+    sa.moved_told_at = worker.now;
+    worker.emit(PeerMoved{sa.peer, sa.spi, {NbmaAddress{IpAddress::v4(meta.nbma_source)}, meta.nbma_udp_port}});
+}
+
+/// Tunnel mode: the header between ESP and GRE. The SA was negotiated for GRE between two hosts, so it can only be that; its
+/// addresses say nothing, because the peer may sit behind a NAT and is known by its SA.
+Verdict strip_middle_header(Packet& packet) {
+    const auto extent = check_ipv4(packet.bytes());
+    if (!extent) return extent.error();
+    const auto* middle = packet.header<Ipv4Header>();
+    if (middle->is_fragment()) return Drop::ip_fragment_invalid;
+    if (middle->protocol != kProtocolGre) return Drop::esp_wrong_next_header;
+    if (const Drop reason = check_ipv4_addresses(middle->source.host(), middle->destination.host()); reason != Drop::none) return reason;
+    PacketMeta& meta = packet.meta();
+    const auto marks = ecn_decap(ecn_of(middle->type_of_service), ecn_of(meta.outer_type_of_service));
+    if (!marks) return Drop::ecn_not_capable;
+    meta.outer_type_of_service = static_cast<std::uint8_t>((middle->type_of_service & ~3) | static_cast<std::uint8_t>(*marks));
+    packet.trim_back(packet.data_len - extent->total_length);
+    packet.trim_front(extent->header_length);
+    return Verdict::pass();
+}
+
+Verdict settle(Packet& packet, const AeadJob& job, InboundSa& sa, WorkerState& worker) {
+    if (!job.ok) return Drop::esp_bad_icv;
+    PacketMeta& meta = packet.meta();
+    // Both again: other packets of this burst may have used the number, or the limit, up.
+    if (!sa.window.accept(meta.sequence)) return Drop::esp_replayed;
+    if (sa.usage.exhausted()) return Drop::esp_hard_limit;
+    const Peer* peer = worker.tables.peer(sa.peer);
+    if (!peer) return Drop::peer_unknown;
+    const auto payload = check_esp_trailer({job.text, job.length});
+    if (!payload) return payload.error();
+    tell_control_plane(packet, sa, *peer, payload->length, worker);
+    worker.all_counters.inbound[spi_layout::slot(sa.spi).value].packets.add(1);
+    if (payload->next_header == kNextHeaderDummy) {
+        packet.free();  // quietly: it did its work by arriving
+        return Verdict::taken();
+    }
+    packet.trim_back(packet.data_len - kFront - payload->length);
+    packet.trim_front(kFront);
+    meta.from_peer = sa.peer;
+    meta.tunnel = peer->tunnel;
+    meta.origin = PacketMeta::Origin::peer;
+    if (payload->next_header != (sa.mode == EspMode::transport ? kProtocolGre : kProtocolIpip)) return Drop::esp_wrong_next_header;
+    return sa.mode == EspMode::transport ? Verdict::pass() : strip_middle_header(packet);
+}
+
+}  // namespace
+
+void esp_decrypt(Burst& burst, WorkerState& worker) {
+    auto& batch = worker.opening;
+    batch.size = 0;
+    // 1. Cheap checks, sequence numbers, jobs.
+    run_stage(burst, worker.drops, [&](Packet& packet) { return prepare(packet, worker); });
+    // 2. All ciphers of the burst at once.
+    worker.crypto.open({batch.jobs.data(), batch.size});
+    // 3. Settle each packet: genuine and first of its number, or dropped with a reason.
+    std::size_t next = 0;
+    run_stage(burst, worker.drops, [&](Packet& packet) {
+        const std::size_t i = next++;
+        return settle(packet, batch.jobs[i], *batch.associations[i], worker);
+    });
+}
+
+}  // namespace nave::dataplane

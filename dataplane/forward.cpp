@@ -1,0 +1,207 @@
+// The forwarding decisions of RFC 1812 §5.2, §5.3, and a hub's redirects.
+#include "dataplane/forward.hpp"
+
+#include "common/headers.hpp"
+#include "dataplane/ecn.hpp"
+#include "dataplane/fragment.hpp"
+#include "dataplane/inner_checks.hpp"
+#include "dataplane/mss_clamp.hpp"
+#include "dataplane/pipeline.hpp"
+#include "dataplane/transmit.hpp"
+
+namespace nave::dataplane {
+
+namespace {
+
+using Origin = PacketMeta::Origin;
+
+constexpr std::size_t kRedirectHead = 128;  // bytes of a packet that a traffic indication needs
+
+/// For packets that somebody else sent: TTL, decremented once (RFC 1812 §5.3.1).
+Drop spend_hop(Packet& packet, WorkerState& worker) {
+    if (packet.meta().origin == Origin::own) return Drop::none;
+    auto* ip = packet.header<Ipv4Header>();
+    if (ip->time_to_live <= 1) {
+        answer_with_error(packet, IcmpError::time_exceeded(), worker);
+        return Drop::ip_ttl_expired;
+    }
+    decrement_ttl(*ip);
+    return Drop::none;
+}
+
+/// Calls `send` with the packet, or with its fragments when it is longer than `mtu`.
+template <class Send>
+Verdict fit(Packet& packet, std::uint16_t mtu, WorkerState& worker, Send&& send) {
+    if (packet.length() <= mtu) {
+        send(packet);
+        return Verdict::taken();
+    }
+    if (packet.header<Ipv4Header>()->dont_fragment()) {
+        answer_with_error(packet, IcmpError::fragmentation_needed(mtu), worker);
+        return Drop::fragmentation_needed;
+    }
+    Burst pieces;
+    if (!fragment(packet, mtu, worker.pools, pieces)) return Drop::fragmentation_failed;
+    worker.counters.fragments_made.add(pieces.size);
+    for (Packet* piece : pieces.view()) send(*piece);
+    return Verdict::taken();
+}
+
+/// A hub tells a spoke that a shorter way exists: in and out of the same tunnel (NHRP traffic indication).
+void consider_redirect(const Packet& packet, const Tunnel& out, const Peer& peer, WorkerState& worker) {
+    const PacketMeta& meta = packet.meta();
+    if (meta.origin != Origin::peer || !out.settings.redirect || meta.tunnel != peer.tunnel) return;
+    const auto* ip = reinterpret_cast<const Ipv4Header*>(packet.data());
+    if (!worker.redirects.tell(ip->source.host(), ip->destination.host(), worker.now)) return;
+    const Drop refused = worker.punts.offer(Punt::redirect, packet, worker.now, kRedirectHead);
+    if (refused != Drop::none) worker.drops.count(refused);
+    else worker.counters.redirects.add(1);
+}
+
+Verdict to_peer(Packet& packet, PeerId id, WorkerState& worker) {
+    const Peer* peer = worker.tables.peer(id);
+    if (!peer) return Drop::peer_unknown;
+    const Tunnel* tunnel = worker.tables.tunnel(peer->tunnel);
+    if (!tunnel) return Drop::tunnel_unknown;
+    if (packet.meta().from_peer == id) return Drop::same_peer_loop;
+    if (!peer->has_sa) return Drop::peer_no_sa;
+    if (!peer->has_path) return Drop::peer_no_path;
+    if (const Drop reason = spend_hop(packet, worker); reason != Drop::none) return reason;
+    consider_redirect(packet, *tunnel, *peer, worker);
+    const std::uint16_t mtu = std::min(tunnel->settings.mtu, peer->mtu);
+    if (tunnel->settings.mss_clamp) clamp_mss(packet.bytes(), mtu);
+    const std::uint8_t type_of_service = packet.header<Ipv4Header>()->type_of_service;
+    return fit(packet, mtu, worker, [&](Packet& piece) { queue_to_peer(piece, {id, kEtherTypeIpv4, type_of_service}, worker); });
+}
+
+Verdict to_neighbour(Packet& packet, AdjacencyId id, WorkerState& worker) {
+    const Adjacency* adjacency = worker.tables.adjacency(id);
+    if (!adjacency) return Drop::adjacency_unknown;
+    const PortState* port = worker.tables.port(adjacency->port);
+    if (!port->is_up()) return Drop::port_down;
+    if (const Drop reason = spend_hop(packet, worker); reason != Drop::none) return reason;
+    if (packet.meta().origin == Origin::peer) {
+        const Tunnel* tunnel = worker.tables.tunnel(packet.meta().tunnel);
+        if (tunnel && tunnel->settings.mss_clamp) clamp_mss(packet.bytes(), tunnel->settings.mtu);
+    }
+    return fit(packet, port->mtu, worker, [&](Packet& piece) { send_to_neighbour(piece, *adjacency, worker); });
+}
+
+/// The kernel resolves the neighbour (index 0) or takes the packet for itself (any other index). What came from the kernel does not go back.
+Verdict to_twin(Packet& packet, std::uint32_t index, WorkerState& worker) {
+    PacketMeta& meta = packet.meta();
+    if (meta.origin == Origin::own) return Drop::no_route;
+    if (meta.origin == Origin::inside) {
+        // The twin of the tunnel whose table the packet was routed in.
+        const auto tunnels = worker.tables.tunnels();
+        const auto tunnel = std::find_if(tunnels.begin(), tunnels.end(), [&](const Tunnel& each) { return each.valid && each.settings.table == meta.table; });
+        if (tunnel == tunnels.end()) return Drop::tunnel_unknown;
+        meta.tunnel = tunnel->settings.tunnel;
+    }
+    return worker.punt(packet, index == 0 ? Punt::glean : Punt::tunnel);
+}
+
+/// Multicast of an inside host, which goes to every tunnel of its table.
+Verdict replicate_from_inside(Packet& packet, WorkerState& worker) {
+    auto* ip = packet.header<Ipv4Header>();
+    if (ip->time_to_live <= 1) return Drop::ip_ttl_expired;
+    decrement_ttl(*ip);
+    const Tunnel* last = nullptr;
+    for (const Tunnel& tunnel : worker.tables.tunnels()) {
+        if (!tunnel.valid || tunnel.settings.table != packet.meta().table || tunnel.members.empty()) continue;
+        if (last) {
+            // All but the last tunnel get a packet that shares the bytes.
+            Packet* shared = worker.pools.share(packet);
+            if (!shared) return Drop::no_buffer;
+            shared->meta() = packet.meta();
+            if (const Verdict verdict = replicate(*shared, *last, worker); !verdict.is_taken()) worker.drops.discard(*shared, verdict.reason());
+        }
+        last = &tunnel;
+    }
+    return last ? replicate(packet, *last, worker) : Verdict{Drop::multicast_no_members};
+}
+
+}  // namespace
+
+void queue_to_peer(Packet& packet, const PeerPassage& passage, WorkerState& worker) {
+    PacketMeta& meta = packet.meta();
+    meta.to_peer = passage.to;
+    meta.gre_protocol = passage.gre_protocol;
+    meta.outer_type_of_service = passage.type_of_service;
+    if (worker.to_encap.full()) encap_and_send(worker);
+    worker.to_encap.push(packet);
+}
+
+Verdict deliver_or_replicate(Packet& packet, WorkerState& worker) {
+    const PacketMeta& meta = packet.meta();
+    const std::uint32_t destination = packet.header<Ipv4Header>()->destination.host();
+    if (is_multicast(destination) || is_limited_broadcast(destination)) {
+        // What a peer sends to many is the kernel's to route on: relaying it blindly would loop between two hubs.
+        if (meta.origin == Origin::peer) return worker.punt(packet, Punt::tunnel);
+        if (meta.origin == Origin::inside) return replicate_from_inside(packet, worker);
+        const Tunnel* tunnel = worker.tables.tunnel(meta.tunnel);
+        return tunnel ? replicate(packet, *tunnel, worker) : Verdict{Drop::tunnel_unknown};
+    }
+    if (meta.origin == Origin::peer && worker.tables.is_local(meta.table, destination)) return worker.punt(packet, Punt::tunnel);
+    return Verdict::pass();
+}
+
+Verdict follow_route(Packet& packet, WorkerState& worker) {
+    const std::uint32_t hop = packet.meta().next_hop;
+    if (hop == next_hop::kNoRoute) {
+        answer_with_error(packet, IcmpError::net_unreachable(), worker);
+        return Drop::no_route;
+    }
+    const RouteTarget target = next_hop::decode(hop);
+    switch (target.kind) {
+    case RouteTarget::Kind::peer: return to_peer(packet, PeerId{target.index}, worker);
+    case RouteTarget::Kind::adjacency: return to_neighbour(packet, AdjacencyId{target.index}, worker);
+    case RouteTarget::Kind::twin: return to_twin(packet, target.index, worker);
+    case RouteTarget::Kind::reject: break;
+    }
+    answer_with_error(packet, IcmpError::prohibited(), worker);
+    return Drop::route_rejected;
+}
+
+Verdict replicate(Packet& packet, const Tunnel& tunnel, WorkerState& worker) {
+    std::size_t members = 0;
+    for (const PeerId member : tunnel.members) members += member != packet.meta().from_peer;
+    if (members == 0) return Drop::multicast_no_members;
+    return fit(packet, tunnel.settings.mtu, worker, [&](Packet& piece) {
+        for (const PeerId member : tunnel.members) {
+            if (member == piece.meta().from_peer) continue;
+            // Headers, and room for the ciphertext of the shared payload.
+            Packet* head = worker.pools.allocate(piece.length() + 64);
+            Packet* payload = head ? worker.pools.share(piece) : nullptr;
+            if (!payload || rte_pktmbuf_chain(head, payload) != 0) {
+                if (payload) payload->free();
+                if (head) head->free();
+                worker.drops.count(Drop::no_buffer);
+                continue;
+            }
+            head->meta() = piece.meta();
+            queue_to_peer(*head, {member, kEtherTypeIpv4, piece.header<Ipv4Header>()->type_of_service}, worker);
+        }
+        piece.free();
+    });
+}
+
+void answer_with_error(const Packet& packet, const IcmpError& error, WorkerState& worker) {
+    const PacketMeta& about = packet.meta();
+    if (about.origin == Origin::own || !may_answer_with_error(packet.bytes())) return;
+    const Tunnel* tunnel = about.origin == Origin::peer ? worker.tables.tunnel(about.tunnel) : nullptr;
+    const PortState* port = about.origin == Origin::inside ? worker.tables.port(about.port) : nullptr;
+    const auto* addresses = tunnel ? &tunnel->addresses : port ? &port->addresses : nullptr;
+    if (!addresses || addresses->empty() || worker.from_here.full() || !worker.icmp_errors.allow(worker.now)) return;
+    Packet* answer = worker.pools.allocate(kIcmpErrorMax);
+    if (!answer) return;
+    std::uint8_t* bytes = answer->append(kIcmpErrorMax);
+    answer->trim_back(kIcmpErrorMax - write_icmp_error(error, addresses->front(), packet.bytes(), {bytes, kIcmpErrorMax}));
+    answer->meta().origin = Origin::own;
+    answer->meta().table = about.table;
+    answer->meta().tunnel = about.tunnel;
+    worker.from_here.push(*answer);
+    worker.counters.icmp_sent.add(1);
+}
+
+}  // namespace nave::dataplane

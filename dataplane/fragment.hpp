@@ -1,0 +1,13 @@
+// IPv4 fragmentation before encryption or on the way to an inside neighbour (RFC 791 §3.2).
+#pragma once
+
+#include "dataplane/packet_pools.hpp"
+
+namespace nave::dataplane {
+
+/// Cuts a packet that may be fragmented (DF clear) into pieces of at most `mtu` bytes. Pieces have their header in a buffer
+/// of their own and share the payload; metadata is copied. True: the pieces are in `out` and the packet is freed; false:
+/// nothing happened (no buffers, `mtu` below 68, or more than 64 pieces).
+[[nodiscard]] bool fragment(Packet& packet, std::uint16_t mtu, PacketPools& pools, Burst& out);
+
+}  // namespace nave::dataplane

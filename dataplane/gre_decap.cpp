@@ -1,0 +1,32 @@
+// RFC 2784 and RFC 2890 on receive, the peer's permitted sources, and congestion marks (RFC 6040).
+#include "dataplane/gre_decap.hpp"
+
+#include "dataplane/ecn.hpp"
+#include "dataplane/inner_checks.hpp"
+
+namespace nave::dataplane {
+
+Verdict decap_gre(Packet& packet, WorkerState& worker) {
+    PacketMeta& meta = packet.meta();
+    const Peer* peer = worker.tables.peer(meta.from_peer);
+    if (!peer) return Drop::peer_unknown;
+    const Tunnel* tunnel = worker.tables.tunnel(meta.tunnel);
+    if (!tunnel) return Drop::tunnel_unknown;
+    const auto inner = check_inner(packet.bytes(), tunnel->key());
+    if (!inner) return inner.error();
+    packet.trim_front(inner->gre.header_length);
+    worker.all_counters.inbound[spi_layout::slot(meta.spi).value].bytes.add(packet.data_len);
+    if (inner->gre.protocol == kEtherTypeNhrp) return worker.punt(packet, Punt::nhrp);
+
+    packet.trim_back(packet.data_len - inner->ipv4->total_length);
+    auto* ip = packet.header<Ipv4Header>();
+    if (!peer->permits(ip->source.host())) return Drop::peer_wrong_source;
+    const auto marks = ecn_decap(ecn_of(ip->type_of_service), ecn_of(meta.outer_type_of_service));
+    if (!marks) return Drop::ecn_not_capable;
+    // The DSCP stays as the sender set it (RFC 4301 §5.1.2.1).
+    if (*marks != ecn_of(ip->type_of_service)) set_type_of_service(*ip, static_cast<std::uint8_t>((ip->type_of_service & ~3) | static_cast<std::uint8_t>(*marks)));
+    meta.table = tunnel->settings.table;
+    return Verdict::pass();
+}
+
+}  // namespace nave::dataplane

@@ -1,0 +1,54 @@
+// GRE towards a peer (RFC 2784, RFC 2890), and the header in front of it in tunnel mode.
+#include "common/checksum.hpp"
+#include "dataplane/encap.hpp"
+
+namespace nave::dataplane {
+
+namespace {
+
+/// Tunnel mode: ESP protects a whole IPv4 packet that carries GRE between the two underlay addresses.
+bool prepend_middle_header(Packet& packet, const Peer& peer, std::uint8_t ttl) {
+    Ipv4Header ip{};
+    ip.version_and_length = 0x45;
+    ip.type_of_service = packet.meta().outer_type_of_service;
+    ip.total_length = be16(static_cast<std::uint16_t>(sizeof ip + packet.length()));
+    ip.time_to_live = ttl == 0 ? 64 : ttl;
+    ip.protocol = kProtocolGre;
+    ip.source = be32(peer.nbma_local);
+    ip.destination = be32(peer.nbma_remote);
+    ip.checksum = be16(internet_checksum({reinterpret_cast<const std::uint8_t*>(&ip), sizeof ip}));
+    std::uint8_t* to = packet.prepend(sizeof ip);
+    if (to) std::memcpy(to, &ip, sizeof ip);
+    return to != nullptr;
+}
+
+}  // namespace
+
+Verdict encap_gre(Packet& packet, WorkerState& worker) {
+    PacketMeta& meta = packet.meta();
+    const Peer* peer = worker.tables.peer(meta.to_peer);
+    if (!peer) return Drop::peer_unknown;
+    const Tunnel* tunnel = worker.tables.tunnel(peer->tunnel);
+    if (!tunnel) return Drop::tunnel_unknown;
+    if (!peer->has_sa) return Drop::peer_no_sa;
+    if (!peer->has_path) return Drop::peer_no_path;
+    if (peer->sa_owner != worker.id) {
+        if (peer->sa_owner.value >= worker.worker_count) return Drop::peer_no_sa;
+        return worker.hand_over(packet, peer->sa_owner, PacketMeta::Handover::encap);
+    }
+    meta.inner_length = static_cast<std::uint16_t>(packet.length());
+    const auto key = tunnel->key();
+    std::uint8_t* to = packet.prepend(sizeof(GreHeader) + (key ? sizeof(be32) : 0));
+    if (!to) return Drop::no_buffer;
+    const GreHeader gre{be16(key ? GreHeader::kKey : std::uint16_t{0}), be16(meta.gre_protocol)};
+    std::memcpy(to, &gre, sizeof gre);
+    if (key) {
+        const be32 number{*key};
+        std::memcpy(to + sizeof gre, &number, sizeof number);
+    }
+    if (peer->mode == EspMode::tunnel && !prepend_middle_header(packet, *peer, tunnel->settings.ttl)) return Drop::no_buffer;
+    meta.port = peer->port;
+    return Verdict::pass();
+}
+
+}  // namespace nave::dataplane

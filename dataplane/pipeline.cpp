@@ -1,0 +1,177 @@
+// The flow of packets through a worker. Bursts go down these functions; a stage keeps a packet in its burst, drops it with a
+// reason, or takes it to one of the queues of WorkerState that finish_turn() empties.
+//
+//   underlay port -> check_frame -> check_outer_ip -> reassembly -> classify_outer -> esp_decrypt -> decap_gre -+
+//   inside port ---> check_frame -> classify_inside ------------------------------------------------------------+-> forward
+//   injected by the control plane ------------------------------------------------------------------------------+
+//   forward -> to this box (punt) | to a neighbour (transmit) | to peers (encap_gre -> esp_encrypt -> transmit)
+#include "dataplane/pipeline.hpp"
+
+#include "dataplane/encap.hpp"
+#include "dataplane/esp_decrypt.hpp"
+#include "dataplane/forward.hpp"
+#include "dataplane/gre_decap.hpp"
+#include "dataplane/inject.hpp"
+#include "dataplane/port.hpp"
+#include "dataplane/receive_stages.hpp"
+#include "dataplane/transmit.hpp"
+
+namespace nave::dataplane {
+
+namespace {
+
+template <class Function>
+void stage(Burst& burst, WorkerState& worker, Stage name, Function&& function) {
+    if (burst.empty()) return;
+    StageTimer timer{worker.clock, name, burst.size};
+    run_stage(burst, worker.drops, [&](Packet& packet) { return function(packet, worker); });
+}
+
+void forward_once(Burst& burst, WorkerState& worker) {
+    if (burst.empty()) return;
+    StageTimer timer{worker.clock, Stage::route, burst.size};
+    run_stage(burst, worker.drops, [&](Packet& packet) { return deliver_or_replicate(packet, worker); });
+    worker.routes.lookup(burst);
+    run_stage(burst, worker.drops, [&](Packet& packet) { return follow_route(packet, worker); });
+}
+
+/// Inner IPv4 packets at their IP header, whatever side they came from; then the errors that they caused, which cause none.
+void forward(Burst& burst, WorkerState& worker) {
+    forward_once(burst, worker);
+    forward_once(worker.from_here, worker);
+}
+
+/// ESP packets of this worker's SAs.
+void from_tunnel(Burst& burst, WorkerState& worker) {
+    if (burst.empty()) return;
+    {
+        StageTimer timer{worker.clock, Stage::esp_decrypt, burst.size};
+        esp_decrypt(burst, worker);
+    }
+    stage(burst, worker, Stage::gre_decap, decap_gre);
+    forward(burst, worker);
+}
+
+void reassemble(Burst& burst, WorkerState& worker) {
+    if (burst.empty()) return;
+    StageTimer timer{worker.clock, Stage::reassemble, burst.size};
+    Burst completed;
+    run_stage(burst, worker.drops, [&](Packet& packet) { return worker.reassembly.add(packet, worker.now, completed); });
+    for (Packet* datagram : completed.view()) burst.push(*datagram);
+}
+
+void from_underlay(Burst& burst, WorkerState& worker) {
+    stage(burst, worker, Stage::classify, [](Packet& packet, WorkerState& w) {
+        const Verdict frame = check_frame(packet, w);
+        return frame.passes() ? check_outer_ip(packet, w) : frame;
+    });
+    reassemble(burst, worker);
+    stage(burst, worker, Stage::classify, classify_outer);
+    from_tunnel(burst, worker);
+}
+
+void from_inside(Burst& burst, WorkerState& worker) {
+    stage(burst, worker, Stage::classify, [](Packet& packet, WorkerState& w) {
+        const Verdict frame = check_frame(packet, w);
+        return frame.passes() ? classify_inside(packet, w) : frame;
+    });
+    forward(burst, worker);
+}
+
+/// One burst of one port, each packet in one piece and with fresh metadata.
+void receive(PortId id, Burst& burst, WorkerState& worker) {
+    constexpr std::size_t kAtOnce = 32;
+    StageTimer timer{worker.clock, Stage::receive, 0};
+    const PortLane& lane = worker.lanes[id.value];
+    std::array<rte_mbuf*, kAtOnce> frames;
+    const std::size_t count = lane.port->receive(lane.queue, frames);
+    std::uint64_t bytes = 0;
+    for (std::size_t i = 0; i < count; ++i) {
+        Packet* packet = Packet::from(frames[i]);
+        packet->meta() = PacketMeta{};
+        packet->meta().port = id;
+        bytes += packet->length();
+        if (packet->nb_segs > 1) {
+            Packet* whole = worker.pools.contiguous(*packet, 0, 0);
+            if (!whole) {
+                worker.drops.discard(*packet, Drop::no_buffer);
+                continue;
+            }
+            packet = whole;
+        }
+        burst.push(*packet);
+    }
+    if (count == 0) return;
+    worker.clock.count(Stage::receive, count);
+    worker.counters.ports[id.value].received_packets.add(count);
+    worker.counters.ports[id.value].received_bytes.add(bytes);
+}
+
+}  // namespace
+
+std::size_t receive_all(WorkerState& worker) {
+    std::size_t total = 0;
+    for (std::uint16_t i = 0; i < worker.lanes.size(); ++i) {
+        if (!worker.lanes[i].has_queue) continue;
+        Burst burst;
+        receive(PortId{i}, burst, worker);
+        total += burst.size;
+        if (burst.empty()) continue;
+        if (worker.tables.port(PortId{i})->role == PortRole::underlay) from_underlay(burst, worker);
+        else from_inside(burst, worker);
+    }
+    return total;
+}
+
+std::size_t take_handovers(WorkerState& worker) {
+    std::size_t total = 0;
+    for (std::uint8_t from = 0; from < worker.worker_count; ++from) {
+        if (from == worker.id.value) continue;
+        // All that waits is taken in every turn, before commands: so no packet outlives the peer that it was handed over for.
+        const std::size_t end = total + worker.handovers.waiting(WorkerId{from}, worker.id);
+        for (Burst burst; total < end; burst.size = 0) {
+            worker.handovers.take(WorkerId{from}, worker.id, burst);
+            total += burst.size;
+            run_stage(burst, worker.drops, [&](Packet& packet) { return sort_handover(packet, worker); });
+            from_tunnel(burst, worker);
+        }
+    }
+    return total;
+}
+
+std::size_t take_injected(WorkerState& worker) {
+    Burst to_forward;
+    std::size_t total = 0;
+    if (worker.rings.injected.read_available() == 0) return 0;
+    StageTimer timer{worker.clock, Stage::inject, 0};
+    while (total < Burst::kCapacity && worker.rings.injected.read_available() > 0) {
+        inject(worker.rings.injected.front(), to_forward, worker);
+        worker.rings.injected.pop();
+        ++total;
+    }
+    worker.clock.count(Stage::inject, total);
+    forward(to_forward, worker);
+    return total;
+}
+
+void encap_and_send(WorkerState& worker) {
+    Burst& burst = worker.to_encap;
+    stage(burst, worker, Stage::gre_encap, encap_gre);
+    if (burst.empty()) return;
+    {
+        StageTimer timer{worker.clock, Stage::esp_encrypt, burst.size};
+        esp_encrypt(burst, worker);
+    }
+    for (Packet* packet : burst.view()) queue_to_port(*packet, packet->meta().port, worker);
+    burst.size = 0;
+}
+
+void finish_turn(WorkerState& worker) {
+    encap_and_send(worker);
+    flush_ports(worker);
+    for (std::uint8_t to = 0; to < worker.worker_count; ++to)
+        if (!worker.to_worker[to].empty()) worker.flush_handover(WorkerId{to});
+    if (worker.punts.take_bell_due() || std::exchange(worker.event_sent, false)) worker.rings.control_bell->ring();
+}
+
+}  // namespace nave::dataplane

@@ -1,0 +1,193 @@
+// Commands become table entries.
+#include "dataplane/tables.hpp"
+
+namespace nave::dataplane {
+
+namespace {
+
+/// Adds or removes one address of a short list; IPv6 addresses are accepted and never match a packet yet.
+void add_to(std::vector<std::uint32_t>& list, const IpAddress& address) {
+    if (address.is_v4() && std::find(list.begin(), list.end(), address.v4_host()) == list.end()) list.push_back(address.v4_host());
+}
+void remove_from(std::vector<std::uint32_t>& list, const IpAddress& address) {
+    if (address.is_v4()) std::erase(list, address.v4_host());
+}
+
+}  // namespace
+
+Tables::Tables(WorkerId worker, const GatewayConfig& config)
+    : worker_{worker}, tunnels_(config.limits.tunnels), peers_(config.limits.peers), adjacencies_(config.limits.adjacencies),
+      inbound_(config.limits.sa_slots), outbound_(config.limits.sa_slots), local_(config.limits.tables) {
+    for (const PortConfig& port : config.ports) {
+        PortState state;
+        state.role = port.role, state.table = port.table, state.vlan = port.vlan;
+        ports_.push_back(std::move(state));
+    }
+}
+
+bool Tables::update(const SetPort& command) {
+    if (command.port.value >= ports_.size()) return false;
+    PortState& port = ports_[command.port.value];
+    port.mac = command.mac, port.mtu = command.mtu;
+    for (Peer& peer : peers_)
+        if (peer.valid && peer.has_path && peer.port == command.port) refresh_mtu(peer);
+    return true;
+}
+
+bool Tables::update(const AddLocalAddress& command) {
+    if (command.port.value >= ports_.size()) return false;
+    add_to(ports_[command.port.value].addresses, command.address);
+    refresh_local(ports_[command.port.value].table);
+    return true;
+}
+
+bool Tables::update(const RemoveLocalAddress& command) {
+    if (command.port.value >= ports_.size()) return false;
+    remove_from(ports_[command.port.value].addresses, command.address);
+    refresh_local(ports_[command.port.value].table);
+    return true;
+}
+
+bool Tables::update(const SetTunnel& command) {
+    if (command.tunnel.value >= tunnels_.size() || command.table.value >= local_.size()) return false;
+    Tunnel& tunnel = tunnels_[command.tunnel.value];
+    const TableId before = tunnel.settings.table;
+    tunnel.valid = true, tunnel.settings = command;
+    refresh_local(before), refresh_local(command.table);
+    for (Peer& peer : peers_)
+        if (peer.valid && peer.tunnel == command.tunnel) refresh_mtu(peer);
+    return true;
+}
+
+bool Tables::update(const AddTunnelAddress& command) {
+    if (command.tunnel.value >= tunnels_.size()) return false;
+    add_to(tunnels_[command.tunnel.value].addresses, command.address.value);
+    refresh_local(tunnels_[command.tunnel.value].settings.table);
+    return true;
+}
+
+bool Tables::update(const RemoveTunnelAddress& command) {
+    if (command.tunnel.value >= tunnels_.size()) return false;
+    remove_from(tunnels_[command.tunnel.value].addresses, command.address.value);
+    refresh_local(tunnels_[command.tunnel.value].settings.table);
+    return true;
+}
+
+bool Tables::update(const SetPeer& command) {
+    if (command.peer.value >= peers_.size() || command.tunnel.value >= tunnels_.size()) return false;
+    Peer& peer = peers_[command.peer.value];
+    if (peer.valid) leave_tunnel(command.peer, peer);
+    peer.valid = true;
+    peer.tunnel = command.tunnel;
+    peer.multicast = command.multicast;
+    peer.set_sources(command);
+    if (command.multicast) tunnels_[command.tunnel.value].members.push_back(command.peer);
+    refresh_mtu(peer);
+    return true;
+}
+
+bool Tables::update(const SetPeerPath& command) {
+    Peer* peer = find(command.peer);
+    if (!peer || command.port.value >= ports_.size() || !command.remote.value.is_v4() || !command.local.value.is_v4()) return false;
+    peer->has_path = true;
+    peer->port = command.port;
+    peer->nbma_remote = command.remote.value.v4_host();
+    peer->nbma_local = command.local.value.v4_host();
+    peer->nbma_udp_port = command.remote_udp_port;
+    peer->outer = OuterHeader{command, tunnels_[peer->tunnel.value].settings.ttl, ports_[command.port.value].vlan};
+    refresh_mtu(*peer);
+    return true;
+}
+
+bool Tables::update(const ClearPeerPath& command) {
+    Peer* peer = find(command.peer);
+    if (!peer) return false;
+    peer->has_path = false;
+    return true;
+}
+
+bool Tables::update(const RemovePeer& command) {
+    Peer* peer = find(command.peer);
+    if (!peer) return false;
+    leave_tunnel(command.peer, *peer);
+    *peer = Peer{};
+    return true;
+}
+
+bool Tables::update(const InstallInboundSa& command, EspCrypto& crypto) {
+    const SaSlot slot = spi_layout::slot(command.spi);
+    if (slot.value >= inbound_.size() || spi_layout::worker(command.spi) != worker_) return false;
+    auto sa = std::make_unique<InboundSa>(command);
+    if (!crypto.expand(command.algorithm, command.keymat.view(), sa->key)) return false;
+    inbound_[slot.value] = std::move(sa);
+    return true;
+}
+
+bool Tables::update(const InstallOutboundSa& command, EspCrypto& crypto) {
+    Peer* peer = find(command.peer);
+    if (!peer || command.slot.value >= outbound_.size()) return false;
+    if (command.owner == worker_) {
+        auto sa = std::make_unique<OutboundSa>(command);
+        if (!crypto.expand(command.algorithm, command.keymat.view(), sa->key)) return false;
+        outbound_[command.slot.value] = std::move(sa);
+    }
+    peer->has_sa = true;
+    peer->sa_owner = command.owner;
+    peer->sa_slot = command.slot;
+    peer->mode = command.mode;
+    refresh_mtu(*peer);
+    return true;
+}
+
+bool Tables::update(const RemoveInboundSa& command) {
+    if (!inbound(command.spi)) return false;
+    inbound_[spi_layout::slot(command.spi).value].reset();
+    return true;
+}
+
+std::optional<Spi> Tables::update(const RemoveOutboundSa& command) {
+    if (Peer* peer = find(command.peer); peer && peer->has_sa && peer->sa_slot == command.slot) peer->has_sa = false;
+    const OutboundSa* sa = outbound(command.slot);
+    if (!sa) return std::nullopt;
+    const Spi spi = sa->spi;
+    outbound_[command.slot.value].reset();
+    return spi;
+}
+
+bool Tables::update(const SetAdjacency& command) {
+    if (command.adjacency.value >= adjacencies_.size() || command.port.value >= ports_.size()) return false;
+    adjacencies_[command.adjacency.value] = {true, command.port, command.source_mac, command.destination_mac};
+    return true;
+}
+
+bool Tables::update(const RemoveAdjacency& command) {
+    if (!adjacency(command.adjacency)) return false;
+    adjacencies_[command.adjacency.value] = Adjacency{};
+    return true;
+}
+
+bool Tables::is_local(TableId table, std::uint32_t address) const {
+    if (table.value >= local_.size()) return false;
+    const auto& list = local_[table.value];
+    return std::find(list.begin(), list.end(), address) != list.end();
+}
+
+void Tables::refresh_mtu(Peer& peer) {
+    if (!peer.has_path) return;
+    const bool has_key = tunnels_[peer.tunnel.value].settings.has_key;
+    peer.mtu = inner_mtu(ports_[peer.port.value].mtu, {.mode = peer.mode, .udp = peer.outer.has_udp(), .gre_key = has_key});
+}
+
+void Tables::refresh_local(TableId table) {
+    if (table.value >= local_.size()) return;
+    auto& list = local_[table.value];
+    list.clear();
+    for (const PortState& port : ports_)
+        if (port.role == PortRole::inside && port.table == table) list.insert(list.end(), port.addresses.begin(), port.addresses.end());
+    for (const Tunnel& tunnel : tunnels_)
+        if (tunnel.valid && tunnel.settings.table == table) list.insert(list.end(), tunnel.addresses.begin(), tunnel.addresses.end());
+}
+
+void Tables::leave_tunnel(PeerId id, const Peer& peer) { std::erase(tunnels_[peer.tunnel.value].members, id); }
+
+}  // namespace nave::dataplane

@@ -1,0 +1,75 @@
+// Frames to ports; the device may take fewer than it is offered.
+#include "dataplane/transmit.hpp"
+
+#include "common/headers.hpp"
+#include "dataplane/port.hpp"
+
+#include <cstring>
+
+namespace nave::dataplane {
+
+namespace {
+
+void flush(PortId id, WorkerState& worker) {
+    Burst& burst = worker.to_port[id.value];
+    const PortLane& lane = worker.lanes[id.value];
+    if (!lane.has_queue) {
+        for (Packet* packet : burst.view()) worker.hand_over(*packet, lane.transmitter, PacketMeta::Handover::transmit);
+        burst.size = 0;
+        return;
+    }
+    StageTimer timer{worker.clock, Stage::transmit, burst.size};
+    std::array<rte_mbuf*, Burst::kCapacity> frames;
+    std::array<std::uint32_t, Burst::kCapacity> sizes;
+    for (std::size_t i = 0; i < burst.size; ++i) {
+        frames[i] = burst.packets[i];
+        frames[i]->ol_flags = 0;
+        sizes[i] = frames[i]->pkt_len;
+    }
+    const std::size_t sent = lane.port->transmit(lane.queue, {frames.data(), burst.size});
+    std::uint64_t bytes = 0;
+    for (std::size_t i = 0; i < sent; ++i) bytes += sizes[i];
+    worker.counters.ports[id.value].sent_packets.add(sent);
+    worker.counters.ports[id.value].sent_bytes.add(bytes);
+    for (std::size_t i = sent; i < burst.size; ++i) worker.drops.discard(*Packet::from(frames[i]), Drop::port_transmit_full);
+    burst.size = 0;
+}
+
+}  // namespace
+
+void queue_to_port(Packet& packet, PortId id, WorkerState& worker) {
+    const PortState* port = worker.tables.port(id);
+    if (!port || !port->is_up()) return worker.drops.discard(packet, Drop::port_down);
+    packet.meta().port = id;
+    Burst& burst = worker.to_port[id.value];
+    if (burst.full()) flush(id, worker);
+    burst.push(packet);
+}
+
+void send_to_neighbour(Packet& packet, const Adjacency& adjacency, WorkerState& worker) {
+    std::uint8_t* to = packet.prepend(sizeof(EthernetHeader));
+    if (!to) return worker.drops.discard(packet, Drop::no_buffer);
+    const EthernetHeader ethernet{adjacency.destination, adjacency.source, be16(kEtherTypeIpv4)};
+    std::memcpy(to, &ethernet, sizeof ethernet);
+    send_frame(packet, adjacency.port, worker);
+}
+
+void send_frame(Packet& packet, PortId id, WorkerState& worker) {
+    const PortState* port = worker.tables.port(id);
+    if (port && port->vlan) {
+        std::uint8_t* to = packet.prepend(sizeof(VlanHeader));
+        if (!to) return worker.drops.discard(packet, Drop::no_buffer);
+        constexpr std::size_t kAddresses = 2 * sizeof(MacAddress);
+        std::memmove(to, to + sizeof(VlanHeader), kAddresses);
+        const be16 tag[] = {be16(kEtherTypeVlan), be16(*port->vlan)};  // what the frame said it was follows the tag
+        std::memcpy(to + kAddresses, tag, sizeof tag);
+    }
+    queue_to_port(packet, id, worker);
+}
+
+void flush_ports(WorkerState& worker) {
+    for (std::uint16_t i = 0; i < worker.to_port.size(); ++i)
+        if (!worker.to_port[i].empty()) flush(PortId{i}, worker);
+}
+
+}  // namespace nave::dataplane

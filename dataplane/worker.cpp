@@ -1,0 +1,79 @@
+// The loop of a worker.
+#include "dataplane/worker.hpp"
+
+#include "dataplane/commands.hpp"
+#include "dataplane/pipeline.hpp"
+#include "dataplane/port.hpp"
+
+namespace nave::dataplane {
+
+namespace {
+
+constexpr int kCommandsPerTurn = 64;
+
+Pause make_pause(const WorkerSetup& setup) {
+    std::vector<QueueWake> wakes;
+    bool every_queue_wakes = true;
+    for (const Port* port : setup.ports) {
+        if (setup.id.value >= port->capabilities().queues) continue;
+        if (const auto wake = port->wake(setup.id.value)) wakes.push_back(*wake);
+        else every_queue_wakes = false;
+    }
+    return {setup.config.mode, setup.rings[setup.id.value]->worker_bell, std::move(wakes), every_queue_wakes};
+}
+
+}  // namespace
+
+Worker::Worker(const WorkerSetup& setup) : state_{setup}, pause_{make_pause(setup)} {}
+
+bool Worker::run_turn(std::uint64_t now) {
+    state_.now = now;
+    std::size_t work = take_handovers(state_);
+    work += receive_all(state_);
+    // What was received is sent before tables change under it.
+    finish_turn(state_);
+    state_.routes.quiescent(state_.id);
+    work += drain_commands();
+    work += take_injected(state_);
+    tend_reassembly();
+    finish_turn(state_);
+    return work > 0;
+}
+
+void Worker::run() {
+    state_.routes.online(state_.id);
+    while (!stopping_) {
+        const bool busy = run_turn(rte_rdtsc());
+        const Duration longest = pause_.after_turn(busy);
+        if (longest <= Duration::zero()) continue;
+        state_.routes.offline(state_.id);
+        pause_.rest(longest);
+        state_.routes.online(state_.id);
+    }
+    state_.routes.offline(state_.id);
+}
+
+std::size_t Worker::drain_commands() {
+    auto& commands = state_.rings.commands;
+    if (commands.read_available() == 0) return 0;
+    StageTimer timer{state_.clock, Stage::commands, 0};
+    std::size_t done = 0;
+    for (int budget = kCommandsPerTurn; budget > 0 && commands.read_available() > 0; --budget) {
+        const Command& command = commands.front();
+        if (changes_routes(command) && !state_.routes.may_change()) return done + 1;  // goes on next turn, when all readers moved on
+        if (std::holds_alternative<ShutDown>(command)) stopping_ = true;
+        else execute(command, state_);
+        commands.pop();
+        ++done;
+    }
+    return done;
+}
+
+void Worker::tend_reassembly() {
+    // Ten times a second is fine for a timeout of seconds.
+    if (state_.now - reassembly_tended_at_ < state_.cycles_per_second / 10) return;
+    reassembly_tended_at_ = state_.now;
+    state_.reassembly.expire(state_.now);
+}
+
+}  // namespace nave::dataplane

@@ -1,0 +1,33 @@
+// One core's loop: packets, commands, rest.
+#pragma once
+
+#include "dataplane/pause.hpp"
+#include "dataplane/worker_state.hpp"
+
+namespace nave::dataplane {
+
+/// Runs to completion: a packet that came in a turn has left the worker when the turn ends, or waits for its other fragments.
+class Worker {
+public:
+    /// Main thread; ports are started, so that their wakes are known.
+    explicit Worker(const WorkerSetup& setup);
+
+    /// One turn at TSC time `now`: handovers, ports, commands, injected packets. True if there was anything to do.
+    bool run_turn(std::uint64_t now);
+    /// Turns until the command ShutDown, with rests in adaptive mode. The worker's own lcore.
+    void run();
+
+    /// For tests and for operators' snapshots while the worker does not run.
+    WorkerState& state() { return state_; }
+
+private:
+    std::size_t drain_commands();
+    void tend_reassembly();
+
+    WorkerState state_;
+    Pause pause_;
+    std::uint64_t reassembly_tended_at_ = 0;
+    bool stopping_ = false;
+};
+
+}  // namespace nave::dataplane
