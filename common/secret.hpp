@@ -12,6 +12,7 @@ namespace nave {
 
 /// Overwrites memory in a way that the compiler may not leave out.
 inline void wipe(std::span<std::uint8_t> memory) {
+    if (memory.empty()) return;  // its pointer may be null
     std::memset(memory.data(), 0, memory.size());
     asm volatile("" : : "r"(memory.data()) : "memory");
 }
@@ -55,7 +56,7 @@ public:
     SecretArray() = default;
     /// Keeps the first N bytes; callers pass no more.
     explicit SecretArray(ByteView bytes) : size_{static_cast<std::uint8_t>(bytes.size() < N ? bytes.size() : N)} {
-        std::memcpy(bytes_.data(), bytes.data(), size_);
+        if (size_ != 0) std::memcpy(bytes_.data(), bytes.data(), size_);
     }
     SecretArray(const SecretArray&) = default;
     SecretArray& operator=(const SecretArray&) = default;

@@ -7,7 +7,6 @@
 #include "common/secret.hpp"
 #include "common/time.hpp"
 
-#include <array>
 #include <cstdint>
 #include <optional>
 
@@ -30,7 +29,7 @@ private:
         TimePoint made_at;
         std::uint8_t version;
     };
-    Bytes compute(const Key& key, const NbmaEndpoint& source, std::uint64_t initiator_spi, ByteView nonce) const;
+    static Bytes compute(const Key& key, const NbmaEndpoint& source, std::uint64_t initiator_spi, ByteView nonce);
     std::optional<Key> current_, previous_;
 };
 

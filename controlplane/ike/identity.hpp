@@ -20,7 +20,8 @@ struct Identity {
     /// From text: an IP address, "user@host", "@#hex" (a key id), or a domain name. Nothing for empty or unprintable text.
     static std::optional<Identity> parse(std::string_view text);
     static Identity of(const IpAddress& address);
-    /// The inverse of parse; bytes that are unprintable become escapes, so that a log line stays one line.
+    /// The inverse of parse; whatever parse cannot express gets a prefix such as "fqdn:" and escapes, so that a log line stays one
+    /// line and two identities never share a text.
     std::string to_string() const;
     auto operator<=>(const Identity&) const = default;
 };
@@ -36,7 +37,11 @@ public:
     const std::string& text() const { return text_; }
 
 private:
-    std::string text_;
+    enum class Kind : std::uint8_t { anybody, domain_suffix, mail_domain, addresses, exact };
+    Kind kind_ = Kind::anybody;
+    std::string text_ = "*";
+    Identity exact_;
+    Prefix addresses_;
 };
 
 }  // namespace nave::ike

@@ -45,7 +45,8 @@ std::string to_string(const EspProposal& proposal);
 
 /// Strong and fast ones first: AES-GCM-256 and -128 with X25519, P-384, P-256; CBC + HMAC-SHA2 last, for peers without GCM in IKE.
 std::vector<IkeProposal> default_ike_proposals();
-/// AES-GCM-256, AES-GCM-128, ChaCha20-Poly1305; with ESN preferred and without it accepted.
+/// AES-GCM-256, AES-GCM-128, ChaCha20-Poly1305; with ESN preferred and without it accepted; a rekey with a fresh key exchange
+/// preferred and without it accepted.
 std::vector<EspProposal> default_esp_proposals();
 
 }  // namespace nave::ike

@@ -1,0 +1,97 @@
+// Key derivation and shared-key authentication on top of the PRF.
+#include "controlplane/ike/keys.hpp"
+
+#include "controlplane/ike/crypto.hpp"
+
+#include <algorithm>
+#include <cassert>
+#include <cstring>
+#include <initializer_list>
+
+namespace nave::ike {
+
+namespace {
+
+Bytes joined(std::initializer_list<ByteView> parts) {
+    Bytes bytes;
+    for (const ByteView part : parts) bytes.insert(bytes.end(), part.begin(), part.end());
+    return bytes;
+}
+
+Bytes spi_bytes(std::uint64_t initiator_spi, std::uint64_t responder_spi) {
+    ByteWriter out;
+    out.u64(initiator_spi);
+    out.u64(responder_spi);
+    return out.take();
+}
+
+}  // namespace
+
+Secret prf_plus(Prf algorithm, ByteView key, ByteView seed, std::size_t length) {
+    const std::size_t block = prf_size(algorithm);
+    assert(length <= 255 * block);  // RFC 7296 §2.13: the counter is one byte
+    Secret output{length};
+    Secret previous;
+    std::uint8_t counter = 0;
+    for (std::size_t done = 0; done < length; done += block) {
+        ++counter;
+        previous = prf(algorithm, key, {previous.view(), seed, ByteView{&counter, 1}});
+        const ByteView taken = previous.view().first(std::min(block, length - done));
+        std::memcpy(output.writable().data() + done, taken.data(), taken.size());
+    }
+    return output;
+}
+
+Secret initial_skeyseed(const SessionSeed& seed, const Secret& shared_secret) {
+    const Bytes nonces = joined({seed.initiator_nonce, seed.responder_nonce});
+    return prf(seed.suite.prf, nonces, {shared_secret.view()});
+}
+
+Secret rekey_skeyseed(const SessionKeys& old, const SessionSeed& seed, const Secret& shared_secret) {
+    return prf(old.prf, old.derivation.view(), {shared_secret.view(), seed.initiator_nonce, seed.responder_nonce});
+}
+
+SessionKeys derive_session_keys(const SessionSeed& seed, const Secret& skeyseed) {
+    const IkeProposal& suite = seed.suite;
+    const std::size_t prf_key = prf_size(suite.prf), integrity_key = integrity_key_size(suite.integrity), encryption_key = encryption_key_size(suite.encryption);
+    const Bytes prf_seed = joined({seed.initiator_nonce, seed.responder_nonce, spi_bytes(seed.initiator_spi, seed.responder_spi)});
+    const Secret stream = prf_plus(suite.prf, skeyseed.view(), prf_seed, 3 * prf_key + 2 * integrity_key + 2 * encryption_key);
+
+    ByteReader in{stream.view()};
+    SessionKeys keys;
+    keys.prf = suite.prf;
+    keys.derivation = Secret{in.take(prf_key)};
+    for (ProtectionKeys* side : {&keys.from_initiator, &keys.from_responder}) {
+        side->encryption = suite.encryption;
+        side->integrity = suite.integrity;
+        side->integrity_key = Secret{in.take(integrity_key)};
+    }
+    for (ProtectionKeys* side : {&keys.from_initiator, &keys.from_responder}) side->encryption_key = Secret{in.take(encryption_key)};
+    keys.auth_initiator = Secret{in.take(prf_key)};
+    keys.auth_responder = Secret{in.take(prf_key)};
+    return keys;
+}
+
+std::size_t keymat_size(EspAlgorithm algorithm) { return algorithm == EspAlgorithm::aes_gcm_128 ? 20 : 36; }
+
+ChildKeys derive_child_keys(const SessionKeys& session, EspAlgorithm algorithm, const Secret& shared_secret, ByteView initiator_nonce, ByteView responder_nonce) {
+    const std::size_t size = keymat_size(algorithm);
+    Bytes joined_seed = joined({shared_secret.view(), initiator_nonce, responder_nonce});
+    const Secret seed{joined_seed};
+    wipe(joined_seed);
+    const Secret stream = prf_plus(session.prf, session.derivation.view(), seed.view(), 2 * size);
+    return {EspKeymat{stream.view().first(size)}, EspKeymat{stream.view().subspan(size)}};
+}
+
+Bytes shared_key_auth(const SessionKeys& keys, Role role, const Secret& key, const AuthInput& input) {
+    const Secret padded = prf(keys.prf, key.view(), {as_bytes("Key Pad for IKEv2")});
+    const Secret id_digest = prf(keys.prf, keys.auth_of(role).view(), {input.id->signed_body()});
+    const Secret auth = prf(keys.prf, padded.view(), {input.first_message, input.peer_nonce, id_digest.view()});
+    return {auth.view().begin(), auth.view().end()};
+}
+
+bool verify_shared_key_auth(const SessionKeys& keys, Role role, const Secret& key, const AuthInput& input, ByteView received) {
+    return equal_in_constant_time(shared_key_auth(keys, role, key, input), received);
+}
+
+}  // namespace nave::ike

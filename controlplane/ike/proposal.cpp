@@ -1,0 +1,125 @@
+// Suites as text, and the ones that we propose when nobody says otherwise.
+#include "controlplane/ike/proposal.hpp"
+
+#include <array>
+
+namespace nave::ike {
+
+namespace {
+
+template <class T>
+struct Named {
+    std::string_view text;
+    T value;
+};
+
+constexpr std::array kEncryptions{
+    Named<IkeEncryption>{"aes-gcm-128", IkeEncryption::aes_gcm_128}, Named<IkeEncryption>{"aes-gcm-256", IkeEncryption::aes_gcm_256},
+    Named<IkeEncryption>{"aes-cbc-128", IkeEncryption::aes_cbc_128}, Named<IkeEncryption>{"aes-cbc-256", IkeEncryption::aes_cbc_256}};
+constexpr std::array kIntegrities{Named<Integrity>{"sha256", Integrity::hmac_sha256_128}, Named<Integrity>{"sha384", Integrity::hmac_sha384_192},
+                                  Named<Integrity>{"sha512", Integrity::hmac_sha512_256}};
+constexpr std::array kPrfs{Named<Prf>{"prf-sha256", Prf::hmac_sha256}, Named<Prf>{"prf-sha384", Prf::hmac_sha384}, Named<Prf>{"prf-sha512", Prf::hmac_sha512}};
+constexpr std::array kGroups{Named<Group>{"p256", Group::p256}, Named<Group>{"p384", Group::p384}, Named<Group>{"x25519", Group::x25519}};
+constexpr std::array kEspAlgorithms{Named<EspAlgorithm>{"aes-gcm-128", EspAlgorithm::aes_gcm_128}, Named<EspAlgorithm>{"aes-gcm-256", EspAlgorithm::aes_gcm_256},
+                                    Named<EspAlgorithm>{"chacha20-poly1305", EspAlgorithm::chacha20_poly1305}};
+constexpr std::array kEsn{Named<bool>{"esn", true}, Named<bool>{"no-esn", false}};
+
+template <class T, std::size_t N>
+std::string_view text_of(const std::array<Named<T>, N>& table, T value) {
+    for (const auto& entry : table)
+        if (entry.value == value) return entry.text;
+    return {};
+}
+
+/// Stores what the word names if this table knows it. A word of a kind that was given already is not taken.
+template <class T, std::size_t N>
+bool take(const std::array<Named<T>, N>& table, std::string_view word, std::optional<T>& into) {
+    for (const auto& entry : table) {
+        if (entry.text != word || into) continue;
+        into = entry.value;
+        return true;
+    }
+    return false;
+}
+
+/// Calls `take_word` for each word between slashes until one is refused.
+template <class TakeWord>
+bool every_word(std::string_view text, TakeWord take_word) {
+    while (true) {
+        const std::size_t slash = text.find('/');
+        if (!take_word(text.substr(0, slash))) return false;
+        if (slash == std::string_view::npos) return true;
+        text.remove_prefix(slash + 1);
+    }
+}
+
+bool is_cbc(IkeEncryption encryption) { return encryption == IkeEncryption::aes_cbc_128 || encryption == IkeEncryption::aes_cbc_256; }
+
+}  // namespace
+
+std::string name(Group group) {
+    const std::string_view known = text_of(kGroups, group);
+    return known.empty() ? "group-" + std::to_string(static_cast<unsigned>(group)) : std::string{known};
+}
+
+std::optional<IkeProposal> parse_ike_proposal(std::string_view text) {
+    std::optional<IkeEncryption> encryption;
+    std::optional<Integrity> integrity;
+    std::optional<Prf> prf;
+    std::optional<Group> group;
+    const bool known = every_word(text, [&](std::string_view word) {
+        return take(kEncryptions, word, encryption) || take(kIntegrities, word, integrity) || take(kPrfs, word, prf) || take(kGroups, word, group);
+    });
+    if (!known || !encryption || !prf || !group || is_cbc(*encryption) != integrity.has_value()) return std::nullopt;
+    return IkeProposal{*encryption, integrity.value_or(Integrity::none), *prf, *group};
+}
+
+std::optional<EspProposal> parse_esp_proposal(std::string_view text) {
+    std::optional<EspAlgorithm> algorithm;
+    std::optional<bool> esn;
+    std::optional<Group> group;
+    const bool known = every_word(text, [&](std::string_view word) {
+        return take(kEspAlgorithms, word, algorithm) || take(kEsn, word, esn) || take(kGroups, word, group);
+    });
+    if (!known || !algorithm) return std::nullopt;
+    return EspProposal{*algorithm, esn.value_or(true), group};
+}
+
+std::string to_string(const IkeProposal& proposal) {
+    std::string text{text_of(kEncryptions, proposal.encryption)};
+    if (proposal.integrity != Integrity::none) text.append("/").append(text_of(kIntegrities, proposal.integrity));
+    return text.append("/").append(text_of(kPrfs, proposal.prf)).append("/").append(name(proposal.group));
+}
+
+std::string to_string(const EspProposal& proposal) {
+    std::string text{text_of(kEspAlgorithms, proposal.algorithm)};
+    text.append("/").append(text_of(kEsn, proposal.esn));
+    if (proposal.group) text.append("/").append(name(*proposal.group));
+    return text;
+}
+
+std::vector<IkeProposal> default_ike_proposals() {
+    constexpr std::array kPreferredGroups{Group::x25519, Group::p384, Group::p256};
+    std::vector<IkeProposal> proposals;
+    for (const auto encryption : {IkeEncryption::aes_gcm_256, IkeEncryption::aes_gcm_128})
+        for (const auto prf : {Prf::hmac_sha384, Prf::hmac_sha256, Prf::hmac_sha512})
+            for (const auto group : kPreferredGroups) proposals.push_back({encryption, Integrity::none, prf, group});
+    // Peers that have only CBC use one hash for both purposes; all combinations would make the offer four times as long.
+    constexpr std::array kHashes{std::pair{Integrity::hmac_sha256_128, Prf::hmac_sha256}, std::pair{Integrity::hmac_sha384_192, Prf::hmac_sha384},
+                                 std::pair{Integrity::hmac_sha512_256, Prf::hmac_sha512}};
+    for (const auto encryption : {IkeEncryption::aes_cbc_256, IkeEncryption::aes_cbc_128})
+        for (const auto& [integrity, prf] : kHashes)
+            for (const auto group : kPreferredGroups) proposals.push_back({encryption, integrity, prf, group});
+    return proposals;
+}
+
+std::vector<EspProposal> default_esp_proposals() {
+    constexpr std::array<std::optional<Group>, 4> kGroupsOrNone{Group::x25519, Group::p384, Group::p256, std::nullopt};
+    std::vector<EspProposal> proposals;
+    for (const auto algorithm : {EspAlgorithm::aes_gcm_256, EspAlgorithm::aes_gcm_128, EspAlgorithm::chacha20_poly1305})
+        for (const bool esn : {true, false})
+            for (const auto& group : kGroupsOrNone) proposals.push_back({algorithm, esn, group});
+    return proposals;
+}
+
+}  // namespace nave::ike

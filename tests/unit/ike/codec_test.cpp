@@ -1,0 +1,147 @@
+// Every payload goes through the wire format unchanged, and the bytes are those of RFC 7296's figures.
+#include "controlplane/ike/message.hpp"
+#include "tests/unit/ike/hex.hpp"
+
+#include <catch2/catch.hpp>
+
+using namespace nave;
+using namespace nave::ike;
+
+namespace {
+
+const Header kHeader{.initiator_spi = 0x0102030405060708, .responder_spi = 0x1112131415161718, .exchange = ExchangeType::informational, .from_initiator = true, .message_id = 7};
+
+/// Encodes a message with this payload only and gives back what decodes.
+Payload round_trip(const Payload& payload) {
+    const auto message = decode_message(encode_message(kHeader, std::vector{payload}));
+    REQUIRE(message);
+    REQUIRE(message->payloads.size() == 1);
+    return message->payloads.front();
+}
+
+/// The bytes behind the IKE header.
+Bytes chain_of(const Payload& payload) {
+    ByteWriter out;
+    encode_payload_chain(std::vector{payload}, out);
+    return out.take();
+}
+
+}  // namespace
+
+TEST_CASE("the header has the layout of RFC 7296 figure 4") {
+    const Bytes message = encode_message(kHeader, {});
+    CHECK(message == hex("0102030405060708 1112131415161718 00 20 25 08 00000007 0000001c"));
+    const auto decoded = decode_message(message);
+    REQUIRE(decoded);
+    CHECK(decoded->header == kHeader);
+    CHECK(decoded->payloads.empty());
+}
+
+TEST_CASE("the flags of the header are read one by one") {
+    Bytes message = encode_message(kHeader, {});
+    message[19] = 0x30;  // version and response, not initiator
+    const auto header = decode_header(message).value();
+    CHECK(header.higher_version);
+    CHECK(header.response);
+    CHECK_FALSE(header.from_initiator);
+    message[19] = 0xc7;  // reserved bits only: ignored on receipt
+    CHECK_FALSE(decode_header(message)->response);
+}
+
+TEST_CASE("an SA payload keeps proposals, SPIs, transforms and key lengths") {
+    const SaPayload sa{{Proposal{1, Protocol::esp, hex("c0ffee01"), {{TransformType::encryption, 20, 256}, {TransformType::extended_sequence_numbers, 1}}},
+                        Proposal{2, Protocol::ike, hex("0102030405060708"), {{TransformType::encryption, 12, 128}, {TransformType::prf, 5}, {TransformType{9}, 77}}}}};
+    CHECK(round_trip(sa) == Payload{sa});
+    CHECK(round_trip(SaPayload{{Proposal{1, Protocol::ah, {}, {}}}}) == Payload{SaPayload{{Proposal{1, Protocol::ah, {}, {}}}}});
+}
+
+TEST_CASE("a KE payload keeps its group, also one that nobody knows") {
+    CHECK(round_trip(KeyExchange{Group::x25519, Bytes(32, 9)}) == Payload{KeyExchange{Group::x25519, Bytes(32, 9)}});
+    CHECK(round_trip(KeyExchange{Group{0x1234}, {}}) == Payload{KeyExchange{Group{0x1234}, {}}});
+    CHECK(chain_of(KeyExchange{Group::x25519, hex("aabb")}) == hex("0000000a 001f0000 aabb"));
+}
+
+TEST_CASE("IDi and IDr keep their role, type, reserved bytes and data") {
+    const IdentificationPayload id{Role::responder, Identity::parse("hub.example").value(), {1, 2, 3}};
+    CHECK(round_trip(id) == Payload{id});
+    CHECK(chain_of(IdentificationPayload{Role::initiator, Identity::parse("192.0.2.1").value()}) == hex("0000000c 01000000 c0000201"));
+    CHECK(id.signed_body() == [] { Bytes b = hex("02010203"), n = to_bytes("hub.example"); b.insert(b.end(), n.begin(), n.end()); return b; }());
+}
+
+TEST_CASE("AUTH, nonce and vendor id keep their data") {
+    CHECK(round_trip(AuthPayload{AuthMethod::shared_key, Bytes(48, 7)}) == Payload{AuthPayload{AuthMethod::shared_key, Bytes(48, 7)}});
+    CHECK(round_trip(NoncePayload{Bytes(16, 1)}) == Payload{NoncePayload{Bytes(16, 1)}});
+    CHECK(round_trip(NoncePayload{Bytes(256, 1)}) == Payload{NoncePayload{Bytes(256, 1)}});
+    CHECK(round_trip(VendorId{to_bytes("nave")}) == Payload{VendorId{to_bytes("nave")}});
+}
+
+TEST_CASE("a Notify keeps its type, protocol, SPI and data, also of a type that nobody knows") {
+    const Notify rekey{NotifyType::rekey_sa, {}, Protocol::esp, hex("c0ffee01")};
+    CHECK(round_trip(rekey) == Payload{rekey});
+    CHECK(chain_of(rekey) == hex("0000000c 0304 4009 c0ffee01"));
+    CHECK(round_trip(Notify{NotifyType{40961}, hex("00")}) == Payload{Notify{NotifyType{40961}, hex("00")}});
+}
+
+TEST_CASE("notification types print as the RFC writes them, and split into errors and status") {
+    CHECK(to_string(NotifyType::use_transport_mode) == "USE_TRANSPORT_MODE");
+    CHECK(to_string(NotifyType{40961}) == "notify 40961");
+    CHECK(is_error(NotifyType::no_proposal_chosen));
+    CHECK(is_error(NotifyType{16383}));
+    CHECK_FALSE(is_error(NotifyType::initial_contact));
+}
+
+TEST_CASE("a Delete names the IKE SA without SPIs and child SAs by theirs") {
+    CHECK(round_trip(DeletePayload{Protocol::ike}) == Payload{DeletePayload{Protocol::ike}});
+    const DeletePayload children{Protocol::esp, {Spi{0xc0ffee01}, Spi{0x100}}};
+    CHECK(round_trip(children) == Payload{children});
+    CHECK(chain_of(children) == hex("00000010 03040002 c0ffee01 00000100"));
+}
+
+TEST_CASE("TSi and TSr keep their role and selectors") {
+    const TrafficSelectors selectors{Role::initiator, {TrafficSelector::host(ip("192.0.2.1"), 47)}};
+    CHECK(round_trip(selectors) == Payload{selectors});
+    CHECK(chain_of(selectors) == hex("00000018 01000000 072f0010 0000ffff c0000201 c0000201"));
+}
+
+TEST_CASE("SK and SKF are recognised with the type of their first inner payload") {
+    CHECK(round_trip(Encrypted{PayloadType::identification_initiator, Bytes(40, 3)}) == Payload{Encrypted{PayloadType::identification_initiator, Bytes(40, 3)}});
+    const EncryptedFragment fragment{PayloadType::none, 2, 3, Bytes(40, 3)};
+    CHECK(round_trip(fragment) == Payload{fragment});
+}
+
+TEST_CASE("CERT, CERTREQ, CP and EAP are kept as they are") {
+    for (const auto type : {PayloadType::certificate, PayloadType::certificate_request, PayloadType::configuration, PayloadType::extensible_authentication}) {
+        const OpaquePayload payload{type, true, hex("0102")};
+        CHECK(round_trip(payload) == Payload{payload});
+    }
+}
+
+TEST_CASE("payloads of unknown types are left out unless they are critical") {
+    const std::vector<Payload> payloads{OpaquePayload{PayloadType{200}, false, hex("0102")}, VendorId{hex("aa")}};
+    CHECK(decode_message(encode_message(kHeader, payloads))->payloads == std::vector<Payload>{VendorId{hex("aa")}});
+    const std::vector<Payload> critical{VendorId{hex("aa")}, OpaquePayload{PayloadType{200}, true, {}}};
+    CHECK(decode_message(encode_message(kHeader, critical)).error() == DecodeError{Malformed::unsupported_critical, PayloadType{200}});
+}
+
+TEST_CASE("the critical bit of a payload that we know is ignored") {
+    Bytes message = encode_message(kHeader, std::vector<Payload>{VendorId{hex("aa")}});
+    message[Header::kSize + 1] = 0xff;  // critical and reserved bits
+    CHECK(decode_message(message)->payloads == std::vector<Payload>{VendorId{hex("aa")}});
+}
+
+TEST_CASE("payloads are found by kind, role and notification type") {
+    const std::vector<Payload> payloads{Notify{NotifyType::cookie, hex("01")}, IdentificationPayload{Role::responder, Identity::parse("hub").value()}, Notify{NotifyType::invalid_syntax}};
+    CHECK(find<Notify>(payloads)->type == NotifyType::cookie);
+    CHECK(find<IdentificationPayload>(payloads, Role::responder));
+    CHECK_FALSE(find<IdentificationPayload>(payloads, Role::initiator));
+    CHECK_FALSE(find<SaPayload>(payloads));
+    CHECK(find_notify(payloads, NotifyType::cookie)->data == hex("01"));
+    CHECK_FALSE(find_notify(payloads, NotifyType::rekey_sa));
+    CHECK(find_error(payloads)->type == NotifyType::invalid_syntax);
+}
+
+TEST_CASE("a message describes itself as the RFC's figures do") {
+    const std::vector<Payload> payloads{SaPayload{}, KeyExchange{}, NoncePayload{}, Notify{NotifyType::cookie}, DeletePayload{}};
+    CHECK(describe(kHeader, payloads) == "INFORMATIONAL request 7 [ SA KE No N(COOKIE) D ]");
+    CHECK(describe(Header{.exchange = ExchangeType{240}, .response = true}, {}) == "exchange 240 response 0 [ ]");
+}

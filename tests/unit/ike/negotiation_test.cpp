@@ -1,0 +1,152 @@
+// Which suite two gateways agree on (RFC 7296 §2.7, §3.3).
+#include "controlplane/ike/message.hpp"
+#include "controlplane/ike/negotiation.hpp"
+#include "tests/unit/ike/captured.hpp"
+
+#include <algorithm>
+#include <catch2/catch.hpp>
+
+using namespace nave;
+using namespace nave::ike;
+
+namespace {
+
+IkeProposal ike_suite(const char* text) { return parse_ike_proposal(text).value(); }
+EspProposal esp_suite(const char* text) { return parse_esp_proposal(text).value(); }
+constexpr Spi kSpi{0x12345678};
+
+/// An IKE_SA_INIT offer of these transforms in one proposal.
+SaPayload offer_of(std::vector<Transform> transforms) { return {{Proposal{1, Protocol::ike, {}, std::move(transforms)}}}; }
+const Transform kGcm256{TransformType::encryption, 20, 256}, kPrf256{TransformType::prf, 5}, kP256{TransformType::key_exchange, 19};
+const IkeProposal kGcmSuite = ike_suite("aes-gcm-256/prf-sha256/p256");
+
+}  // namespace
+
+TEST_CASE("strongSwan's captured offer is answered with its AES-GCM suite") {
+    const auto request = decode_message(captured::first::init_request).value();
+    const auto* offer = find<SaPayload>(request.payloads);
+    REQUIRE(offer);
+    const auto choice = choose_ike(*offer, default_ike_proposals(), Group::p384, false);
+    REQUIRE(choice);
+    CHECK(choice->suite == ike_suite("aes-gcm-256/prf-sha384/p384"));
+    CHECK(choice->number == 1);
+    const auto response = decode_message(captured::first::init_response).value();
+    CHECK(answer_ike(*choice, 0) == *find<SaPayload>(response.payloads));
+}
+
+TEST_CASE("an offer stands for exactly the suites it was made of") {
+    for (const auto& suites : {std::vector{ike_suite("aes-gcm-256/prf-sha256/p256"), ike_suite("aes-gcm-128/prf-sha384/x25519")}, default_ike_proposals()}) {
+        const SaPayload offer = offer_ike(suites, 0);
+        for (const IkeProposal& suite : default_ike_proposals()) {
+            const bool offered = std::ranges::find(suites, suite) != suites.end();
+            CHECK(choose_ike(offer, std::span{&suite, 1}, std::nullopt, false).has_value() == offered);
+        }
+    }
+}
+
+TEST_CASE("the default offers stay small by sharing proposals") {
+    CHECK(offer_ike(default_ike_proposals(), 0).proposals.size() == 4);  // GCM, and CBC with each hash
+    CHECK(offer_esp(default_esp_proposals(), kSpi, ChildExchange::ike_auth).proposals.size() == 1);
+    CHECK(offer_esp(default_esp_proposals(), kSpi, ChildExchange::create_child_sa).proposals.size() == 2);  // with a group, without
+}
+
+TEST_CASE("the responder's order of preference decides") {
+    const std::vector ours{ike_suite("aes-gcm-256/prf-sha384/p384"), ike_suite("aes-gcm-128/prf-sha256/p256")};
+    const std::vector theirs{ours[1], ours[0]};
+    CHECK(choose_ike(offer_ike(theirs, 0), ours, std::nullopt, false)->suite == ours[0]);
+}
+
+TEST_CASE("of suites that differ in the group only, the one whose key exchange came is taken") {
+    const auto ours = default_ike_proposals();
+    CHECK(choose_ike(offer_ike(ours, 0), ours, Group::p256, false)->suite == ike_suite("aes-gcm-256/prf-sha384/p256"));
+    CHECK(choose_ike(offer_ike(ours, 0), ours, Group{14}, false)->suite == ours.front());
+}
+
+TEST_CASE("a peer's group does not talk us into weaker encryption") {
+    const std::vector ours{ike_suite("aes-gcm-256/prf-sha384/p384"), ike_suite("aes-gcm-128/prf-sha384/p256")};
+    CHECK(choose_ike(offer_ike(ours, 0), ours, Group::p256, false)->suite == ours[0]);
+}
+
+TEST_CASE("without a suite in common nothing is chosen") {
+    CHECK_FALSE(choose_ike(offer_ike(std::vector{ike_suite("aes-cbc-128/sha256/prf-sha256/p256")}, 0), std::vector{kGcmSuite}, std::nullopt, false));
+    CHECK_FALSE(choose_esp(offer_esp(std::vector{esp_suite("aes-gcm-128/esn")}, kSpi, ChildExchange::ike_auth), std::vector{esp_suite("aes-gcm-128/no-esn")}, {}, ChildExchange::ike_auth));
+}
+
+TEST_CASE("unknown transform IDs are passed over") {
+    const auto offer = offer_of({{TransformType::encryption, 3}, kGcm256, {TransformType::prf, 2}, kPrf256, {TransformType::key_exchange, 2}, kP256});
+    CHECK(choose_ike(offer, std::vector{kGcmSuite}, std::nullopt, false)->suite == kGcmSuite);
+}
+
+TEST_CASE("a transform with an attribute that we do not know is not chosen") {
+    Transform odd = kGcm256;
+    odd.unknown_attribute = true;
+    CHECK_FALSE(choose_ike(offer_of({odd, kPrf256, kP256}), std::vector{kGcmSuite}, std::nullopt, false));
+    CHECK(choose_ike(offer_of({odd, kGcm256, kPrf256, kP256}), std::vector{kGcmSuite}, std::nullopt, false));
+}
+
+TEST_CASE("a proposal with a transform type that we do not know is refused, the next one is not") {
+    auto offer = offer_of({kGcm256, kPrf256, kP256, {TransformType{6}, 35}});  // additional key exchange of RFC 9370
+    CHECK_FALSE(choose_ike(offer, std::vector{kGcmSuite}, std::nullopt, false));
+    offer.proposals.push_back({2, Protocol::ike, {}, {kGcm256, kPrf256, kP256}});
+    CHECK(choose_ike(offer, std::vector{kGcmSuite}, std::nullopt, false)->number == 2);
+}
+
+TEST_CASE("AES without a key length or with another one is not chosen") {
+    CHECK_FALSE(choose_ike(offer_of({{TransformType::encryption, 20}, kPrf256, kP256}), std::vector{kGcmSuite}, std::nullopt, false));
+    CHECK_FALSE(choose_ike(offer_of({{TransformType::encryption, 20, 192}, kPrf256, kP256}), std::vector{kGcmSuite}, std::nullopt, false));
+}
+
+TEST_CASE("integrity NONE beside an AEAD is accepted, a real one alone is not") {
+    CHECK(choose_ike(offer_of({kGcm256, kPrf256, {TransformType::integrity, 0}, kP256}), std::vector{kGcmSuite}, std::nullopt, false));
+    CHECK_FALSE(choose_ike(offer_of({kGcm256, kPrf256, {TransformType::integrity, 12}, kP256}), std::vector{kGcmSuite}, std::nullopt, false));
+}
+
+TEST_CASE("a proposal without a mandatory transform type is refused") {
+    CHECK_FALSE(choose_ike(offer_of({kGcm256, kP256}), std::vector{kGcmSuite}, std::nullopt, false));
+    const SaPayload without_esn{{Proposal{1, Protocol::esp, hex("12345678"), {kGcm256}}}};
+    CHECK_FALSE(choose_esp(without_esn, default_esp_proposals(), std::nullopt, ChildExchange::ike_auth));
+}
+
+TEST_CASE("SPIs of the wrong size, zero or reserved ones make a proposal unacceptable") {
+    const std::vector ours{kGcmSuite};
+    CHECK(choose_ike(offer_ike(ours, 0x1122334455667788), ours, std::nullopt, true)->spi == 0x1122334455667788);
+    CHECK_FALSE(choose_ike(offer_ike(ours, 0), ours, std::nullopt, true));
+    CHECK_FALSE(choose_ike(offer_ike(ours, 1), ours, std::nullopt, false));
+    const std::vector child{esp_suite("aes-gcm-256")};
+    CHECK(choose_esp(offer_esp(child, kSpi, ChildExchange::ike_auth), child, std::nullopt, ChildExchange::ike_auth)->spi == kSpi);
+    CHECK_FALSE(choose_esp(offer_esp(child, Spi{255}, ChildExchange::ike_auth), child, std::nullopt, ChildExchange::ike_auth));
+}
+
+TEST_CASE("IKE_AUTH leaves groups out of the child's offer and ignores those of a peer") {
+    const std::vector ours{esp_suite("aes-gcm-256/esn/p384")};
+    const SaPayload offer = offer_esp(ours, kSpi, ChildExchange::ike_auth);
+    CHECK(std::ranges::count(offer.proposals[0].transforms, TransformType::key_exchange, &Transform::type) == 0);
+    const SaPayload with_group = offer_esp(ours, kSpi, ChildExchange::create_child_sa);
+    CHECK(choose_esp(with_group, ours, std::nullopt, ChildExchange::ike_auth)->suite == esp_suite("aes-gcm-256/esn"));
+}
+
+TEST_CASE("a child rekey keeps to the group that both want, and does without one only when both may") {
+    const std::vector strict{esp_suite("aes-gcm-256/esn/p384")}, none{esp_suite("aes-gcm-256/esn")};
+    const auto exchange = ChildExchange::create_child_sa;
+    CHECK(choose_esp(offer_esp(strict, kSpi, exchange), default_esp_proposals(), Group::p384, exchange)->suite == strict[0]);
+    CHECK(choose_esp(offer_esp(none, kSpi, exchange), default_esp_proposals(), std::nullopt, exchange)->suite == none[0]);
+    CHECK_FALSE(choose_esp(offer_esp(none, kSpi, exchange), strict, std::nullopt, exchange));
+    CHECK_FALSE(choose_esp(offer_esp(strict, kSpi, exchange), none, Group::p384, exchange));
+}
+
+TEST_CASE("the initiator accepts an answer only if it is one of the suites that it offered") {
+    const std::vector ours{ike_suite("aes-gcm-256/prf-sha384/p384"), ike_suite("aes-gcm-128/prf-sha256/p256")};
+    const auto choice = choose_ike(offer_ike(ours, 0), ours, std::nullopt, false).value();
+    CHECK(accept_ike(answer_ike(choice, 0), ours, false)->suite == ours[0]);
+    CHECK_FALSE(accept_ike(answer_ike({kGcmSuite, 1, 0}, 0), ours, false));
+    const EspChoice child{esp_suite("aes-gcm-256/no-esn"), 1, {}};
+    CHECK(accept_esp(answer_esp(child, kSpi), default_esp_proposals(), ChildExchange::ike_auth)->spi == kSpi);
+    CHECK_FALSE(accept_esp(answer_esp(child, kSpi), std::vector{esp_suite("aes-gcm-256/esn")}, ChildExchange::ike_auth));
+}
+
+TEST_CASE("an answer that still leaves a choice is refused") {
+    const auto ours = default_ike_proposals();
+    CHECK_FALSE(accept_ike(offer_ike(ours, 0), ours, false));
+    CHECK_FALSE(accept_ike(offer_of({kGcm256, {TransformType::encryption, 20, 128}, kPrf256, kP256}), ours, false));
+    CHECK_FALSE(accept_ike(SaPayload{}, ours, false));
+}

@@ -1,0 +1,60 @@
+// Suites as the configuration writes them.
+#include "controlplane/ike/proposal.hpp"
+
+#include <catch2/catch.hpp>
+#include <set>
+
+using namespace nave;
+using namespace nave::ike;
+
+TEST_CASE("an AEAD suite for IKE needs encryption, PRF and group") {
+    CHECK(parse_ike_proposal("aes-gcm-256/prf-sha384/p384") == IkeProposal{IkeEncryption::aes_gcm_256, Integrity::none, Prf::hmac_sha384, Group::p384});
+    for (const char* text : {"aes-gcm-256/prf-sha384", "aes-gcm-256/p384", "prf-sha384/p384"}) CHECK_FALSE(parse_ike_proposal(text));
+}
+
+TEST_CASE("a CBC suite needs an integrity algorithm and an AEAD suite must not have one") {
+    CHECK(parse_ike_proposal("aes-cbc-256/sha256/prf-sha256/x25519") == IkeProposal{IkeEncryption::aes_cbc_256, Integrity::hmac_sha256_128, Prf::hmac_sha256, Group::x25519});
+    CHECK_FALSE(parse_ike_proposal("aes-cbc-256/prf-sha256/x25519"));
+    CHECK_FALSE(parse_ike_proposal("aes-gcm-256/sha256/prf-sha256/x25519"));
+}
+
+TEST_CASE("weak, unknown and repeated words are refused") {
+    for (const char* text : {"", "/", "3des/sha1/prf-sha1/modp1024", "aes-gcm-256/prf-sha384/p384/", "aes-gcm-256/prf-sha384/p384/p256", "AES-GCM-256/prf-sha384/p384", "aes-gcm-256 /prf-sha384/p384"}) {
+        INFO(text);
+        CHECK_FALSE(parse_ike_proposal(text));
+    }
+    for (const char* text : {"", "aes-cbc-256", "aes-gcm-256/esn/no-esn", "esn", "aes-gcm-256/prf-sha256", "null"}) {
+        INFO(text);
+        CHECK_FALSE(parse_esp_proposal(text));
+    }
+}
+
+TEST_CASE("ESN is on in an ESP suite unless said otherwise") {
+    CHECK(parse_esp_proposal("aes-gcm-256") == EspProposal{EspAlgorithm::aes_gcm_256, true, std::nullopt});
+    CHECK(parse_esp_proposal("chacha20-poly1305/no-esn/x25519") == EspProposal{EspAlgorithm::chacha20_poly1305, false, Group::x25519});
+}
+
+TEST_CASE("every default suite reads back from its text and occurs once") {
+    std::set<std::string> texts;
+    for (const IkeProposal& suite : default_ike_proposals()) {
+        CHECK(parse_ike_proposal(to_string(suite)) == suite);
+        CHECK(texts.insert(to_string(suite)).second);
+    }
+    for (const EspProposal& suite : default_esp_proposals()) {
+        CHECK(parse_esp_proposal(to_string(suite)) == suite);
+        CHECK(texts.insert(to_string(suite) + " esp").second);
+    }
+}
+
+TEST_CASE("the default suites begin with AES-GCM-256 and X25519, and CBC comes last") {
+    const auto suites = default_ike_proposals();
+    CHECK(suites.front().encryption == IkeEncryption::aes_gcm_256);
+    CHECK(suites.front().group == Group::x25519);
+    CHECK(suites.back().encryption == IkeEncryption::aes_cbc_128);
+    CHECK(default_esp_proposals().front() == EspProposal{EspAlgorithm::aes_gcm_256, true, Group::x25519});
+}
+
+TEST_CASE("a group that we only know from the wire has a printable name") {
+    CHECK(name(Group::x25519) == "x25519");
+    CHECK(name(Group{14}) == "group-14");
+}
