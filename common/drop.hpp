@@ -11,7 +11,8 @@ enum class Drop : std::uint8_t {
     // Ethernet and port
     ethernet_runt, ethernet_unknown_type, vlan_mismatch, not_our_mac,
     // outer and inner IPv4
-    ip_runt, ip_bad_version, ip_bad_header_length, ip_bad_total_length, ip_bad_checksum, ip_bad_source, ip_bad_destination, ip_ttl_expired, ip_options, ip_fragment_invalid, ip_version_unsupported, ecn_not_capable,
+    ip_runt, ip_bad_version, ip_bad_header_length, ip_bad_total_length, ip_bad_checksum, ip_bad_source, ip_bad_destination, ip_ttl_expired,
+    ip_options, ip_fragment_invalid, ip_version_unsupported, ecn_not_capable,
     underlay_not_local, underlay_unknown_protocol,
     // reassembly and fragmentation
     reassembly_timeout, reassembly_full, reassembly_failed, fragmentation_needed, fragmentation_failed,
