@@ -23,11 +23,11 @@ enum class Hugepages : std::uint8_t {
 struct EalConfig {
     std::string program = "naved";
     std::uint8_t workers = 1;                // lcores besides the main one
-    std::vector<unsigned> worker_cores;      // CPUs for the workers in poll mode, one each; empty: workers float over all allowed CPUs
+    std::vector<unsigned> worker_cores{};    // CPUs for the workers in poll mode, one each; empty: workers float over all allowed CPUs
     RunMode mode{};                          // adaptive workers always float, so that gateways share cores
     Hugepages hugepages = Hugepages::if_available;
     std::size_t memory_megabytes = 256;      // for buffers and tables
-    std::vector<std::string> pci_devices;    // PCI addresses, with options, that ports name; empty: the PCI bus is left alone
+    std::vector<std::string> pci_devices{};  // PCI addresses, with options, that ports name; empty: the PCI bus is left alone
     bool verbose = false;                    // EAL's own notices on stderr; warnings otherwise
 };
 

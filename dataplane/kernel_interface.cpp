@@ -212,6 +212,11 @@ std::uint16_t KernelInterface::receive_queues() const {
     return static_cast<std::uint16_t>(std::max(1u, channels.combined_count + channels.rx_count));
 }
 
+bool KernelInterface::is_running() const {
+    ifreq request = request_for(name_);
+    return ioctl(control_, SIOCGIFFLAGS, &request) == 0 && (request.ifr_flags & IFF_RUNNING) != 0;
+}
+
 KernelInterface::KernelInterface(KernelInterface&& other) noexcept
     : name_{std::move(other.name_)}, mtu_{other.mtu_}, lock_{std::exchange(other.lock_, -1)}, control_{std::exchange(other.control_, -1)},
       promiscuous_{std::exchange(other.promiscuous_, -1)}, was_down_{std::exchange(other.was_down_, false)},

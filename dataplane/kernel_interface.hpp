@@ -30,6 +30,8 @@ public:
     std::uint16_t mtu() const { return mtu_; }
     /// Over how many queues the driver spreads what it receives; 1 where it does not say.
     std::uint16_t receive_queues() const;
+    /// Up, with a carrier. Any thread.
+    bool is_running() const;
 
 private:
     explicit KernelInterface(std::string_view name) : name_{name} {}

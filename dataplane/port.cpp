@@ -107,6 +107,8 @@ std::optional<QueueWake> Port::wake(std::uint16_t queue) const {
 }
 
 PortLink Port::link() const {
+    // The drivers over kernel interfaces of DPDK 22.11 say "up, 10 Gbit/s" whatever happens.
+    if (kernel_) return {.up = started_ && kernel_->is_running(), .megabits_per_second = 0};
     rte_eth_link link{};
     if (rte_eth_link_get_nowait(device_, &link) != 0) return {};
     return {.up = link.link_status == RTE_ETH_LINK_UP, .megabits_per_second = link.link_speed == RTE_ETH_SPEED_NUM_UNKNOWN ? 0 : link.link_speed};

@@ -55,10 +55,15 @@ Port::Port(const PortSetup& setup, std::string text) : setup_{setup}, text_{std:
 std::unexpected<SetupError> Port::refuse(std::string_view why) const { return std::unexpected{SetupError{fmt::format("port {} ({}): {}", setup_.id.value, text_, why)}}; }
 
 std::expected<Port, SetupError> Port::open(const PortSetup& setup) {
+    LogCapture log;
     Port port{setup, to_string(setup.device)};
     using Step = std::expected<void, SetupError> (Port::*)();
-    for (const Step step : {&Port::take_kernel_interface, &Port::attach, &Port::choose_mtu, &Port::configure})
-        if (auto done = (port.*step)(); !done) return std::unexpected{std::move(done.error())};
+    for (const Step step : {&Port::take_kernel_interface, &Port::attach, &Port::choose_mtu, &Port::configure}) {
+        auto done = (port.*step)();
+        if (done) continue;
+        if (const auto said = log.text(); !said.empty()) done.error().text += fmt::format(". DPDK says: {}", said);
+        return std::unexpected{std::move(done.error())};
+    }
     port.read_mac();
     return port;
 }
@@ -116,10 +121,9 @@ std::expected<void, SetupError> Port::attach() {
 }
 
 std::expected<void, SetupError> Port::attach_virtual(const DeviceArguments& arguments) {
-    LogCapture log;
     const int result = rte_eal_hotplug_add(arguments.bus.c_str(), arguments.device.c_str(), arguments.arguments.c_str());
     if (result == 0 && rte_eth_dev_get_port_by_name(arguments.device.c_str(), &device_) == 0) return {};
-    return refuse(fmt::format("DPDK cannot make the device ({}); {}. It says: {}", result == 0 ? "no port" : rte_strerror(-result), advice(setup_.device.kind), log.text()));
+    return refuse(fmt::format("DPDK cannot make the device ({}); {}", result == 0 ? "no port" : rte_strerror(-result), advice(setup_.device.kind)));
 }
 
 std::expected<void, SetupError> Port::choose_mtu() {
@@ -172,7 +176,7 @@ std::expected<void, SetupError> Port::configure() {
         conf.intr_conf.rxq = 0;
         result = rte_eth_dev_configure(device_, capabilities_.queues, capabilities_.queues, &conf);
     }
-    if (result != 0) return refuse(fmt::format("the device refuses {} queues with MTU {}: {}", capabilities_.queues, capabilities_.mtu, rte_strerror(-result)));
+    if (result != 0) return refuse(fmt::format("the device refuses {} queues with MTU {} ({}); {}", capabilities_.queues, capabilities_.mtu, rte_strerror(-result), advice(setup_.device.kind)));
     capabilities_.receive_checks_ipv4 = conf.rxmode.offloads & RTE_ETH_RX_OFFLOAD_IPV4_CKSUM;
     capabilities_.receive_checks_udp = conf.rxmode.offloads & RTE_ETH_RX_OFFLOAD_UDP_CKSUM;
     capabilities_.transmit_fills_ipv4 = conf.txmode.offloads & RTE_ETH_TX_OFFLOAD_IPV4_CKSUM;
