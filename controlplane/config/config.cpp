@@ -49,8 +49,6 @@ std::string Problem::to_string() const {
     return line == 0 ? fmt::format("{}: {}", file, text) : fmt::format("{}:{}:{}: {}", file, line, column, text);
 }
 
-std::string default_socket(std::string_view name) { return fmt::format("/run/nave/{}.sock", name); }
-
 std::expected<Loaded, Problems> parse(std::string_view text, const std::string& file, const KeyReader& read_key) {
     const auto document = parse_document(text, file);
     if (!document) return std::unexpected{Problems{document.error()}};

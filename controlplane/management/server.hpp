@@ -37,8 +37,11 @@ public:
 
 private:
     struct Impl;
-    explicit Server(std::unique_ptr<Impl> impl);
     std::unique_ptr<Impl> impl_;
+
+public:
+    /// For listen() alone, which has what it takes.
+    explicit Server(std::unique_ptr<Impl> impl);
 };
 
 }  // namespace nave::management
