@@ -1,0 +1,135 @@
+// Differences between two views, as changes.
+#include "controlplane/kernel/announcer.hpp"
+
+namespace nave::kernel {
+
+namespace {
+
+/// Calls `gone` for each element of `before` that `after` lacks, then `come` for each that is new. Both are sets.
+template <class Set, class Gone, class Come>
+void compare_sets(const Set& before, const Set& after, Gone&& gone, Come&& come) {
+    for (const auto& element : before) {
+        if (!after.contains(element)) gone(element);
+    }
+    for (const auto& element : after) {
+        if (!before.contains(element)) come(element);
+    }
+}
+
+}  // namespace
+
+std::vector<Change> Announcer::announce(const View& view, const Plan& plan) {
+    std::vector<Change> changes;
+    announce_ports(view, plan, changes);
+    announce_addresses(view, changes);
+    announce_adjacencies(view, plan, changes);
+    announce_inside_routes(view, changes);
+    remove_adjacencies(view, changes);
+    announce_overlay(view, changes);
+    last_ = view;
+    return changes;
+}
+
+void Announcer::announce_ports(const View& view, const Plan& plan, std::vector<Change>& changes) {
+    for (const auto& [port, mtu] : view.port_mtus) {
+        const auto before = last_.port_mtus.find(port);
+        if (before != last_.port_mtus.end() && before->second == mtu) continue;
+        changes.push_back(Command{SetPort{.port = port, .mac = plan.ports[port.value].mac, .mtu = mtu}});
+    }
+}
+
+void Announcer::announce_addresses(const View& view, std::vector<Change>& changes) {
+    compare_sets(last_.local_addresses, view.local_addresses,
+                 [&](const auto& gone) { changes.push_back(Command{RemoveLocalAddress{.port = gone.first, .address = gone.second}}); },
+                 [&](const auto& come) { changes.push_back(Command{AddLocalAddress{.port = come.first, .address = come.second}}); });
+    compare_sets(last_.tunnel_addresses, view.tunnel_addresses,
+                 [&](const auto& gone) { changes.push_back(Command{RemoveTunnelAddress{.tunnel = gone.first, .address = TunnelAddress{gone.second}}}); },
+                 [&](const auto& come) { changes.push_back(Command{AddTunnelAddress{.tunnel = come.first, .address = TunnelAddress{come.second}}}); });
+}
+
+std::optional<AdjacencyId> Announcer::allocate() {
+    if (adjacencies_used_ < adjacencies_max_) return AdjacencyId{adjacencies_used_++};
+    if (free_.empty()) return std::nullopt;
+    const AdjacencyId id = free_.front();
+    free_.pop_front();
+    return id;
+}
+
+void Announcer::announce_adjacencies(const View& view, const Plan& plan, std::vector<Change>& changes) {
+    for (const auto& [key, mac] : view.adjacencies) {
+        auto known = adjacencies_.find(key);
+        if (known != adjacencies_.end() && known->second.mac == mac) continue;
+        if (known == adjacencies_.end()) {
+            const auto id = allocate();
+            if (!id) {
+                if (!last_.adjacencies.contains(key)) ++adjacencies_refused_;
+                continue;
+            }
+            known = adjacencies_.emplace(key, Adjacency{*id, mac}).first;
+        }
+        known->second.mac = mac;
+        changes.push_back(Command{SetAdjacency{.adjacency = known->second.id, .port = key.first, .source_mac = plan.ports[key.first.value].mac,
+                                               .destination_mac = mac}});
+    }
+}
+
+/// After the routes that led there.
+void Announcer::remove_adjacencies(const View& view, std::vector<Change>& changes) {
+    std::erase_if(adjacencies_, [&](const auto& entry) {
+        if (view.adjacencies.contains(entry.first)) return false;
+        changes.push_back(Command{RemoveAdjacency{.adjacency = entry.second.id}});
+        free_.push_back(entry.second.id);
+        return true;
+    });
+}
+
+RouteTarget Announcer::target_of(const InsideTarget& target) const {
+    if (target.kind == InsideTarget::Kind::reject) return {.kind = RouteTarget::Kind::reject, .index = 0};
+    if (target.kind == InsideTarget::Kind::neighbour) {
+        const auto known = adjacencies_.find({target.port, target.address});
+        if (known != adjacencies_.end()) return {.kind = RouteTarget::Kind::adjacency, .index = known->second.id.value};
+    }
+    return {.kind = RouteTarget::Kind::twin, .index = 0};
+}
+
+void Announcer::announce_inside_routes(const View& view, std::vector<Change>& changes) {
+    std::erase_if(inside_routes_, [&](const auto& entry) {
+        if (view.inside_routes.contains(entry.first)) return false;
+        changes.push_back(InsideRouteChange{.tunnel = entry.first.first, .prefix = entry.first.second, .target = entry.second, .present = false});
+        return true;
+    });
+    for (const auto& [key, inside] : view.inside_routes) {
+        const RouteTarget target = target_of(inside);
+        const auto [entry, is_new] = inside_routes_.try_emplace(key, target);
+        if (!is_new && entry->second == target) continue;
+        entry->second = target;
+        changes.push_back(InsideRouteChange{.tunnel = key.first, .prefix = key.second, .target = target, .present = true});
+    }
+}
+
+void Announcer::announce_overlay(const View& view, std::vector<Change>& changes) {
+    compare_sets(last_.local_prefixes, view.local_prefixes,
+                 [&](const auto& gone) { changes.push_back(LocalPrefixChange{.tunnel = gone.first, .prefix = gone.second, .present = false}); },
+                 [&](const auto& come) { changes.push_back(LocalPrefixChange{.tunnel = come.first, .prefix = come.second, .present = true}); });
+    for (const auto& [key, gateway] : last_.tunnel_routes) {
+        const auto now = view.tunnel_routes.find(key);
+        if (now == view.tunnel_routes.end() || now->second != gateway) {
+            changes.push_back(TunnelRouteChange{.tunnel = key.first, .prefix = key.second, .gateway = gateway, .present = false});
+        }
+    }
+    for (const auto& [key, gateway] : view.tunnel_routes) {
+        const auto before = last_.tunnel_routes.find(key);
+        if (before != last_.tunnel_routes.end() && before->second == gateway) continue;
+        changes.push_back(TunnelRouteChange{.tunnel = key.first, .prefix = key.second, .gateway = gateway, .present = true});
+    }
+    for (const auto& [port, address] : last_.underlay_addresses) {
+        if (!view.underlay_addresses.contains(port)) changes.push_back(UnderlayAddressChange{.port = port, .address = {}});
+    }
+    for (const auto& [port, address] : view.underlay_addresses) {
+        const auto before = last_.underlay_addresses.find(port);
+        if (before != last_.underlay_addresses.end() && before->second == address) continue;
+        changes.push_back(UnderlayAddressChange{.port = port, .address = NbmaAddress{address}});
+    }
+}
+
+}  // namespace nave::kernel

@@ -1,0 +1,53 @@
+// The mirror: the kernel's links, addresses, neighbours, routes and rules as far as they concern our twins. Pure.
+#pragma once
+
+#include "controlplane/kernel/objects.hpp"
+
+#include <map>
+#include <set>
+#include <span>
+#include <tuple>
+#include <vector>
+
+namespace nave::kernel {
+
+class Mirror {
+public:
+    /// Only objects of these interfaces and tables are kept; everything else passes by. Forgets what was kept before.
+    void watch(std::set<InterfaceIndex> interfaces, std::set<TableNumber> tables);
+    /// One event of the kernel; answers whether it touched what is kept.
+    bool apply(const ObjectChange& change);
+    /// Starts over from dumps, in any order.
+    void replace(std::span<const Object> objects);
+
+    /// Nothing when the interface is not ours or is gone.
+    const Link* link(InterfaceIndex index) const;
+    bool is_up(InterfaceIndex index) const;
+    /// In the order in which the kernel has them; the first is what it prefers itself.
+    const std::vector<Address>& addresses() const { return addresses_; }
+    const std::map<std::pair<InterfaceIndex, IpAddress>, Neighbour>& neighbours() const { return neighbours_; }
+    using RouteKey = std::tuple<TableNumber, Prefix, std::uint32_t>;  // table, prefix, metric
+    /// Routes of others in the watched tables that lead out of a watched interface, or reject.
+    const std::map<RouteKey, Route>& routes() const { return routes_; }
+    /// Routes of protocol 191 in the watched tables, through whatever interface.
+    const std::map<RouteKey, Route>& our_routes() const { return our_routes_; }
+    /// Rules of protocol 191 for the watched tables.
+    const std::set<Rule>& our_rules() const { return our_rules_; }
+
+private:
+    bool apply_one(const Link& link, bool present);
+    bool apply_one(const Address& address, bool present);
+    bool apply_one(const Neighbour& neighbour, bool present);
+    bool apply_one(const Route& route, bool present);
+    bool apply_one(const Rule& rule, bool present);
+
+    std::set<InterfaceIndex> interfaces_;
+    std::set<TableNumber> tables_;
+    std::map<InterfaceIndex, Link> links_;
+    std::vector<Address> addresses_;
+    std::map<std::pair<InterfaceIndex, IpAddress>, Neighbour> neighbours_;
+    std::map<RouteKey, Route> routes_, our_routes_;
+    std::set<Rule> our_rules_;
+};
+
+}  // namespace nave::kernel

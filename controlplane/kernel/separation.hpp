@@ -1,0 +1,43 @@
+// Front-door separation: the policy rules and routes that keep tunnel and underlay apart in the kernel. Pure.
+#pragma once
+
+#include "controlplane/kernel/mirror.hpp"
+#include "controlplane/kernel/netlink_codec.hpp"
+#include "controlplane/kernel/plan.hpp"
+
+#include <map>
+#include <set>
+#include <tuple>
+#include <utility>
+#include <vector>
+
+namespace nave::kernel {
+
+/// Our band of rule priorities: first the lookups, then what ends a search that found nothing, so that it never goes on to
+/// the underlay's table (fail closed). Below the main table (32766), above what operators usually take.
+inline constexpr std::uint32_t kLookupPriority = 1910, kUnreachablePriority = 1911;
+
+/// The rules for the twins that are open, their names and the addresses on them:
+/// - what comes from or is bound to a tunnel's or inside twin, comes from their addresses, or goes to their networks, is looked up in the
+///   tunnel's table, and is unreachable if that has nothing;
+/// - an underlay port with a table of its own: what is bound to its twin or comes from its addresses is looked up there.
+std::set<Rule> rules_for(const Mirror& mirror, const Plan& plan);
+
+using OurRoutes = std::map<std::pair<TableNumber, Prefix>, RouteRequest>;
+/// The routes of ours that follow from addresses and configuration: connected networks of tunnels and inside ports in the tunnel's table,
+/// what the configuration puts behind the hubs. Routes through twins that are down are left out, the kernel would refuse them.
+OurRoutes routes_for(const Mirror& mirror, const Plan& plan);
+
+/// Steps from what the kernel has to what it shall have.
+struct RuleSteps {
+    std::vector<Rule> remove, add;
+};
+RuleSteps steps_between(const std::set<Rule>& has, const std::set<Rule>& wanted);
+
+/// Routes of protocol 191 in the main table are never removed: they may be a routing daemon's.
+struct RouteSteps {
+    std::vector<RouteRequest> remove, add;
+};
+RouteSteps steps_between(const std::map<Mirror::RouteKey, Route>& has, const OurRoutes& wanted);
+
+}  // namespace nave::kernel

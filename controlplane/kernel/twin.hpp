@@ -1,0 +1,56 @@
+// A twin: a kernel TAP or TUN interface whose other side is held by this process, and which goes when the process does.
+#pragma once
+
+#include "common/bytes.hpp"
+#include "controlplane/kernel/objects.hpp"
+
+#include <cstdint>
+#include <expected>
+#include <optional>
+#include <span>
+#include <string>
+
+namespace nave::kernel {
+
+/// Control thread only. The kernel hands out packets with whole checksums and of at most MTU size: no offload is ever asked for.
+class Twin {
+public:
+    enum class Kind : std::uint8_t {
+        tap,  // Ethernet frames
+        tun,  // IP packets
+    };
+
+    /// Makes the interface, down, in the network namespace of the calling thread. The error says in words what is wrong and what to do.
+    /// A name that a dying predecessor still holds is waited for a moment.
+    static std::expected<Twin, std::string> open(Kind kind, const std::string& name);
+    Twin(Twin&& other) noexcept;
+    Twin& operator=(Twin&&) = delete;
+    ~Twin();
+
+    Kind kind() const { return kind_; }
+    const std::string& name() const { return name_; }
+    InterfaceIndex index() const { return index_; }
+    /// Readable when the kernel sends something.
+    int descriptor() const { return descriptor_; }
+
+    /// The next packet that the kernel sends, as how many bytes of `room` it filled; nothing when there is none now.
+    std::optional<std::size_t> read(std::span<std::uint8_t> room);
+    /// Lets the kernel receive a packet; false when it does not take it, mostly because the interface is down.
+    bool write(ByteView packet);
+
+private:
+    Twin(Kind kind, std::string name, int descriptor, InterfaceIndex index)
+        : kind_{kind}, name_{std::move(name)}, descriptor_{descriptor}, index_{index} {}
+    Kind kind_;
+    std::string name_;
+    int descriptor_;
+    InterfaceIndex index_;
+};
+
+/// Makes an interface fit to be a twin, before it comes up: no IPv6 noise of its own, no source check that knows only half of the routes,
+/// and forwarding for packets that it brings if `forwards`. Settings that this kernel lacks are passed over.
+void quiet_interface(const std::string& name, bool forwards);
+/// The machine-wide reverse path filter (net.ipv4.conf.all.rp_filter): 0 off, 1 strict, 2 loose. It overrules a twin's weaker one.
+int machine_reverse_path_filter();
+
+}  // namespace nave::kernel

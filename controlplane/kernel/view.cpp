@@ -1,0 +1,150 @@
+// Deriving the view from the mirror.
+#include "controlplane/kernel/view.hpp"
+
+#include <algorithm>
+
+namespace nave::kernel {
+
+namespace {
+
+const PortPlan* port_at(const Plan& plan, InterfaceIndex index) {
+    const auto found = std::ranges::find(plan.ports, index, &PortPlan::index);
+    return index == 0 || found == plan.ports.end() ? nullptr : &*found;
+}
+
+const TunnelPlan* tunnel_at(const Plan& plan, InterfaceIndex index) {
+    const auto found = std::ranges::find(plan.tunnels, index, &TunnelPlan::index);
+    return index == 0 || found == plan.tunnels.end() ? nullptr : &*found;
+}
+
+const TunnelPlan* tunnel_of_table(const Plan& plan, TableNumber table) {
+    const auto found = std::ranges::find(plan.tunnels, table, &TunnelPlan::table);
+    return found == plan.tunnels.end() ? nullptr : &*found;
+}
+
+void read_ports(const Mirror& mirror, const Plan& plan, View& view) {
+    for (const PortPlan& port : plan.ports) {
+        const Link* link = port.index == 0 ? nullptr : mirror.link(port.index);
+        if (!link) continue;
+        const auto mtu = static_cast<std::uint16_t>(std::min<std::uint32_t>(link->mtu, 65535));
+        view.port_mtus[port.port] = mtu;
+        if (port.tunnel || !link->up) continue;
+        UnderlayPort& underlay = view.underlay.ports[port.port];
+        underlay.mac = port.mac;
+        underlay.mtu = mtu;
+        // Weaker than any route of the kernel's, which may not have it because another interface's default route is in the way.
+        if (port.gateway) underlay.routes.push_back({.prefix = Prefix::of(*port.gateway, 0), .metric = UINT32_MAX, .gateway = port.gateway});
+    }
+}
+
+void read_inside_address(const Address& address, const PortPlan& port, View& view) {
+    if (!address.global) return;
+    const std::pair key{*port.tunnel, address.network()};
+    view.local_prefixes.insert(key);
+    view.inside_routes.insert_or_assign(key, InsideTarget{.kind = InsideTarget::Kind::twin, .port = port.port, .address = {}});
+}
+
+void read_addresses(const Mirror& mirror, const Plan& plan, View& view) {
+    for (const Address& address : mirror.addresses()) {
+        if (!mirror.is_up(address.index)) continue;
+        if (const TunnelPlan* tunnel = tunnel_at(plan, address.index)) {
+            if (address.global) view.tunnel_addresses.insert({tunnel->tunnel, address.address});
+            continue;
+        }
+        const PortPlan* port = port_at(plan, address.index);
+        if (!port) continue;
+        view.local_addresses.insert({port->port, address.address});
+        if (port->tunnel) {
+            read_inside_address(address, *port, view);
+        } else if (address.global && !address.secondary) {
+            view.underlay_addresses.try_emplace(port->port, address.address);
+        }
+    }
+}
+
+void read_neighbours(const Mirror& mirror, const Plan& plan, View& view) {
+    for (const auto& [key, neighbour] : mirror.neighbours()) {
+        const PortPlan* port = port_at(plan, neighbour.index);
+        if (!port || !mirror.is_up(neighbour.index)) continue;
+        if (!port->tunnel) {
+            view.underlay.neighbours[{port->port, neighbour.address}] = {.mac = neighbour.mac, .failed = neighbour.failed};
+            continue;
+        }
+        // A neighbour outside every connected network is of no use as a route of its own.
+        const bool connected = std::ranges::any_of(view.local_prefixes, [&](const auto& local) {
+            return local.first == *port->tunnel && local.second.contains(neighbour.address);
+        });
+        if (!neighbour.mac || !connected || view.local_addresses.contains({port->port, neighbour.address})) continue;
+        view.adjacencies[{port->port, neighbour.address}] = *neighbour.mac;
+        view.inside_routes[{*port->tunnel, Prefix::host(neighbour.address)}] = {
+            .kind = InsideTarget::Kind::neighbour, .port = port->port, .address = neighbour.address};
+    }
+}
+
+void read_overlay_route(const Route& route, const TunnelPlan& tunnel, const Mirror& mirror, const Plan& plan, View& view) {
+    const std::pair key{tunnel.tunnel, route.prefix};
+    if (view.inside_routes.contains(key) || view.tunnel_routes.contains(key)) return;  // a better one came before
+    if (route.kind == Route::Kind::reject) {
+        view.inside_routes[key] = {.kind = InsideTarget::Kind::reject, .port = {}, .address = {}};
+        return;
+    }
+    for (const NextHop& hop : route.next_hops) {
+        if (!mirror.is_up(hop.index)) continue;
+        if (hop.index == tunnel.index) {
+            view.tunnel_routes[key] = hop.gateway ? std::optional{TunnelAddress{*hop.gateway}} : std::nullopt;
+            return;
+        }
+        const PortPlan* port = port_at(plan, hop.index);
+        if (!port || port->tunnel != tunnel.tunnel) continue;
+        InsideTarget target{.kind = InsideTarget::Kind::twin, .port = port->port, .address = {}};
+        if (hop.gateway) {
+            view.wanted.insert({port->port, *hop.gateway});
+            if (view.adjacencies.contains({port->port, *hop.gateway})) {
+                target.kind = InsideTarget::Kind::neighbour;
+                target.address = *hop.gateway;
+            }
+        }
+        view.inside_routes[key] = target;
+        return;
+    }
+}
+
+void read_underlay_route(const Route& route, const Plan& plan, View& view) {
+    if (route.kind != Route::Kind::unicast) return;
+    for (const PortPlan& port : plan.ports) {
+        const auto underlay = view.underlay.ports.find(port.port);
+        if (port.table != route.table || underlay == view.underlay.ports.end()) continue;
+        const auto hop = std::ranges::find(route.next_hops, port.index, &NextHop::index);
+        if (hop == route.next_hops.end()) continue;
+        underlay->second.routes.push_back({.prefix = route.prefix, .metric = route.metric, .gateway = hop->gateway});
+    }
+}
+
+/// Without a route of the kernel's (an address that brings none), what shares our network is still on the link.
+void add_connected_underlay(const Mirror& mirror, const Plan& plan, View& view) {
+    for (const Address& address : mirror.addresses()) {
+        const PortPlan* port = port_at(plan, address.index);
+        if (!port || !address.global) continue;
+        const auto underlay = view.underlay.ports.find(port->port);
+        if (underlay == view.underlay.ports.end()) continue;
+        underlay->second.routes.push_back({.prefix = address.network(), .metric = UINT32_MAX, .gateway = {}});
+    }
+}
+
+}  // namespace
+
+View view_of(const Mirror& mirror, const Plan& plan) {
+    View view;
+    read_ports(mirror, plan, view);
+    read_addresses(mirror, plan, view);
+    read_neighbours(mirror, plan, view);
+    add_connected_underlay(mirror, plan, view);
+    // The mirror's order is table, prefix, metric: the best of each prefix comes first.
+    for (const auto& [key, route] : mirror.routes()) {
+        if (const TunnelPlan* tunnel = tunnel_of_table(plan, route.table)) read_overlay_route(route, *tunnel, mirror, plan, view);
+        read_underlay_route(route, plan, view);
+    }
+    return view;
+}
+
+}  // namespace nave::kernel

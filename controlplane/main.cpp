@@ -1,0 +1,161 @@
+// naved: the composition root. It alone sees both planes, starts them and ends them.
+#include "controlplane/config/config.hpp"
+#include "controlplane/ike/crypto.hpp"
+#include "controlplane/runtime/command_line.hpp"
+#include "controlplane/runtime/log.hpp"
+#include "controlplane/runtime/runtime.hpp"
+#include "dataplane/eal.hpp"
+#include "dataplane/gateway.hpp"
+#include "dataplane/peer.hpp"
+#include "dataplane/port.hpp"
+#include "dataplane/security_association.hpp"
+
+#include <cstdio>
+#include <exception>
+#include <fmt/format.h>
+#include <memory>
+#include <vector>
+
+namespace {
+
+using namespace nave;
+
+constexpr int kBadConfiguration = 1, kCannotRun = 2;
+constexpr std::string_view kVersion = "0.1.0";
+
+int fail(int code, const std::string& text) {
+    fmt::print(stderr, "{}\n", text);
+    return code;
+}
+
+dataplane::RunMode run_mode(const config::Config& config) {
+    return config.dataplane.mode == config::Mode::poll ? dataplane::RunMode::poll : dataplane::RunMode::adaptive;
+}
+
+dataplane::Hugepages hugepages(config::Hugepages wish) {
+    switch (wish) {
+    case config::Hugepages::automatic: return dataplane::Hugepages::if_available;
+    case config::Hugepages::required: return dataplane::Hugepages::required;
+    case config::Hugepages::off: return dataplane::Hugepages::never;
+    }
+    return dataplane::Hugepages::never;
+}
+
+/// PCI devices, with their options, must be named before EAL starts; all others are made later.
+std::vector<std::string> pci_devices(const config::Config& config) {
+    std::vector<std::string> devices;
+    for (const config::Port& port : config.ports) {
+        const auto device = dataplane::parse_device_string(port.device);
+        if (!device || device->kind != dataplane::DeviceKind::pci) continue;
+        const auto made = dataplane::device_arguments(*device, {});
+        devices.push_back(made.arguments.empty() ? made.device : made.device + ',' + made.arguments);
+    }
+    return devices;
+}
+
+dataplane::EalConfig eal_config(const config::Config& config) {
+    return {.program = "naved",
+            .workers = config.dataplane.workers,
+            .worker_cores = {config.dataplane.cores.begin(), config.dataplane.cores.end()},
+            .mode = run_mode(config),
+            .hugepages = hugepages(config.dataplane.hugepages),
+            .memory_megabytes = config.dataplane.memory_mib,
+            .pci_devices = pci_devices(config)};
+}
+
+dataplane::GatewayConfig gateway_config(const config::Config& config) {
+    dataplane::GatewayConfig gateway{.ports = {}, .workers = config.dataplane.workers, .mode = run_mode(config), .limits = {}};
+    for (const config::Port& port : config.ports) {
+        const bool inside = port.role == config::PortRole::inside && port.tunnel;
+        gateway.ports.push_back({.device = port.device,
+                                 .role = inside ? dataplane::PortRole::inside : dataplane::PortRole::underlay,
+                                 .table = inside ? config.overlay.tunnels.at(port.tunnel->value).table : TableId{},
+                                 .vlan = port.vlan,
+                                 .mtu = port.mtu});
+    }
+    gateway.limits.peers = config.overlay.peers_max;
+    gateway.limits.sa_slots = config.overlay.sa_slots;
+    gateway.limits.tunnels = static_cast<std::uint16_t>(config.overlay.tunnels.size());
+    gateway.limits.tables = 1;
+    for (const overlay::Tunnel& tunnel : config.overlay.tunnels) {
+        gateway.limits.tables = std::max(gateway.limits.tables, static_cast<std::uint16_t>(tunnel.table.value + 1));
+    }
+    return gateway;
+}
+
+void log_sizes(runtime::Log& log, const config::Config& config, const dataplane::GatewayConfig& gateway, bool uses_hugepages) {
+    const std::size_t per_peer = sizeof(dataplane::Peer) * gateway.workers + sizeof(dataplane::InboundSa) + sizeof(dataplane::OutboundSa) + 2 * sizeof(SaCounters);
+    log.write(ike::Severity::notice, "sizes",
+              fmt::format("room for {} peers ({} bytes of packet path each with one SA pair), {} SAs each way, {} neighbours, {} routes a table, {} buffers in {}; {} MiB",
+                          gateway.limits.peers, per_peer, gateway.limits.sa_slots, gateway.limits.adjacencies, gateway.limits.routes, gateway.limits.buffers,
+                          uses_hugepages ? "hugepages" : "ordinary memory", config.dataplane.memory_mib),
+              runtime::now());
+}
+
+runtime::PortDevice device_of(const dataplane::Gateway& dataplane, PortId id) {
+    const dataplane::Port& port = dataplane.port(id);
+    return {.mac = port.mac(), .up = port.link().up, .queues = port.capabilities().queues, .missed = 0, .errors = 0};
+}
+
+int run(const config::Config& config) {
+    runtime::Signals signals;  // before any thread is started
+    runtime::Log log{runtime::Log::for_standard_error(config.name, config.control.log_level)};
+    auto eal = dataplane::Eal::start(eal_config(config));
+    if (!eal) return fail(kCannotRun, "naved: " + eal.error().text);
+
+    Doorbell bell;
+    std::vector<std::unique_ptr<PlaneRings>> rings;
+    std::vector<PlaneRings*> ring_pointers;
+    for (std::size_t i = 0; i < config.dataplane.workers; ++i) {
+        rings.push_back(std::make_unique<PlaneRings>(bell));
+        ring_pointers.push_back(rings.back().get());
+    }
+    Counters counters{config.dataplane.workers, config.ports.size(), config.overlay.sa_slots};
+    const auto wanted = gateway_config(config);
+    dataplane::Gateway dataplane{wanted, counters, ring_pointers};
+    log_sizes(log, config, wanted, eal->uses_hugepages());
+    for (const config::Port& port : config.ports) {
+        log.write(ike::Severity::notice, "port", fmt::format("port {} is {}", port.name, dataplane.describe_port(port.id)), runtime::now());
+    }
+
+    ike::SystemRandom random;
+    auto runtime = runtime::Runtime::start({.config = config, .rings = ring_pointers, .bell = bell, .counters = counters, .random = random, .signals = signals,
+                                            .device = [&](PortId port) { return device_of(dataplane, port); },
+                                            .adjacencies_max = wanted.limits.adjacencies});
+    if (!runtime) return fail(kCannotRun, "naved: " + runtime.error());
+    dataplane.start();
+    const int code = runtime->run();
+    dataplane.stop();
+    return code;
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+    try {
+        const auto line = runtime::parse_command_line(argc, argv);
+        if (!line) return fail(kBadConfiguration, line.error());
+        if (line->help) {
+            fmt::print("{}", runtime::usage());
+            return 0;
+        }
+        if (line->version) {
+            fmt::print("naved {}\n", kVersion);
+            return 0;
+        }
+        if (line->check) {
+            const config::CheckReport report = config::check(line->config_file);
+            fmt::print("{}", report.text);
+            return report.ok ? 0 : kBadConfiguration;
+        }
+        const auto loaded = config::load(line->config_file);
+        if (!loaded) {
+            for (const config::Problem& problem : loaded.error()) fmt::print(stderr, "{}\n", problem.to_string());
+            return kBadConfiguration;
+        }
+        for (const config::Problem& warning : loaded->warnings) fmt::print(stderr, "{}\n", warning.to_string());
+        return run(loaded->config);
+    } catch (const std::exception& error) {
+        return fail(kCannotRun, std::string{"naved: "} + error.what());
+    }
+}

@@ -1,0 +1,32 @@
+// The kernel's plan.
+#include "controlplane/runtime/plan.hpp"
+
+namespace nave::runtime {
+
+kernel::Plan plan_of(const config::Config& config, const std::function<MacAddress(PortId)>& mac) {
+    kernel::Plan plan;
+    for (const config::Port& port : config.ports) {
+        kernel::PortPlan& planned = plan.ports.emplace_back();
+        planned.port = port.id;
+        planned.twin = port.twin;
+        planned.mac = mac(port.id);
+        planned.mtu = port.mtu;
+        planned.tunnel = port.role == config::PortRole::inside ? port.tunnel : std::nullopt;
+        planned.table = port.table;
+        if (port.address) planned.address = kernel::NetworkAddress{.address = port.address->address, .length = port.address->length};
+        planned.gateway = port.gateway;
+    }
+    for (const overlay::Tunnel& tunnel : config.overlay.tunnels) {
+        const config::TunnelTwin& twin = config.twins.at(tunnel.id.value);
+        kernel::TunnelPlan& planned = plan.tunnels.emplace_back();
+        planned.tunnel = tunnel.id;
+        planned.twin = twin.twin;
+        planned.mtu = tunnel.mtu;
+        planned.table = twin.table;
+        planned.address = {.address = tunnel.address.value, .length = tunnel.address_length};
+        planned.routes = tunnel.routes;
+    }
+    return plan;
+}
+
+}  // namespace nave::runtime

@@ -1,0 +1,125 @@
+// The loop, its sleep and its end.
+#include "controlplane/runtime/runtime_impl.hpp"
+
+#include "controlplane/management/requests.hpp"
+#include "controlplane/runtime/plan.hpp"
+
+#include <algorithm>
+#include <csignal>
+#include <fmt/format.h>
+
+namespace nave::runtime {
+
+Runtime::Runtime(std::unique_ptr<Impl> impl) : impl_{std::move(impl)} {}
+Runtime::Runtime(Runtime&&) noexcept = default;
+Runtime::~Runtime() = default;
+int Runtime::run() { return impl_->run(); }
+
+std::expected<Runtime, std::string> Runtime::start(const Surroundings& surroundings) {
+    auto kernel = kernel::Kernel::open(plan_of(surroundings.config, [&](PortId port) { return surroundings.device(port).mac; }), surroundings.adjacencies_max);
+    if (!kernel) return std::unexpected{kernel.error()};
+    auto impl = std::make_unique<Impl>(surroundings, std::move(*kernel));
+    auto server = management::Server::listen(surroundings.config.control.socket, [self = impl.get()](std::string_view line) {
+        return management::answer(line, *self);
+    });
+    if (!server) return std::unexpected{server.error()};
+    impl->server = std::move(*server);
+    impl->watch_descriptors();
+    return Runtime{std::move(impl)};
+}
+
+Runtime::Impl::Impl(const Surroundings& surroundings, kernel::Kernel opened_kernel)
+    : around{surroundings}, log_lines{Log::for_standard_error(around.config.name, around.config.control.log_level)}, commands{around.rings},
+      kernel{std::move(opened_kernel)}, gateway{around.config.overlay, around.random, now(), out} {}
+
+void Runtime::Impl::watch_descriptors() {
+    loop.watch(around.bell.descriptor(), [] {});
+    loop.watch(around.signals.descriptor(), [this] { take_signal(); });
+    loop.watch(server->descriptor(), [this] { server->on_readable(); });
+    loop.watch(kernel.descriptor(), [this] { follow_kernel(now()); });
+    for (std::size_t twin = 0; twin < kernel.twin_count(); ++twin) {
+        loop.watch(kernel.twin_descriptor(twin), [this, twin] { read_twin(twin); });
+    }
+}
+
+int Runtime::Impl::run() {
+    follow_kernel(now());
+    if (around.config.ports.size() > 0) log(ike::Severity::notice, "start", fmt::format("running with {} worker(s), {} port(s), {} tunnel(s)", around.rings.size(),
+                                                                                        around.config.ports.size(), around.config.overlay.tunnels.size()));
+    while (!ending) turn();
+    say_farewell();
+    return exit_code;
+}
+
+void Runtime::Impl::turn() {
+    const TimePoint time = now();
+    drain_rings(time);
+    meet_deadlines(time);
+    perform(time);
+    commands.flush();
+    around.bell.announce_sleep();
+    loop.turn(rings_are_empty() ? longest_sleep(now()) : Duration::zero());
+    around.bell.awake();
+    perform(now());
+    commands.flush();
+}
+
+bool Runtime::Impl::rings_are_empty() const {
+    return std::ranges::all_of(around.rings, [](PlaneRings* rings) { return rings->events.read_available() == 0 && rings->punted.read_available() == 0; });
+}
+
+std::optional<Duration> Runtime::Impl::longest_sleep(TimePoint time) {
+    std::optional<TimePoint> next = counters_at;
+    next = earlier(next, gateway.next_deadline());
+    next = earlier(next, underlay.next_deadline());
+    next = earlier(next, kernel.next_deadline());
+    next = earlier(next, log_lines.next_deadline());
+    if (commands.waiting() > 0) next = earlier(next, time + kBacklogPause);
+    return std::max(*next - time, Duration::zero());
+}
+
+void Runtime::Impl::meet_deadlines(TimePoint time) {
+    if (const auto due = gateway.next_deadline(); due && *due <= time) gateway.on_deadline(time, out);
+    if (const auto due = underlay.next_deadline(); due && *due <= time) {
+        underlay.on_deadline(time, underlay_out);
+        perform_underlay();
+    }
+    if (const auto due = kernel.next_deadline(); due && *due <= time) kernel.on_deadline(time);
+    if (const auto due = log_lines.next_deadline(); due && *due <= time) log_lines.on_deadline(time);
+    if (counters_at <= time) {
+        gateway.on_counters(around.counters, time, out);
+        counters_at = time + kCountersInterval;
+    }
+}
+
+void Runtime::Impl::take_signal() {
+    while (const auto signal = around.signals.take()) {
+        if (*signal == SIGHUP) continue;
+        log(ike::Severity::notice, "signal", fmt::format("ending on signal {}", *signal));
+        ending = true;
+    }
+}
+
+/// Tells the peers that we go, and gives the workers a moment to send it.
+void Runtime::Impl::say_farewell() {
+    const TimePoint started = now();
+    gateway.shut_down(started, out);
+    perform(started);
+    const auto all_taken = [this] {
+        return commands.waiting() == 0 && std::ranges::all_of(around.rings, [](PlaneRings* rings) {
+            return rings->injected.write_available() == PlaneRings::kPackets && rings->commands.write_available() == PlaneRings::kCommands;
+        });
+    };
+    do {
+        commands.flush();
+        loop.turn(kBacklogPause);
+    } while (!all_taken() && now() < started + kFarewell);
+    // What a worker took from its ring is sent by the end of its turn.
+    const TimePoint taken = now();
+    while (now() < taken + 5 * kBacklogPause) loop.turn(kBacklogPause);
+    log(ike::Severity::notice, "end", "ended");
+}
+
+void Runtime::Impl::log(ike::Severity severity, std::string_view key, std::string_view text) { log_lines.write(severity, key, text, now()); }
+
+}  // namespace nave::runtime
