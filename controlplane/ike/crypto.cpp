@@ -3,6 +3,7 @@
 
 #include <cstdio>
 #include <cstdlib>
+#include <fmt/format.h>
 #include <memory>
 #include <openssl/bn.h>
 #include <openssl/core_names.h>
@@ -19,7 +20,7 @@ namespace {
 /// OpenSSL failed where only a broken machine fails: without keys that are surely right, nothing may go on.
 void require(bool held, const char* what) {
     if (held) return;
-    std::fprintf(stderr, "naved: OpenSSL cannot %s\n", what);
+    fmt::print(stderr, "naved: OpenSSL cannot {}\n", what);
     std::abort();
 }
 

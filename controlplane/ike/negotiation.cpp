@@ -82,9 +82,9 @@ bool merge(Transforms& a, const Transforms& b) {
         differing = type;
     }
     if (!differing) return true;  // the same suite twice
-    for (const Transform& transform : only(b, *differing))
-        if (std::ranges::find(a, transform) == a.end()) a.push_back(transform);
-    std::ranges::stable_sort(a, {}, &Transform::type);
+    for (const Transform& transform : only(b, *differing)) {
+        if (std::ranges::find(a, transform) == a.end()) a.insert(std::ranges::upper_bound(a, *differing, {}, &Transform::type), transform);
+    }
     return true;
 }
 

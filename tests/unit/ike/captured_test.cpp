@@ -19,7 +19,8 @@ const IkeProposal kSuite{IkeEncryption::aes_gcm_256, Integrity::none, Prf::hmac_
 /// Keys of the IKE SA between 192.0.2.11 and .12, from the shared secret on.
 SessionKeys session() {
     const auto request = decode_message(captured::rekeyed::init_request).value(), response = decode_message(captured::rekeyed::init_response).value();
-    const SessionSeed seed{kSuite, find<NoncePayload>(request.payloads)->data, find<NoncePayload>(response.payloads)->data, response.header.initiator_spi, response.header.responder_spi};
+    const Header& header = response.header;
+    const SessionSeed seed{kSuite, find<NoncePayload>(request.payloads)->data, find<NoncePayload>(response.payloads)->data, header.initiator_spi, header.responder_spi};
     return derive_session_keys(seed, initial_skeyseed(seed, Secret{captured::rekeyed::shared_secret}));
 }
 
@@ -39,7 +40,8 @@ const Bytes& nonce_of(const std::vector<Payload>& payloads) { return find<NonceP
 TEST_CASE("strongSwan's IKE_SA_INIT decodes to the payloads that its log names, and encodes to the same bytes") {
     const auto request = decode_message(captured::first::init_request).value();
     CHECK(describe(request.header, request.payloads) ==
-          "IKE_SA_INIT request 0 [ SA KE No N(NAT_DETECTION_SOURCE_IP) N(NAT_DETECTION_DESTINATION_IP) N(IKEV2_FRAGMENTATION_SUPPORTED) N(SIGNATURE_HASH_ALGORITHMS) N(REDIRECT_SUPPORTED) ]");
+          "IKE_SA_INIT request 0 [ SA KE No N(NAT_DETECTION_SOURCE_IP) N(NAT_DETECTION_DESTINATION_IP) "
+          "N(IKEV2_FRAGMENTATION_SUPPORTED) N(SIGNATURE_HASH_ALGORITHMS) N(REDIRECT_SUPPORTED) ]");
     CHECK(encode_message(request.header, request.payloads) == captured::first::init_request);
     const auto response = decode_message(captured::first::init_response).value();
     CHECK(encode_message(response.header, response.payloads) == captured::first::init_response);

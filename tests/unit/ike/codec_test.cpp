@@ -130,7 +130,8 @@ TEST_CASE("the critical bit of a payload that we know is ignored") {
 }
 
 TEST_CASE("payloads are found by kind, role and notification type") {
-    const std::vector<Payload> payloads{Notify{NotifyType::cookie, hex("01")}, IdentificationPayload{Role::responder, Identity::parse("hub").value()}, Notify{NotifyType::invalid_syntax}};
+    const std::vector<Payload> payloads{Notify{NotifyType::cookie, hex("01")}, IdentificationPayload{Role::responder, Identity::parse("hub").value()},
+                                        Notify{NotifyType::invalid_syntax}};
     CHECK(find<Notify>(payloads)->type == NotifyType::cookie);
     CHECK(find<IdentificationPayload>(payloads, Role::responder));
     CHECK_FALSE(find<IdentificationPayload>(payloads, Role::initiator));

@@ -77,7 +77,8 @@ TEST_CASE("AES-GCM opens nothing when any bit differs") {
 TEST_CASE("AES-CBC encrypts and decrypts SP 800-38A's vectors") {
     const Bytes iv = hex("000102030405060708090a0b0c0d0e0f"), plaintext = hex("6bc1bee22e409f96e93d7e117393172a ae2d8a571e03ac9c9eb76fac45af8e51");
     const Bytes key = hex("2b7e151628aed2a6abf7158809cf4f3c"), key256 = hex("603deb1015ca71be2b73aef0857d77811f352c073b6108d72d9810a30914dff4");
-    const Bytes encrypted = hex("7649abac8119b246cee98e9b12e9197d 5086cb9b507219ee95db113a917678b2"), encrypted256 = hex("f58c4c04d6e5f1ba779eabfb5f7bfbd6 9cfc4e967edb808d679f777bc6702c7d");
+    const Bytes encrypted = hex("7649abac8119b246cee98e9b12e9197d 5086cb9b507219ee95db113a917678b2"),
+                encrypted256 = hex("f58c4c04d6e5f1ba779eabfb5f7bfbd6 9cfc4e967edb808d679f777bc6702c7d");
     CHECK(aes_cbc_encrypt(key, iv, plaintext) == encrypted);
     CHECK(aes_cbc_encrypt(key256, iv, plaintext) == encrypted256);
     CHECK(aes_cbc_decrypt(key, iv, encrypted) == plaintext);

@@ -28,7 +28,8 @@ TEST_CASE("a name without @ is a domain name, with @ a mail address, and @# star
 }
 
 TEST_CASE("text that is no identity is refused") {
-    for (const char* text : {"", " ", "a b", "spoke\n", "@", "@example", "a@", "a@b@c", "@#", "@#0", "@#0g", ".example", "*", "a/b", "10.0.0.256", "caf\xc3\xa9", "fqdn:a"}) {
+    for (const char* text : {"", " ", "a b", "spoke\n", "@", "@example", "a@", "a@b@c", "@#", "@#0", "@#0g", ".example", "*",
+                             "a/b", "10.0.0.256", "caf\xc3\xa9", "fqdn:a"}) {
         INFO(text);
         CHECK_FALSE(Identity::parse(text));
     }

@@ -21,7 +21,8 @@ struct Exchange {
     Bytes initiator_nonce, responder_nonce;
     std::uint64_t initiator_spi, responder_spi;
     Exchange(ByteView request, ByteView response)
-        : initiator_nonce{nonce_of(request)}, responder_nonce{nonce_of(response)}, initiator_spi{decode_header(response)->initiator_spi}, responder_spi{decode_header(response)->responder_spi} {}
+        : initiator_nonce{nonce_of(request)}, responder_nonce{nonce_of(response)},
+          initiator_spi{decode_header(response)->initiator_spi}, responder_spi{decode_header(response)->responder_spi} {}
     SessionSeed seed() const { return {kSuite, initiator_nonce, responder_nonce, initiator_spi, responder_spi}; }
 };
 
@@ -55,7 +56,8 @@ TEST_CASE("the first child's keys are strongSwan's, initiator to responder first
 }
 
 TEST_CASE("AUTH of both ends of a captured IKE_AUTH is strongSwan's") {
-    const AuthInput initiator{captured::first::init_request, kFirst.responder_nonce, &kInitiatorId}, responder{captured::first::init_response, kFirst.initiator_nonce, &kResponderId};
+    const AuthInput initiator{captured::first::init_request, kFirst.responder_nonce, &kInitiatorId};
+    const AuthInput responder{captured::first::init_response, kFirst.initiator_nonce, &kResponderId};
     CHECK(shared_key_auth(first_keys(), Role::initiator, kPreSharedKey, initiator) == captured::first::auth_initiator);
     CHECK(shared_key_auth(first_keys(), Role::responder, kPreSharedKey, responder) == captured::first::auth_responder);
     CHECK(verify_shared_key_auth(first_keys(), Role::initiator, kPreSharedKey, initiator, captured::first::auth_initiator));
@@ -63,7 +65,9 @@ TEST_CASE("AUTH of both ends of a captured IKE_AUTH is strongSwan's") {
 
 TEST_CASE("AUTH fails with a wrong key, identity, nonce, message, role or length") {
     const AuthInput genuine{captured::first::init_request, kFirst.responder_nonce, &kInitiatorId};
-    const auto verify = [&](Role role, std::string_view key, const AuthInput& input, ByteView auth) { return verify_shared_key_auth(first_keys(), role, Secret{as_bytes(key)}, input, auth); };
+    const auto verify = [&](Role role, std::string_view key, const AuthInput& input, ByteView auth) {
+        return verify_shared_key_auth(first_keys(), role, Secret{as_bytes(key)}, input, auth);
+    };
     const ByteView auth = captured::first::auth_initiator;
     CHECK(verify(Role::initiator, captured::kPreSharedKey, genuine, auth));
     CHECK_FALSE(verify(Role::initiator, "lab-only-secreT", genuine, auth));

@@ -19,7 +19,8 @@ TEST_CASE("a CBC suite needs an integrity algorithm and an AEAD suite must not h
 }
 
 TEST_CASE("weak, unknown and repeated words are refused") {
-    for (const char* text : {"", "/", "3des/sha1/prf-sha1/modp1024", "aes-gcm-256/prf-sha384/p384/", "aes-gcm-256/prf-sha384/p384/p256", "AES-GCM-256/prf-sha384/p384", "aes-gcm-256 /prf-sha384/p384"}) {
+    for (const char* text : {"", "/", "3des/sha1/prf-sha1/modp1024", "aes-gcm-256/prf-sha384/p384/", "aes-gcm-256/prf-sha384/p384/p256",
+                             "AES-GCM-256/prf-sha384/p384", "aes-gcm-256 /prf-sha384/p384"}) {
         INFO(text);
         CHECK_FALSE(parse_ike_proposal(text));
     }

@@ -17,7 +17,8 @@ SessionKeys keys_for(const char* suite) {
     static const Bytes nonce(32, 1);
     return derive_session_keys({parse_ike_proposal(suite).value(), nonce, nonce, 1, 2}, Secret{nonce});
 }
-const char* const kSuites[] = {"aes-gcm-128/prf-sha256/x25519", "aes-gcm-256/prf-sha384/x25519", "aes-cbc-128/sha256/prf-sha256/x25519", "aes-cbc-256/sha384/prf-sha384/x25519", "aes-cbc-256/sha512/prf-sha512/x25519"};
+const char* const kSuites[] = {"aes-gcm-128/prf-sha256/x25519", "aes-gcm-256/prf-sha384/x25519", "aes-cbc-128/sha256/prf-sha256/x25519",
+                               "aes-cbc-256/sha384/prf-sha384/x25519", "aes-cbc-256/sha512/prf-sha512/x25519"};
 
 Bytes sealed(const char* suite, std::span<const Payload> inner = kInner) {
     SeededRandom random{9};
@@ -31,6 +32,26 @@ Bytes sealed_chain(PayloadType first, const char* chain, const char* suite) {
 }
 
 }  // namespace
+
+TEST_CASE("a CBC message is IV, whole blocks of payloads and padding, and a checksum over all before it (RFC 7296 §3.14)") {
+    const auto keys = keys_for(kSuites[2]).from_initiator;
+    const Bytes message = sealed(kSuites[2], std::vector<Payload>{VendorId{hex("aabb")}});
+    REQUIRE(message.size() == Header::kSize + 4 + 16 + 16 + 16);
+    const ByteView all = message;
+    CHECK(to_bytes(all.subspan(24, 8)) == hex("00000050 2b000034"));
+    CHECK(to_bytes(all.last(16)) == integrity_checksum(keys.integrity, keys.integrity_key.view(), {all.first(message.size() - 16)}));
+    CHECK(aes_cbc_decrypt(keys.encryption_key.view(), all.subspan(32, 16), all.subspan(48, 16)) == hex("00000006aabb 000000000000000000 09"));
+}
+
+TEST_CASE("a GCM message is an 8-byte IV, payloads and padding, and the tag, with all before the IV as associated data (RFC 5282)") {
+    const auto keys = keys_for(kSuites[0]).from_initiator;
+    const Bytes message = sealed(kSuites[0], std::vector<Payload>{VendorId{hex("aabb")}});
+    REQUIRE(message.size() == Header::kSize + 4 + 8 + 7 + 16);
+    const ByteView all = message, key = keys.encryption_key.view();
+    Bytes nonce = to_bytes(key.last(4));
+    nonce.insert(nonce.end(), message.begin() + 32, message.begin() + 40);
+    CHECK(aes_gcm_open(key.first(16), nonce, all.first(32), all.subspan(40)) == hex("00000006aabb 00"));
+}
 
 TEST_CASE("what is sealed opens to the same payloads under every suite") {
     for (const char* suite : kSuites) {

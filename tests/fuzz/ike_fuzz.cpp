@@ -1,0 +1,123 @@
+// Fuzz target: IKEv2 as strangers send it, as an authenticated peer sends it inside SK, and identities and suites as text.
+#include "controlplane/ike/cookie.hpp"
+#include "controlplane/ike/message.hpp"
+#include "controlplane/ike/nat_detection.hpp"
+#include "controlplane/ike/negotiation.hpp"
+#include "controlplane/ike/protected_message.hpp"
+
+#include <algorithm>
+#include <array>
+#include <cstdlib>
+
+using namespace nave;
+using namespace nave::ike;
+
+namespace {
+
+/// A promise that the state machine builds on; breaking it is a finding.
+void must(bool holds) {
+    if (!holds) std::abort();
+}
+
+struct CountingRandom final : Random {
+    std::uint8_t next = 0;
+    void fill(std::span<std::uint8_t> bytes) override {
+        for (std::uint8_t& byte : bytes) byte = next++;
+    }
+};
+
+const Header kHeader{.initiator_spi = 1, .responder_spi = 2, .exchange = ExchangeType::create_child_sa, .message_id = 3};
+
+/// Keys of an AEAD suite and of a CBC suite, the same in every run.
+std::span<const SessionKeys> all_keys() {
+    static const Bytes nonce(32, 1);
+    static const auto derive = [](const char* suite) { return derive_session_keys({parse_ike_proposal(suite).value(), nonce, nonce, 1, 2}, Secret{nonce}); };
+    static const std::array keys{derive("aes-gcm-128/prf-sha256/x25519"), derive("aes-cbc-256/sha256/prf-sha256/x25519")};
+    return keys;
+}
+
+void check_identity(const Identity& identity) {
+    const std::string text = identity.to_string();
+    must(std::ranges::all_of(text, [](char c) { return c > ' ' && c < 0x7f; }));
+    const auto again = Identity::parse(text);
+    must(!again || *again == identity);
+    static const IdentityPattern suffix = IdentityPattern::parse("*.a").value(), mail = IdentityPattern::parse("*@a").value(), block = IdentityPattern::parse("::/0").value();
+    must(suffix.matches(identity) + mail.matches(identity) + block.matches(identity) <= 1);
+}
+
+void check_sa(const SaPayload& sa) {
+    static const auto ike_suites = default_ike_proposals();
+    static const auto esp_suites = default_esp_proposals();
+    for (const bool rekey : {false, true})
+        if (const auto choice = choose_ike(sa, ike_suites, Group::p256, rekey)) must(accept_ike(answer_ike(*choice, rekey ? 9 : 0), ike_suites, rekey)->suite == choice->suite);
+    for (const auto exchange : {ChildExchange::ike_auth, ChildExchange::create_child_sa})
+        if (const auto choice = choose_esp(sa, esp_suites, Group::p256, exchange)) must(accept_esp(answer_esp(*choice, Spi{300}), esp_suites, exchange)->suite == choice->suite);
+    if (const auto accepted = accept_esp(sa, esp_suites, ChildExchange::ike_auth)) must(accepted->spi.value > 255);
+}
+
+void check_selectors(const TrafficSelectors& payload) {
+    static const TrafficSelector host = TrafficSelector::host(IpAddress::v4(0xc0000201), 47);
+    if (const auto part = narrow(payload.selectors, host)) {
+        must(host.contains(*part));
+        must(std::ranges::any_of(payload.selectors, [&](const TrafficSelector& offered) { return offered.contains(*part); }));
+    }
+    for (const TrafficSelector& selector : payload.selectors) must(selector.contains(selector) && !selector.to_string().empty());
+}
+
+/// What a state machine does with payloads; and once written, they read and write the same for ever.
+void check_payloads(std::span<const Payload> payloads) {
+    must(payloads.size() <= kPayloadsMax);
+    for (const Payload& payload : payloads) {
+        if (const auto* sa = std::get_if<SaPayload>(&payload)) check_sa(*sa);
+        if (const auto* id = std::get_if<IdentificationPayload>(&payload)) check_identity(id->identity);
+        if (const auto* selectors = std::get_if<TrafficSelectors>(&payload)) check_selectors(*selectors);
+    }
+    const NbmaEndpoint somebody{NbmaAddress{IpAddress::v4(1)}, 500};
+    (void)detect_nat(payloads, 1, 2, somebody, somebody);
+    (void)describe(kHeader, payloads);
+    const Bytes written = encode_message(kHeader, payloads);
+    const auto read = decode_message(written);
+    must(read && encode_message(kHeader, read->payloads) == written);
+}
+
+void as_message(ByteView bytes) {
+    (void)decode_header(bytes);
+    if (const auto message = decode_message(bytes)) check_payloads(message->payloads);
+    for (const SessionKeys& keys : all_keys())
+        if (const auto payloads = open(bytes, keys.from_initiator)) check_payloads(*payloads);
+}
+
+/// The first byte is the type of the first payload, the rest a chain; sealed by a peer that knows the keys.
+void as_inner_chain(ByteView bytes) {
+    if (bytes.empty() || bytes.size() > 60'000) return;
+    const auto first = PayloadType{bytes[0]};
+    const auto plain = decode_payload_chain(first, bytes.subspan(1));
+    CountingRandom random;
+    for (const SessionKeys& keys : all_keys()) {
+        const Bytes sealed = seal_chain(kHeader, first, bytes.subspan(1), keys.from_responder, random);
+        const auto opened = open(sealed, keys.from_responder);
+        must(opened.has_value() == plain.has_value());
+        if (!opened) must(opened.error().kind == OpenError::Kind::malformed_inside && opened.error().decode == plain.error());
+        must(open(sealed, keys.from_initiator).error().kind == OpenError::Kind::bad_integrity);
+    }
+    if (plain) check_payloads(*plain);
+}
+
+void as_text(ByteView bytes) {
+    const std::string_view text{reinterpret_cast<const char*>(bytes.data()), bytes.size()};
+    if (const auto identity = Identity::parse(text)) check_identity(*identity);
+    if (const auto pattern = IdentityPattern::parse(text)) must(pattern->specificity() >= 0 && pattern->text() == text);
+    if (const auto suite = parse_ike_proposal(text)) must(parse_ike_proposal(to_string(*suite)) == suite);
+    if (const auto suite = parse_esp_proposal(text)) must(parse_esp_proposal(to_string(*suite)) == suite);
+}
+
+}  // namespace
+
+extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
+    const ByteView bytes{data, size};
+    as_message(bytes);
+    as_inner_chain(bytes);
+    as_text(bytes);
+    must(!CookieJar{}.verify(bytes, {}, 1, bytes, TimePoint{}));
+    return 0;
+}
