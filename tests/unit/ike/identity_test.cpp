@@ -36,7 +36,8 @@ TEST_CASE("text that is no identity is refused") {
 }
 
 TEST_CASE("an identity prints what it was read from") {
-    for (const char* text : {"192.0.2.11", "2001:db8::1", "spoke1.example", "spoke_1-a.Example", "ops+1@example.org", "@#00ff10"}) CHECK(Identity::parse(text)->to_string() == text);
+    for (const char* text : {"192.0.2.11", "2001:db8::1", "spoke1.example", "spoke_1-a.Example",
+                             "ops+1@example.org", "@#00ff10"}) CHECK(Identity::parse(text)->to_string() == text);
 }
 
 TEST_CASE("unprintable bytes of a peer's identity become escapes on one line") {
