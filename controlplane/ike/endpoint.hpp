@@ -86,7 +86,10 @@ struct SaUp {
     NbmaEndpoint local_endpoint, remote_endpoint;
     bool initiator, local_behind_nat, remote_behind_nat, encapsulated;
 };
-enum class DownReason : std::uint8_t { closed_by_us, deleted_by_peer, timed_out, authentication_failed, no_proposal_chosen, refused_by_peer, invalid_message, replaced_duplicate, limit_reached, no_child };
+enum class DownReason : std::uint8_t {
+    closed_by_us, deleted_by_peer, timed_out, authentication_failed, no_proposal_chosen,
+    refused_by_peer, invalid_message, replaced_duplicate, limit_reached, no_child
+};
 std::string_view name(DownReason reason);
 /// The association ended, or an attempt failed (then `sa` was never up and `token` names the request).
 struct SaDown {

@@ -1,0 +1,118 @@
+// An association with one peer: the states from the first datagram to the last, each with exactly the data that exists in it.
+#pragma once
+
+#include "controlplane/ike/child_sa.hpp"
+#include "controlplane/ike/endpoint.hpp"
+#include "controlplane/ike/ike_sa.hpp"
+
+#include <memory>
+#include <optional>
+#include <string>
+#include <variant>
+#include <vector>
+
+namespace nave::ike {
+
+/// Initiator: IKE_SA_INIT is sent.
+struct AwaitingInitResponse {
+    DhKeyPair key;
+    Bytes nonce;
+    Bytes cookie{};
+    int restarts = 0;       // with a cookie or another group
+    int refusals = 0;       // errors that came back; anybody could have sent them
+    std::string refusal{};  // the last of them, in words
+    DownReason reason = DownReason::timed_out;  // what it would mean
+};
+
+/// Initiator: IKE_AUTH is sent.
+struct AwaitingAuthResponse {
+    Bytes first_message, peer_first_message;  // AUTH covers them
+    Bytes nonce, peer_nonce;
+    Spi inbound;
+};
+
+/// Responder: IKE_SA_INIT is answered. Nobody is authenticated: this one counts as half-open.
+struct AwaitingAuthRequest {
+    Bytes first_message, peer_first_message;
+    Bytes nonce, peer_nonce;
+    TimePoint began_at, give_up_at;
+    std::optional<TimePoint> impatient_at{};  // then an own attempt starts for the caller that joined this one
+};
+
+/// Another IKE SA of the same peer, around a rekey.
+struct Sibling {
+    enum class Standing : std::uint8_t {
+        successor,  // made by the peer's request, which may not have our answer yet
+        retired,    // replaced or redundant; waits for a DELETE or its answer
+    };
+    Standing standing;
+    std::unique_ptr<IkeSa> ike;
+    TimePoint give_up_at;
+};
+
+/// Another association with the same peer survives. The initiator of this one deletes it.
+struct Duplicate {
+    SaId survivor;
+    std::optional<TimePoint> delete_at;  // absent: that is the peer's task
+};
+
+struct Established {
+    Identity peer;
+    Bytes lowest_nonce;              // of IKE_SA_INIT; decides between duplicates
+    TimePoint began_at, established_at;
+    TimePoint heard_at;              // last sign of life
+    TimePoint rekey_at{}, expires_at{};  // of the current IKE SA
+    std::optional<TimePoint> keepalive_at{};
+    std::optional<Duplicate> duplicate{};
+    bool probe_wanted = false;
+    std::vector<ChildSa> children{};
+    std::vector<Draining> draining{};
+    std::vector<Sibling> siblings{};
+};
+
+/// SaDown is out; our DELETE waits for its turn or its answer.
+struct Closing {
+    std::optional<NotifyType> complaint{};  // goes with the DELETE
+};
+/// Over; a repeated last request is still answered for a while.
+struct Lingering { TimePoint until; };
+/// Erased as soon as the event is handled.
+struct Gone {};
+
+using State = std::variant<AwaitingInitResponse, AwaitingAuthResponse, AwaitingAuthRequest, Established, Closing, Lingering, Gone>;
+
+/// "init-sent", "half-open", "established" ...
+std::string_view name(const State& state);
+
+struct Association {
+    SaId id;
+    ProfileId profile;     // as responder known from IKE_AUTH on
+    bool initiator = false;
+    NbmaEndpoint local, remote;
+    bool local_behind_nat = false, remote_behind_nat = false, encapsulated = false;
+    std::optional<NbmaAddress> half_open_at{};  // counted as half-open from this source
+    std::optional<NbmaAddress> attempt_at{};    // listed among the attempts with this address
+    std::optional<NbmaAddress> established_at{};  // counted as established from this address
+    std::optional<std::uint64_t> init_spi{};    // responder: SPIi of the IKE_SA_INIT request that made it
+    std::vector<ConnectRequest> requests{};  // whose tokens the outcome answers
+    std::unique_ptr<IkeSa> ike;              // the one for our own requests
+    State state = Gone{};
+    std::optional<TimePoint> scheduled{};    // what the table of deadlines holds
+
+    template <class T>
+    T* in() { return std::get_if<T>(&state); }
+    template <class T>
+    const T* in() const { return std::get_if<T>(&state); }
+};
+
+/// The successor among the siblings; null if there is none.
+Sibling* successor_of(Established& established);
+ChildSa* child_by_id(Established& established, ChildId id);
+/// By the SPI that we receive on.
+ChildSa* child_by_inbound(Established& established, Spi spi);
+/// By the SPI that the peer receives on, which is how the peer names it.
+ChildSa* child_by_outbound(Established& established, Spi spi);
+/// For logs: identity if known, and endpoint.
+std::string describe(const Association& association);
+
+}  // namespace nave::ike

@@ -1,0 +1,74 @@
+// The initiator's end of IKE_AUTH: who answered, and with which child SA.
+#include "controlplane/ike/children.hpp"
+#include "controlplane/ike/identities.hpp"
+#include "controlplane/ike/initial_exchange.hpp"
+#include "controlplane/ike/lifecycle.hpp"
+#include "controlplane/ike/words.hpp"
+
+#include <fmt/format.h>
+
+namespace nave::ike {
+namespace {
+
+DownReason reason_of(NotifyType type) {
+    switch (type) {
+    case NotifyType::authentication_failed: return DownReason::authentication_failed;
+    case NotifyType::no_proposal_chosen: return DownReason::no_proposal_chosen;
+    default: return DownReason::refused_by_peer;
+    }
+}
+
+/// Why the responder is not whom we want, in words; nothing if it is.
+std::optional<std::string> distrust(const Context& context, const Association& association, const AwaitingAuthResponse& awaiting,
+                                    const IdentificationPayload& id, const AuthPayload& auth) {
+    const Profile& profile = context.profile_of(association);
+    const auto& expected = association.requests.front().expected;
+    if (expected && !expected->matches(id.identity)) return fmt::format("expected {}, but the peer is {}", expected->text(), id.identity.to_string());
+    const PreSharedKey* key = key_for(profile, id.identity);
+    if (!key) return fmt::format("no key of profile '{}' is for {}, which is who the peer says it is", profile.name, id.identity.to_string());
+    if (auth.method != AuthMethod::shared_key) return fmt::format("{} authenticates by another method than a pre-shared key", id.identity.to_string());
+    const AuthInput input{awaiting.peer_first_message, awaiting.nonce, &id};
+    if (verify_shared_key_auth(association.ike->keys, Role::responder, key->key, input, auth.data)) return std::nullopt;
+    return fmt::format("wrong pre-shared key for {}: compare the key for '{}' in profile '{}' with the peer's", id.identity.to_string(), key->remote.text(), profile.name);
+}
+
+void on_authenticated(Context& context, Association& association, AwaitingAuthResponse awaiting, const Identity& peer, const ChildTerms& terms) {
+    Established established{.peer = peer,
+                            .lowest_nonce = lower_nonce(awaiting.nonce, awaiting.peer_nonce),
+                            .began_at = context.now,
+                            .established_at = context.now,
+                            .heard_at = context.now};
+    come_up(context, association, std::move(established), fmt::format("authenticated {} by pre-shared key", peer.to_string()));
+    const ChildId child = install_child(context, association,
+                                        {.inbound = awaiting.inbound,
+                                         .terms = terms,
+                                         .role = Role::initiator,
+                                         .initiator_nonce = awaiting.nonce,
+                                         .responder_nonce = awaiting.peer_nonce,
+                                         .shared_secret = Secret{}});
+    use_outbound(context, association, *child_by_id(*association.in<Established>(), child));
+}
+
+}  // namespace
+
+void on_auth_response(Context& context, Association& association, const std::vector<Payload>& payloads) {
+    const auto& awaiting = *association.in<AwaitingAuthResponse>();
+    const auto* id = find<IdentificationPayload>(payloads, Role::responder);
+    const auto* auth = find<AuthPayload>(payloads);
+    const Notify* error = find_error(payloads);
+    if (!auth && error) {
+        context.count(to_string(error->type));
+        return fail_attempt(context, association, reason_of(error->type), advice(error->type));
+    }
+    if (!id || !auth) return fail_attempt(context, association, DownReason::invalid_message, "the peer's IKE_AUTH response lacks IDr or AUTH", Closing{});
+    if (auto why = distrust(context, association, awaiting, *id, *auth)) {
+        context.count("authentication-failed");
+        return fail_attempt(context, association, DownReason::authentication_failed, std::move(*why), Closing{NotifyType::authentication_failed});
+    }
+    if (error) return fail_attempt(context, association, DownReason::no_child, fmt::format("authenticated, but no child SA: {}", advice(error->type)), Closing{});
+    const auto terms = accept_child(association, context.profile_of(association), payloads, ChildExchange::ike_auth);
+    if (!terms) return fail_attempt(context, association, DownReason::no_child, fmt::format("authenticated, but no child SA: {}", terms.error().reason), Closing{});
+    on_authenticated(context, association, awaiting, id->identity, *terms);
+}
+
+}  // namespace nave::ike

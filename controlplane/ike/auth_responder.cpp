@@ -1,0 +1,117 @@
+// The responder's end of IKE_AUTH: who asks, by which key, for which child SA.
+#include "controlplane/ike/children.hpp"
+#include "controlplane/ike/duplicates.hpp"
+#include "controlplane/ike/exchange.hpp"
+#include "controlplane/ike/identities.hpp"
+#include "controlplane/ike/initial_exchange.hpp"
+#include "controlplane/ike/lifecycle.hpp"
+
+#include <fmt/format.h>
+
+namespace nave::ike {
+namespace {
+
+/// Refuses and lingers, so that a repeated request is told the same.
+void refuse(Context& context, Association& association, const Arrival& arrival, NotifyType type, DownReason reason, std::string why) {
+    send_refusal(context, *association.ike, arrival, type);
+    fail_attempt(context, association, reason, std::move(why), Lingering{context.now + kLinger});
+}
+
+/// The profile and key by which the initiator is who it says it is; in words why not. An unknown identity costs the same computation
+/// and gets the same answer as a wrong key, so that nobody can ask which identities we know.
+std::expected<KeyChoice, std::string> authenticate(const Context& context, const Association& association, const AwaitingAuthRequest& awaiting,
+                                                   const IdentificationPayload& id, const AuthPayload& auth, const IdentificationPayload* wanted) {
+    const IkeSa& ike = *association.ike;
+    const auto choice = choose_profile(context.settings.profiles, ike.suite, id.identity, wanted ? &wanted->identity : nullptr);
+    const AuthInput input{awaiting.peer_first_message, awaiting.nonce, &id};
+    static constexpr std::uint8_t kNoKey[32] = {};
+    const Secret key = choice ? choice->key->key : Secret{ByteView{kNoKey}};
+    const bool genuine = verify_shared_key_auth(ike.keys, Role::initiator, key, input, auth.data);
+    const std::string peer = id.identity.to_string();
+    if (!choice) return std::unexpected{fmt::format("no pre-shared key is configured for {}: add one whose identity matches it", peer)};
+    if (auth.method != AuthMethod::shared_key) return std::unexpected{fmt::format("{} authenticates by another method than a pre-shared key", peer)};
+    if (genuine) return *choice;
+    return std::unexpected{fmt::format("wrong pre-shared key for {}: compare the key for '{}' in profile '{}' with the peer's", peer, choice->key->remote.text(),
+                                       context.settings.profiles[choice->profile.value].name)};
+}
+
+/// IDr, AUTH and, if there is one, the child SA or the refusal of it.
+struct Answer {
+    std::vector<Payload> payloads;
+    std::expected<ChildTerms, Refusal> terms;
+    Spi inbound{};
+};
+
+Answer compose(Context& context, const Association& association, const AwaitingAuthRequest& awaiting, const Secret& key, const std::vector<Payload>& request) {
+    const Profile& profile = context.profile_of(association);
+    const IdentificationPayload id{.role = Role::responder, .identity = profile.local};
+    const Bytes auth = shared_key_auth(association.ike->keys, Role::responder, key, {awaiting.first_message, awaiting.peer_nonce, &id});
+    Answer answer{.payloads = {id, AuthPayload{AuthMethod::shared_key, auth}}, .terms = choose_child(association, profile, request, ChildExchange::ike_auth)};
+    if (answer.terms) {
+        if (const auto inbound = context.spis.allocate()) answer.inbound = *inbound;
+        else answer.terms = std::unexpected{Refusal{NotifyType::no_additional_sas, "no inbound SPI is left for another SA"}};
+    }
+    if (answer.terms) append_child_answer(answer.payloads, *answer.terms, answer.inbound);
+    else answer.payloads.emplace_back(Notify{.type = answer.terms.error().type, .data = answer.terms.error().data});
+    return answer;
+}
+
+void on_authenticated(Context& context, Association& association, const Arrival& arrival, const AwaitingAuthRequest& awaiting, const Identity& peer,
+                      const Answer& answer) {
+    Established established{.peer = peer,
+                            .lowest_nonce = lower_nonce(awaiting.nonce, awaiting.peer_nonce),
+                            .began_at = awaiting.began_at,
+                            .established_at = context.now,
+                            .heard_at = context.now};
+    come_up(context, association, std::move(established), fmt::format("authenticated {} by pre-shared key", peer.to_string()));
+    const ChildId child = install_child(context, association,
+                                        {.inbound = answer.inbound,
+                                         .terms = *answer.terms,
+                                         .role = Role::responder,
+                                         .initiator_nonce = awaiting.peer_nonce,
+                                         .responder_nonce = awaiting.nonce,
+                                         .shared_secret = Secret{}});
+    send_response(context, *association.ike, arrival, answer.payloads);
+    // There is no older SA to send on: a packet that overtakes our answer is lost, waiting would lose all of them.
+    use_outbound(context, association, *child_by_id(*association.in<Established>(), child));
+}
+
+}  // namespace
+
+void on_auth_request(Context& context, Association& association, const Arrival& arrival, const std::vector<Payload>& payloads) {
+    const AwaitingAuthRequest awaiting = *association.in<AwaitingAuthRequest>();
+    const auto* id = find<IdentificationPayload>(payloads, Role::initiator);
+    const auto* auth = find<AuthPayload>(payloads);
+    if (!id) {
+        context.count("malformed-inside");
+        return refuse(context, association, arrival, NotifyType::invalid_syntax, DownReason::invalid_message, "the peer's IKE_AUTH request lacks IDi");
+    }
+    if (!auth) {
+        context.count("authentication-failed");
+        return refuse(context, association, arrival, NotifyType::authentication_failed, DownReason::authentication_failed,
+                      fmt::format("{} asks for EAP, which is not supported", id->identity.to_string()));
+    }
+    const auto choice = authenticate(context, association, awaiting, *id, *auth, find<IdentificationPayload>(payloads, Role::responder));
+    if (!choice) {
+        context.count("authentication-failed");
+        return refuse(context, association, arrival, NotifyType::authentication_failed, DownReason::authentication_failed, choice.error());
+    }
+    if (context.table.established().total() >= context.settings.established_max) {
+        context.count("limit-established");
+        return refuse(context, association, arrival, NotifyType::no_additional_sas, DownReason::limit_reached, "as many SAs as established_max allows are up");
+    }
+    association.profile = choice->profile;
+    association.local = arrival.local;
+    association.remote = arrival.remote;
+    association.encapsulated = association.encapsulated && arrival.local.port != 500;  // a peer that stays on 500 cannot encapsulate
+    if (find_notify(payloads, NotifyType::initial_contact)) on_initial_contact(context, choice->profile, id->identity, awaiting.began_at);
+
+    const Answer answer = compose(context, association, awaiting, choice->key->key, payloads);
+    if (answer.terms) return on_authenticated(context, association, arrival, awaiting, id->identity, answer);
+    context.count(to_string(answer.terms.error().type));
+    send_response(context, *association.ike, arrival, answer.payloads);
+    fail_attempt(context, association, DownReason::no_child,
+                 fmt::format("{} is authenticated, but no child SA: {}", id->identity.to_string(), answer.terms.error().reason), Closing{});
+}
+
+}  // namespace nave::ike

@@ -1,0 +1,205 @@
+// Rekeying of child SAs, its collisions and refusals.
+#include "controlplane/ike/child_exchange.hpp"
+
+#include "controlplane/ike/children.hpp"
+#include "controlplane/ike/exchange.hpp"
+#include "controlplane/ike/initial_exchange.hpp"
+#include "controlplane/ike/lifecycle.hpp"
+#include "controlplane/ike/words.hpp"
+
+#include <algorithm>
+#include <fmt/format.h>
+
+namespace nave::ike {
+namespace {
+
+constexpr std::size_t kChildrenMax = 8;  // of one association; rekeying leaves a few for some seconds
+constexpr int kRestartsMax = 2;          // with another group
+
+Bytes spi_bytes(Spi spi) {
+    ByteWriter out;
+    out.u32(spi.value);
+    return out.take();
+}
+
+void send_child_rekey(Context& context, Association& association, const ChildSa& old, RekeyingChild rekey) {
+    std::vector<Payload> payloads{Notify{.type = NotifyType::rekey_sa, .protocol = Protocol::esp, .spi = spi_bytes(old.inbound)}};
+    append_child_offer(payloads, association, context.profile_of(association), rekey.inbound, ChildExchange::create_child_sa);
+    auto behind_sa = payloads.begin() + 2;
+    behind_sa = payloads.insert(behind_sa, NoncePayload{rekey.nonce}) + 1;
+    if (rekey.key) payloads.insert(behind_sa, KeyExchange{rekey.key->group(), rekey.key->public_value()});
+    send_request(context, association, *association.ike, ExchangeType::create_child_sa, payloads, std::move(rekey), context.settings.retransmit_tries);
+}
+
+/// With another group that we offer too; true if the request is on its way again.
+bool restart(Context& context, Association& association, RekeyingChild& rekey, const Notify& invalid_ke) {
+    const auto group = group_from(invalid_ke);
+    const auto& suites = context.profile_of(association).esp_proposals;
+    const ChildSa* old = child_by_id(*association.in<Established>(), rekey.old);
+    if (!group || !old || ++rekey.restarts > kRestartsMax || std::ranges::find(suites, group, &EspProposal::group) == suites.end()) return false;
+    rekey.key = DhKeyPair::generate(*group, context.random);
+    context.count("invalid-ke-received");
+    send_child_rekey(context, association, *old, std::move(rekey));
+    return true;
+}
+
+void on_refused(Context& context, Association& association, RekeyingChild& rekey, const Notify& error) {
+    if (error.type == NotifyType::invalid_ke_payload && restart(context, association, rekey, error)) return;
+    context.spis.release(rekey.inbound);
+    context.count(fmt::format("rekey-refused-{}", to_string(error.type)));
+    ChildSa* old = child_by_id(*association.in<Established>(), rekey.old);
+    if (!old || !old->is_live()) return end_if_childless(context, association);  // replaced or deleted meanwhile: nothing to do
+    if (error.type == NotifyType::child_sa_not_found) {
+        context.log(Severity::warning, fmt::format("child {}: the peer does not know SPI {:08x} any more", describe(association), old->inbound.value));
+        remove_child(context, association, rekey.old);
+        return end_if_childless(context, association);
+    }
+    old->rekey_at = context.now + retry_pause(context, error.type);
+    context.log(Severity::warning, fmt::format("child {}: rekeying was refused: {}", describe(association), advice(error.type)));
+}
+
+/// The key exchange of an answer to ours; an empty secret without PFS; nothing if it does not fit.
+std::optional<Secret> pfs_secret(const RekeyingChild& rekey, const ChildTerms& terms, const KeyExchange* answer) {
+    if (!terms.choice.suite.group) return Secret{};
+    if (!rekey.key || !answer || answer->group != rekey.key->group() || terms.choice.suite.group != rekey.key->group()) return std::nullopt;
+    auto secret = rekey.key->shared_secret(answer->data);
+    return secret ? std::optional{std::move(*secret)} : std::nullopt;
+}
+
+/// Ours is made. Against a rival of the same old child SA, the one with the lowest of four nonces is redundant and its initiator deletes
+/// it; the initiator of the other one deletes the old (RFC 7296 §2.8.1).
+void settle_rekey(Context& context, Association& association, const RekeyingChild& rekey, ChildId made, const Bytes& lowest) {
+    auto& established = *association.in<Established>();
+    ChildSa* rival = rekey.rival ? child_by_id(established, rekey.rival->child) : nullptr;
+    if (rival) context.count("child-rekey-collisions");
+    if (rival && lowest < rekey.rival->lowest_nonce) {
+        child_by_id(established, made)->state = Doomed{};
+        return context.log(Severity::info, fmt::format("child {}: both ends rekeyed; ours is redundant", describe(association)));
+    }
+    use_outbound(context, association, *child_by_id(established, made));
+    if (ChildSa* old = child_by_id(established, rekey.old)) old->state = Doomed{};
+    if (rival) rival->state = Replaced{made, context.now + context.peer_patience()};
+}
+
+struct Made {
+    ChildTerms terms;
+    Secret shared_secret;
+    std::optional<DhKeyPair> key;
+    Spi inbound;
+};
+
+/// What we answer to a request for a child SA, or why not.
+std::expected<Made, Refusal> agree(Context& context, const Association& association, const std::vector<Payload>& payloads) {
+    auto terms = choose_child(association, context.profile_of(association), payloads, ChildExchange::create_child_sa);
+    if (!terms) return std::unexpected{terms.error()};
+    Made made{.terms = *terms, .shared_secret = {}, .key = {}, .inbound = {}};
+    if (const auto group = terms->choice.suite.group) {
+        made.key = DhKeyPair::generate(*group, context.random);
+        auto secret = made.key->shared_secret(find<KeyExchange>(payloads)->data);
+        if (!secret) return std::unexpected{Refusal{NotifyType::invalid_syntax, fmt::format("the peer's key exchange is wrong: {}", name(secret.error()))}};
+        made.shared_secret = std::move(*secret);
+    }
+    const auto inbound = context.spis.allocate();
+    if (!inbound) return std::unexpected{Refusal{NotifyType::no_additional_sas, "no inbound SPI is left for another SA"}};
+    made.inbound = *inbound;
+    return made;
+}
+
+/// Which error a request meets whatever it offers (RFC 7296 §2.25); nothing if it may go on.
+std::optional<Notify> obstacle(Association& association, const IkeSa& ike, const Notify* rekey_sa, const ChildSa* old) {
+    auto& established = *association.in<Established>();
+    if (&ike != association.ike.get() || successor_of(established) || association.ike->doing<RekeyingIke>()) return Notify{.type = NotifyType::temporary_failure};
+    if (rekey_sa && !old) return Notify{.type = NotifyType::child_sa_not_found, .protocol = Protocol::esp, .spi = rekey_sa->spi};
+    if (old && !old->is_live()) return Notify{.type = NotifyType::temporary_failure};
+    if (!old && established.children.size() >= kChildrenMax) return Notify{.type = NotifyType::no_additional_sas};
+    return std::nullopt;
+}
+
+ChildSa* named_child(Established& established, const Notify* rekey_sa) {
+    if (!rekey_sa || rekey_sa->protocol != Protocol::esp || rekey_sa->spi.size() != 4) return nullptr;
+    return child_by_outbound(established, Spi{ByteReader{rekey_sa->spi}.u32()});
+}
+
+}  // namespace
+
+Duration retry_pause(Context& context, NotifyType refusal) {
+    using std::chrono::seconds;
+    if (refusal == NotifyType::temporary_failure) return context.between(seconds{1}, seconds{3});
+    return context.between(seconds{10}, seconds{30});
+}
+
+void start_child_rekey(Context& context, Association& association, ChildSa& child) {
+    const auto inbound = context.spis.allocate();
+    if (!inbound) {
+        context.count("limit-spis");
+        context.log(Severity::warning, fmt::format("child {}: rekeying is put off: no inbound SPI is left", describe(association)));
+        child.rekey_at = context.now + retry_pause(context, NotifyType::no_additional_sas);
+        return;
+    }
+    RekeyingChild rekey{.old = child.id, .inbound = *inbound, .nonce = fresh_nonce(context.random), .key = {}, .rival = {}};
+    if (const auto group = pfs_group(context.profile_of(association))) rekey.key = DhKeyPair::generate(*group, context.random);
+    context.count("child-rekeys");
+    send_child_rekey(context, association, child, std::move(rekey));
+}
+
+void on_child_rekey_response(Context& context, Association& association, RekeyingChild rekey, const std::vector<Payload>& payloads) {
+    if (const Notify* error = find_error(payloads)) return on_refused(context, association, rekey, *error);
+    const auto* nonce = find<NoncePayload>(payloads);
+    const auto terms = accept_child(association, context.profile_of(association), payloads, ChildExchange::create_child_sa);
+    const auto secret = terms ? pfs_secret(rekey, *terms, find<KeyExchange>(payloads)) : std::nullopt;
+    if (!nonce || !secret) {
+        // The peer holds a child SA that we cannot name or use: only ending the IKE SA makes both ends agree again.
+        context.spis.release(rekey.inbound);
+        const std::string why = !terms ? terms.error().reason : "nonce or key exchange is missing or wrong";
+        return end(context, association, DownReason::invalid_message, fmt::format("bad answer to a child rekey: {}", why), Ending::farewell);
+    }
+    const ChildId made = install_child(context, association,
+                                       {.inbound = rekey.inbound,
+                                        .terms = *terms,
+                                        .role = Role::initiator,
+                                        .initiator_nonce = rekey.nonce,
+                                        .responder_nonce = nonce->data,
+                                        .shared_secret = *secret});
+    settle_rekey(context, association, rekey, made, lower_nonce(rekey.nonce, nonce->data));
+}
+
+void on_create_child_request(Context& context, Association& association, IkeSa& ike, const Arrival& arrival, const std::vector<Payload>& payloads) {
+    auto& established = *association.in<Established>();
+    const auto* nonce = find<NoncePayload>(payloads);
+    if (!nonce) {
+        context.count("malformed-inside");
+        return send_refusal(context, ike, arrival, NotifyType::invalid_syntax);
+    }
+    const Notify* rekey_sa = find_notify(payloads, NotifyType::rekey_sa);
+    const ChildSa* old = named_child(established, rekey_sa);
+    if (auto error = obstacle(association, ike, rekey_sa, old)) {
+        context.count(fmt::format("answered-{}", to_string(error->type)));
+        return send_response(context, ike, arrival, {std::move(*error)});
+    }
+    auto made = agree(context, association, payloads);
+    if (!made) {
+        context.count(fmt::format("answered-{}", to_string(made.error().type)));
+        context.log(Severity::warning, fmt::format("child {}: refused: {}", describe(association), made.error().reason));
+        return send_refusal(context, ike, arrival, made.error().type, made.error().data);
+    }
+    const ChildId replaced = old ? old->id : ChildId{};  // installing one moves the others
+    const Bytes our_nonce = fresh_nonce(context.random);
+    const ChildId id = install_child(context, association,
+                                     {.inbound = made->inbound,
+                                      .terms = made->terms,
+                                      .role = Role::responder,
+                                      .initiator_nonce = nonce->data,
+                                      .responder_nonce = our_nonce,
+                                      .shared_secret = made->shared_secret});
+    if (old) child_by_id(established, replaced)->state = Replaced{id, context.now + context.peer_patience()};
+    auto* ours = ike.doing<RekeyingChild>();
+    if (ours && old && replaced == ours->old) ours->rival = RekeyingChild::Rival{id, lower_nonce(nonce->data, our_nonce)};
+
+    std::vector<Payload> answer;
+    append_child_answer(answer, made->terms, made->inbound);
+    auto behind_sa = answer.insert(answer.begin() + 1, NoncePayload{our_nonce}) + 1;
+    if (made->key) answer.insert(behind_sa, KeyExchange{made->key->group(), made->key->public_value()});
+    send_response(context, ike, arrival, answer);
+}
+
+}  // namespace nave::ike

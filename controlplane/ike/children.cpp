@@ -1,0 +1,78 @@
+// The life of child SAs, as the dataplane is told about it.
+#include "controlplane/ike/children.hpp"
+
+#include "controlplane/ike/lifecycle.hpp"
+
+#include <algorithm>
+#include <fmt/format.h>
+#include <ranges>
+
+namespace nave::ike {
+namespace {
+
+constexpr Duration kDrainTime = std::chrono::seconds{5};
+
+/// The peer that deletes a replaced child SA holds its successor. Without that, the newest one that waits for its use takes over if no
+/// installed one is left.
+void keep_sending(Context& context, Association& association, Established& established, const ChildSa& removed) {
+    if (const auto* replaced = std::get_if<Replaced>(&removed.state))
+        if (ChildSa* successor = child_by_id(established, replaced->by)) use_outbound(context, association, *successor);
+    if (std::ranges::any_of(established.children, &ChildSa::outbound_installed)) return;
+    for (ChildSa& child : std::views::reverse(established.children))
+        if (child.is<Fresh>()) return use_outbound(context, association, child);
+}
+
+}  // namespace
+
+ChildId install_child(Context& context, Association& association, const NewChild& made) {
+    auto& established = *association.in<Established>();
+    const Profile& profile = context.profile_of(association);
+    const EspChoice& choice = made.terms.choice;
+    const ChildKeys keys = derive_child_keys(association.ike->keys, choice.suite.algorithm, made.shared_secret, made.initiator_nonce, made.responder_nonce);
+    const ChildSa child{.id = context.table.next_child_id(),
+                        .inbound = made.inbound,
+                        .outbound = choice.spi,
+                        .suite = choice.suite,
+                        .mode = made.terms.mode,
+                        .established_at = context.now,
+                        .rekey_at = context.rekey_time(profile.child_lifetime),
+                        .expires_at = context.now + profile.child_lifetime,
+                        .state = Fresh{keys.sent_by(made.role)}};
+    context.out.push_back(InstallInbound{association.id, child.id, child.inbound, choice.suite.algorithm, child.mode, choice.suite.esn, profile.child_limits,
+                                         keys.sent_by(other(made.role))});
+    context.log(Severity::info, fmt::format("child {}: none -> installed: {} in {} mode, SPI {:08x} in, {:08x} out", describe(association), to_string(choice.suite),
+                                            child.mode == EspMode::transport ? "transport" : "tunnel", child.inbound.value, child.outbound.value));
+    context.count("children");
+    established.children.push_back(child);
+    return child.id;
+}
+
+void use_outbound(Context& context, Association& association, ChildSa& child) {
+    const auto* fresh = std::get_if<Fresh>(&child.state);
+    if (!fresh) return;
+    const Profile& profile = context.profile_of(association);
+    context.out.push_back(InstallOutbound{association.id, child.id, child.outbound, child.suite.algorithm, child.mode, child.suite.esn, profile.child_limits, fresh->outbound});
+    child.outbound_installed = true;
+    child.state = InUse{};
+}
+
+void remove_child(Context& context, Association& association, ChildId id) {
+    auto& established = *association.in<Established>();
+    const auto found = std::ranges::find(established.children, id, &ChildSa::id);
+    if (found == established.children.end()) return;
+    const ChildSa child = std::move(*found);
+    established.children.erase(found);
+    keep_sending(context, association, established, child);
+    if (child.outbound_installed) context.out.push_back(RemoveOutbound{association.id, child.id, child.outbound});
+    if (established.children.empty()) context.out.push_back(RemoveInbound{association.id, child.id, child.inbound});
+    else established.draining.push_back({child.id, child.inbound, context.now + kDrainTime});
+    context.log(Severity::info, fmt::format("child {}: installed -> removed: SPI {:08x} in, {:08x} out", describe(association), child.inbound.value, child.outbound.value));
+}
+
+void end_if_childless(Context& context, Association& association) {
+    auto* established = association.in<Established>();
+    if (!established || !established->children.empty() || association.ike->doing<RekeyingChild>()) return;
+    end(context, association, DownReason::no_child, "no child SA is left", Ending::farewell);
+}
+
+}  // namespace nave::ike

@@ -1,0 +1,31 @@
+// Counting, limited logging and jitter.
+#include "controlplane/ike/context.hpp"
+
+#include "controlplane/ike/retransmission.hpp"
+
+namespace nave::ike {
+
+bool StrangerLog::admit(TimePoint now) {
+    if (now - window_ >= std::chrono::seconds{1}) window_ = now, lines_ = 0;
+    return lines_++ < kLinesPerSecond;
+}
+
+void Context::count(std::string_view name) {
+    const auto found = counters.find(name);
+    if (found == counters.end()) counters.emplace(name, 1);
+    else ++found->second;
+}
+
+void Context::log_stranger(Severity severity, std::string text) {
+    if (stranger_log.admit(now)) log(severity, std::move(text));
+    else count("log-lines-suppressed");
+}
+
+Duration Context::between(Duration low, Duration high) {
+    constexpr std::uint32_t kSteps = 1u << 16;
+    return low + (high - low) / kSteps * random.below(kSteps + 1);
+}
+
+Duration Context::peer_patience() const { return patience(settings.retransmit_first, settings.retransmit_tries); }
+
+}  // namespace nave::ike

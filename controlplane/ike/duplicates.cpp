@@ -1,0 +1,63 @@
+// Survivors among duplicates, and INITIAL_CONTACT.
+#include "controlplane/ike/duplicates.hpp"
+
+#include "controlplane/ike/identities.hpp"
+#include "controlplane/ike/lifecycle.hpp"
+
+namespace nave::ike {
+namespace {
+
+constexpr Duration kGraceMin = std::chrono::seconds{2}, kGraceMax = std::chrono::seconds{5};
+
+/// True if `a` loses against `b`.
+bool loses(const Association& a, const Association& b) {
+    const auto& of_a = *a.in<Established>();
+    const auto& of_b = *b.in<Established>();
+    if (a.initiator == b.initiator) return of_a.began_at < of_b.began_at;
+    return of_a.lowest_nonce < of_b.lowest_nonce;
+}
+
+}  // namespace
+
+void settle_duplicates(Context& context, Association& association) {
+    const Identity peer = association.in<Established>()->peer;
+    for (Association* other : context.table.by_identity(association.profile, peer)) {
+        if (other == &association || !other->in<Established>()) continue;
+        const bool other_loses = loses(*other, association);
+        Association& loser = other_loses ? *other : association;
+        const Association& survivor = other_loses ? association : *other;
+        std::optional<TimePoint> delete_at;
+        if (loser.initiator) delete_at = context.now + context.between(kGraceMin, kGraceMax);
+        loser.in<Established>()->duplicate = Duplicate{survivor.id, delete_at};
+        context.count("duplicates");
+        context.log(Severity::info, "ike " + describe(loser) + ": a second association with this peer survives; this one ends in a few seconds");
+        context.touch(loser);
+    }
+}
+
+void close_duplicate(Context& context, Association& association) {
+    auto& established = *association.in<Established>();
+    const Association* survivor = context.table.find(established.duplicate->survivor);
+    established.duplicate.reset();
+    if (!survivor || !survivor->in<Established>()) return;
+    end(context, association, DownReason::replaced_duplicate, "another association with the same peer survives", Ending::farewell);
+}
+
+bool is_first_contact(Context& context, const Association& association) {
+    const auto expected = association.requests.empty() ? std::nullopt : association.requests.front().expected;
+    const auto exact = expected ? exact_identity(*expected) : std::nullopt;
+    if (exact) return context.table.by_identity(association.profile, *exact).empty();
+    // Nobody knows yet who answers at that address: claim it only if nobody known lives there.
+    return context.table.established().at(association.remote.address) == 0;
+}
+
+void on_initial_contact(Context& context, ProfileId profile, const Identity& peer, TimePoint began_at) {
+    for (Association* older : context.table.by_identity(profile, peer)) {
+        const auto* established = older->in<Established>();
+        if (!established || established->established_at >= began_at) continue;
+        context.count("initial-contacts");
+        end(context, *older, DownReason::replaced_duplicate, "the peer starts anew and knows no other SA (INITIAL_CONTACT)", Ending::silent);
+    }
+}
+
+}  // namespace nave::ike

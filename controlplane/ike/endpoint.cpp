@@ -1,0 +1,208 @@
+// The endpoint's events: each finds its association, lets the machine work on it, and settles what it touched.
+#include "controlplane/ike/endpoint_impl.hpp"
+
+#include "controlplane/ike/children.hpp"
+#include "controlplane/ike/exchange.hpp"
+#include "controlplane/ike/initial_exchange.hpp"
+#include "controlplane/ike/lifecycle.hpp"
+#include "controlplane/ike/protected_exchange.hpp"
+#include "controlplane/ike/timers.hpp"
+
+#include <algorithm>
+
+namespace nave::ike {
+namespace {
+
+constexpr std::uint16_t kIkePort = 500;
+constexpr std::uint8_t kKeepalive = 0xff;
+constexpr Duration kJoinPatience = std::chrono::seconds{2};
+
+/// The IKE message of a datagram; empty, and counted, if it holds none.
+ByteView without_marker(Context& context, std::uint16_t local_port, ByteView payload) {
+    if (payload.size() == 1 && payload[0] == kKeepalive) {
+        context.count("keepalives-received");
+        return {};
+    }
+    if (local_port == kIkePort) return payload;
+    constexpr std::size_t kMarker = 4;
+    const bool has_marker = payload.size() > kMarker && std::ranges::all_of(payload.first(kMarker), [](std::uint8_t byte) { return byte == 0; });
+    if (has_marker) return payload.subspan(kMarker);
+    context.count("without-marker");
+    return {};
+}
+
+IkeSa* ike_by_spi(Association& association, std::uint64_t our_spi) {
+    if (association.ike->our_spi() == our_spi) return association.ike.get();
+    auto* established = association.in<Established>();
+    if (!established) return nullptr;
+    for (Sibling& sibling : established->siblings)
+        if (sibling.ike->our_spi() == our_spi) return sibling.ike.get();
+    return nullptr;
+}
+
+}  // namespace
+
+Context Endpoint::Impl::begin(TimePoint now, Outbox& out) {
+    return {.settings = settings, .random = random, .spis = spis, .table = table, .counters = counters, .stranger_log = stranger_log, .now = now, .out = out};
+}
+
+void Endpoint::Impl::settle(Context& context) {
+    while (!context.touched.empty() || !context.reconnects.empty()) {
+        for (const SaId id : std::exchange(context.touched, {})) {
+            Association* association = table.find(id);
+            if (!association) continue;
+            pursue(context, *association);
+            if (association->in<Gone>()) table.erase(*association);
+            else table.schedule(*association, ike::next_deadline(context, *association));
+        }
+        for (const ConnectRequest& request : std::exchange(context.reconnects, {})) connect(context, request, Join::own);
+    }
+}
+
+SaId Endpoint::Impl::connect(Context& context, const ConnectRequest& request, Join join) {
+    for (Association* attempt : table.attempts(request.remote.address)) {
+        const bool is_own = attempt->initiator && attempt->profile == request.profile && attempt->local.address == request.local.address &&
+                            (attempt->remote == request.remote || attempt->encapsulated);
+        auto* responding = attempt->in<AwaitingAuthRequest>();
+        const bool is_young = join == Join::any && responding && context.now - responding->began_at < kJoinPatience;
+        if (!is_own && !is_young) continue;
+        attempt->requests.push_back(request);
+        if (responding && !responding->impatient_at) responding->impatient_at = context.now + kJoinPatience;
+        context.count("attempts-joined");
+        context.touch(*attempt);
+        return attempt->id;
+    }
+    Association& association = table.add();
+    const SaId id = association.id;
+    start_attempt(context, association, request);
+    return id;
+}
+
+void Endpoint::Impl::deliver(Context& context, const Arrival& arrival) {
+    const Header& header = arrival.header;
+    if (!header.response && header.major_version != 2) {
+        context.count("unsupported-version");
+        return send_stateless(context, arrival, {.type = NotifyType::invalid_major_version, .data = {2}});
+    }
+    if (header.exchange == ExchangeType::ike_sa_init && !header.response) {
+        if (header.responder_spi != 0) return context.count("malformed");
+        return on_init_request(context, cookies, arrival);
+    }
+    const std::uint64_t our_spi = header.from_initiator ? header.responder_spi : header.initiator_spi;
+    Association* association = table.by_spi(our_spi);
+    IkeSa* ike = association ? ike_by_spi(*association, our_spi) : nullptr;
+    if (!ike) return context.count("unknown-spi");
+    if (header.first == PayloadType::encrypted_fragment) return context.count("fragments-dropped");
+    if (header.exchange == ExchangeType::ike_sa_init) {
+        if (!association->in<AwaitingInitResponse>() || header.from_initiator || header.message_id != 0) return context.count("unexpected-responses");
+        context.touch(*association);
+        return on_init_response(context, *association, arrival);
+    }
+    on_protected(context, *association, *ike, arrival);
+}
+
+Endpoint::Endpoint(Settings settings, Random& random, SpiSource& spis) : impl_{std::make_unique<Impl>(std::move(settings), random, spis)} {}
+Endpoint::~Endpoint() = default;
+
+SaId Endpoint::connect(const ConnectRequest& request, TimePoint now, Outbox& out) {
+    Context context = impl_->begin(now, out);
+    const SaId id = impl_->connect(context, request, Impl::Join::any);
+    impl_->settle(context);
+    return id;
+}
+
+void Endpoint::on_datagram(const NbmaEndpoint& local, const NbmaEndpoint& remote, ByteView payload, TimePoint now, Outbox& out) {
+    Context context = impl_->begin(now, out);
+    const ByteView message = without_marker(context, local.port, payload);
+    if (message.empty()) return;
+    const auto header = decode_header(message);
+    if (!header) return context.count("malformed");
+    impl_->deliver(context, {local, remote, message, *header});
+    impl_->settle(context);
+}
+
+void Endpoint::on_deadline(TimePoint now, Outbox& out) {
+    Context context = impl_->begin(now, out);
+    while (Association* association = impl_->table.due(now)) {
+        on_due(context, *association);
+        impl_->settle(context);
+    }
+}
+
+std::optional<TimePoint> Endpoint::next_deadline() const { return impl_->table.next_deadline(); }
+
+void Endpoint::close(SaId sa, DownReason reason, bool at_once, TimePoint now, Outbox& out) {
+    Context context = impl_->begin(now, out);
+    Association* association = impl_->table.find(sa);
+    if (!association) return;
+    context.touch(*association);
+    if (association->in<Established>()) end(context, *association, reason, at_once ? "closed without waiting for the peer" : "closed", Ending::farewell);
+    else if (!association->in<Closing>() && !association->in<Lingering>()) fail_attempt(context, *association, reason, "closed before it was up");
+    if (at_once && association->in<Closing>()) {
+        association->ike->outstanding.reset();  // the one DELETE goes out now, whatever else waits for its answer
+        pursue(context, *association);
+        move_to(context, *association, Gone{}, "not waiting for an answer");
+    }
+    impl_->settle(context);
+}
+
+void Endpoint::rekey_ike(SaId sa, TimePoint now, Outbox& out) {
+    Context context = impl_->begin(now, out);
+    Association* association = impl_->table.find(sa);
+    if (!association || !association->in<Established>()) return;
+    association->in<Established>()->rekey_at = now;
+    context.touch(*association);
+    impl_->settle(context);
+}
+
+void Endpoint::rekey_child(SaId sa, Spi inbound, TimePoint now, Outbox& out) {
+    Context context = impl_->begin(now, out);
+    Association* association = impl_->table.find(sa);
+    auto* established = association ? association->in<Established>() : nullptr;
+    ChildSa* child = established ? child_by_inbound(*established, inbound) : nullptr;
+    if (!child || !child->is_live()) return;
+    child->rekey_at = std::min(child->rekey_at, now);
+    context.touch(*association);
+    impl_->settle(context);
+}
+
+void Endpoint::inbound_used(SaId sa, Spi inbound, TimePoint now, Outbox& out) {
+    Context context = impl_->begin(now, out);
+    Association* association = impl_->table.find(sa);
+    auto* established = association ? association->in<Established>() : nullptr;
+    ChildSa* child = established ? child_by_inbound(*established, inbound) : nullptr;
+    if (child) use_outbound(context, *association, *child);
+}
+
+void Endpoint::traffic_seen(SaId sa, TimePoint now) {
+    Association* association = impl_->table.find(sa);
+    if (auto* established = association ? association->in<Established>() : nullptr) established->heard_at = std::max(established->heard_at, now);
+}
+
+void Endpoint::probe(SaId sa, TimePoint now, Outbox& out) {
+    Context context = impl_->begin(now, out);
+    Association* association = impl_->table.find(sa);
+    auto* established = association ? association->in<Established>() : nullptr;
+    if (!established) return;
+    established->probe_wanted = true;
+    context.touch(*association);
+    impl_->settle(context);
+}
+
+void Endpoint::local_address_gone(const NbmaAddress& old_local, TimePoint now, Outbox& out) {
+    Context context = impl_->begin(now, out);
+    for (const auto& [id, association] : impl_->table.all()) {
+        if (association->local.address != old_local) continue;
+        context.touch(*association);
+        if (association->in<Established>()) end(context, *association, DownReason::closed_by_us, "our address is gone", Ending::silent);
+        else if (association->in<Closing>() || association->in<Lingering>()) association->state = Gone{};
+        else fail_attempt(context, *association, DownReason::closed_by_us, "our address is gone");
+    }
+    for (const ConnectRequest& request : std::exchange(context.reconnects, {}))
+        out.push_back(SaDown{SaId{}, request.token, DownReason::closed_by_us, "our address is gone"});
+    impl_->settle(context);
+}
+
+const std::map<std::string, std::uint64_t, std::less<>>& Endpoint::counters() const { return impl_->counters; }
+
+}  // namespace nave::ike

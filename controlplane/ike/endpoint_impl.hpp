@@ -1,0 +1,28 @@
+// The inside of an Endpoint: its settings and tables, and the frame in which every event is handled.
+#pragma once
+
+#include "controlplane/ike/context.hpp"
+#include "controlplane/ike/cookie.hpp"
+#include "controlplane/ike/endpoint.hpp"
+
+namespace nave::ike {
+
+struct Endpoint::Impl {
+    Settings settings;
+    Random& random;
+    SpiSource& spis;
+    SaTable table{};
+    CounterMap counters{};
+    CookieJar cookies{};
+    StrangerLog stranger_log{};
+
+    Context begin(TimePoint now, Outbox& out);
+    /// Ends an event: for every association that it touched, starts what is wanted next, files its deadline, erases it if it is gone.
+    void settle(Context& context);
+    /// `any`: also an attempt of the peer that is under way; nobody may hold ours up twice by pretending one.
+    enum class Join : std::uint8_t { any, own };
+    SaId connect(Context& context, const ConnectRequest& request, Join join);
+    void deliver(Context& context, const Arrival& arrival);
+};
+
+}  // namespace nave::ike

@@ -1,0 +1,47 @@
+// The choice of keys and profiles.
+#include "controlplane/ike/identities.hpp"
+
+#include <algorithm>
+
+namespace nave::ike {
+
+std::optional<Identity> exact_identity(const IdentityPattern& pattern) {
+    if (pattern.text().find_first_of("*/") != std::string::npos) return std::nullopt;
+    return Identity::parse(pattern.text());
+}
+
+const PreSharedKey* key_for(const Profile& profile, const Identity& peer) {
+    const PreSharedKey* best = nullptr;
+    for (const PreSharedKey& key : profile.keys)
+        if (key.remote.matches(peer) && (!best || key.remote.specificity() > best->remote.specificity())) best = &key;
+    return best;
+}
+
+const PreSharedKey* key_for_attempt(const Profile& profile, const std::optional<IdentityPattern>& expected) {
+    if (expected) {
+        if (const auto exact = exact_identity(*expected)) return key_for(profile, *exact);
+        const auto same = std::ranges::find_if(profile.keys, [&](const PreSharedKey& key) { return key.remote.text() == expected->text(); });
+        if (same != profile.keys.end()) return &*same;
+    }
+    const auto least = std::ranges::min_element(profile.keys, {}, [](const PreSharedKey& key) { return key.remote.specificity(); });
+    return least == profile.keys.end() ? nullptr : &*least;
+}
+
+std::optional<KeyChoice> choose_profile(std::span<const Profile> profiles, const IkeProposal& suite, const Identity& initiator, const Identity* wanted) {
+    std::optional<KeyChoice> best;
+    bool best_is_wanted = false;
+    for (std::size_t i = 0; i < profiles.size(); ++i) {
+        const Profile& profile = profiles[i];
+        const PreSharedKey* key = key_for(profile, initiator);
+        if (!key || std::ranges::find(profile.ike_proposals, suite) == profile.ike_proposals.end()) continue;
+        const bool is_wanted = wanted && profile.local == *wanted;
+        const bool is_better = !best || (is_wanted && !best_is_wanted) ||
+                               (is_wanted == best_is_wanted && key->remote.specificity() > best->key->remote.specificity());
+        if (!is_better) continue;
+        best = KeyChoice{ProfileId{static_cast<std::uint16_t>(i)}, key};
+        best_is_wanted = is_wanted;
+    }
+    return best;
+}
+
+}  // namespace nave::ike

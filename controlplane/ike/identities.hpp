@@ -1,0 +1,27 @@
+// Which pre-shared key and which profile belong to a peer: chosen by identity, never by address.
+#pragma once
+
+#include "controlplane/ike/endpoint.hpp"
+
+#include <optional>
+#include <span>
+
+namespace nave::ike {
+
+/// The one identity that the pattern names; nothing if it names many.
+std::optional<Identity> exact_identity(const IdentityPattern& pattern);
+
+/// The most specific key for this peer; null if there is none.
+const PreSharedKey* key_for(const Profile& profile, const Identity& peer);
+/// The initiator signs before it knows who answers: the key of the expected identity or pattern, else the least specific one.
+const PreSharedKey* key_for_attempt(const Profile& profile, const std::optional<IdentityPattern>& expected);
+
+struct KeyChoice {
+    ProfileId profile;
+    const PreSharedKey* key;
+};
+/// Responder: the profile with the most specific key for `initiator` that allows `suite`; one whose identity the initiator asked for
+/// (IDr) goes first. Nothing if no profile knows the initiator.
+std::optional<KeyChoice> choose_profile(std::span<const Profile> profiles, const IkeProposal& suite, const Identity& initiator, const Identity* wanted);
+
+}  // namespace nave::ike

@@ -1,0 +1,66 @@
+// One IKE SA: its SPIs and keys, the message-ID windows of both directions, and what our own request is for.
+#pragma once
+
+#include "controlplane/ike/crypto.hpp"
+#include "controlplane/ike/endpoint.hpp"
+#include "controlplane/ike/keys.hpp"
+#include "controlplane/ike/retransmission.hpp"
+#include "controlplane/ike/wire_types.hpp"
+
+#include <cstdint>
+#include <optional>
+#include <variant>
+
+namespace nave::ike {
+
+/// IKE_SA_INIT or IKE_AUTH: the state of the association knows more.
+struct Initial {};
+/// An empty INFORMATIONAL (RFC 7296 §2.4).
+struct Liveness {};
+/// CREATE_CHILD_SA that replaces a child SA. `rival`: the child that the peer's own request made of the same one meanwhile (§2.8.1).
+struct RekeyingChild {
+    ChildId old;
+    Spi inbound;
+    Bytes nonce;
+    std::optional<DhKeyPair> key;
+    int restarts = 0;
+    struct Rival { ChildId child; Bytes lowest_nonce; };
+    std::optional<Rival> rival;
+};
+/// CREATE_CHILD_SA that replaces this IKE SA. `rival`: our SPI of the one that the peer's own request made meanwhile.
+struct RekeyingIke {
+    std::uint64_t spi;
+    Bytes nonce;
+    DhKeyPair key;
+    int restarts = 0;
+    struct Rival { std::uint64_t our_spi; Bytes lowest_nonce; };
+    std::optional<Rival> rival;
+};
+struct DeletingChild { ChildId child; };
+struct DeletingIke {};
+using Purpose = std::variant<std::monostate, Initial, Liveness, RekeyingChild, RekeyingIke, DeletingChild, DeletingIke>;
+
+struct IkeSa {
+    Role role{};  // ours in the exchange that made it
+    std::uint64_t initiator_spi = 0, responder_spi = 0;
+    IkeProposal suite{};
+    SessionKeys keys{};
+    std::uint32_t next_request_id = 0;      // of ours; a window of one, so the outstanding one has the number before
+    std::uint32_t expected_request_id = 0;  // of the peer's
+    Bytes last_response{};                  // to the request before the expected one
+    std::optional<Transmission> outstanding{};
+    Purpose purpose{};
+
+    std::uint64_t our_spi() const { return role == Role::initiator ? initiator_spi : responder_spi; }
+    std::uint64_t peer_spi() const { return role == Role::initiator ? responder_spi : initiator_spi; }
+    const ProtectionKeys& outgoing_keys() const { return keys.sent_by(role); }
+    const ProtectionKeys& incoming_keys() const { return keys.sent_by(other(role)); }
+    bool is_idle() const { return !outstanding; }
+    template <class T>
+    T* doing() { return outstanding ? std::get_if<T>(&purpose) : nullptr; }
+};
+
+/// RFC 7296 §2.8.1: the lower of the two nonces of an exchange, compared octet by octet.
+inline Bytes lower_nonce(const Bytes& a, const Bytes& b) { return a < b ? a : b; }
+
+}  // namespace nave::ike

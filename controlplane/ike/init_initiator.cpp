@@ -1,0 +1,185 @@
+// The initiator's IKE_SA_INIT: the request, its restarts, the answer that leads to IKE_AUTH.
+#include "controlplane/ike/child_negotiation.hpp"
+#include "controlplane/ike/duplicates.hpp"
+#include "controlplane/ike/exchange.hpp"
+#include "controlplane/ike/identities.hpp"
+#include "controlplane/ike/initial_exchange.hpp"
+#include "controlplane/ike/lifecycle.hpp"
+#include "controlplane/ike/nat_detection.hpp"
+#include "controlplane/ike/words.hpp"
+
+#include <algorithm>
+#include <fmt/format.h>
+
+namespace nave::ike {
+namespace {
+
+constexpr int kRestartsMax = 5;   // with a cookie or another group
+constexpr int kRefusalsMax = 3;
+constexpr std::size_t kCookieMax = 64;
+constexpr std::uint16_t kIkePort = 500, kNatPort = 4500;
+
+void send_init(Context& context, Association& association) {
+    const auto& awaiting = *association.in<AwaitingInitResponse>();
+    const Profile& profile = context.profile_of(association);
+    IkeSa& ike = *association.ike;
+    std::vector<Payload> payloads;
+    if (!awaiting.cookie.empty()) payloads.emplace_back(Notify{.type = NotifyType::cookie, .data = awaiting.cookie});
+    payloads.emplace_back(offer_ike(profile.ike_proposals, 0));
+    payloads.emplace_back(KeyExchange{awaiting.key.group(), awaiting.key.public_value()});
+    payloads.emplace_back(NoncePayload{awaiting.nonce});
+    for (Notify& notify : nat_detection_notifies(ike.initiator_spi, 0, association.local, association.remote, profile.force_encapsulation))
+        payloads.emplace_back(std::move(notify));
+    const Header header{.initiator_spi = ike.initiator_spi, .exchange = ExchangeType::ike_sa_init, .from_initiator = true};
+    ike.next_request_id = 1;
+    ike.outstanding = transmission_of(encode_message(header, payloads), context.settings.retransmit_first, context.settings.retransmit_tries, context.now);
+    ike.purpose = Initial{};
+    send_message(context, association.local, association.remote, ike.outstanding->message);
+}
+
+bool may_restart(Context& context, AwaitingInitResponse& awaiting) {
+    if (++awaiting.restarts <= kRestartsMax) return true;
+    context.count("init-restarts-exhausted");
+    return false;
+}
+
+void on_cookie(Context& context, Association& association, const Notify& notify) {
+    auto& awaiting = *association.in<AwaitingInitResponse>();
+    if (notify.data.empty() || notify.data.size() > kCookieMax) return context.count("malformed");
+    if (notify.data == awaiting.cookie || !may_restart(context, awaiting)) return;
+    awaiting.cookie = notify.data;
+    context.count("cookies-answered");
+    send_init(context, association);
+}
+
+void on_invalid_ke(Context& context, Association& association, const Notify& notify) {
+    auto& awaiting = *association.in<AwaitingInitResponse>();
+    const auto group = group_from(notify);
+    const auto& suites = context.profile_of(association).ike_proposals;
+    // An unsigned message may not talk us into a group that we do not offer; one that we offer is as good as the first.
+    if (!group || std::ranges::find(suites, *group, &IkeProposal::group) == suites.end()) return context.count("bad-invalid-ke");
+    if (*group == awaiting.key.group() || !may_restart(context, awaiting)) return;
+    awaiting.key = DhKeyPair::generate(*group, context.random);
+    context.count("invalid-ke-received");
+    send_init(context, association);
+}
+
+void on_refusal(Context& context, Association& association, const Notify& notify) {
+    auto& awaiting = *association.in<AwaitingInitResponse>();
+    awaiting.reason = notify.type == NotifyType::no_proposal_chosen ? DownReason::no_proposal_chosen : DownReason::refused_by_peer;
+    awaiting.refusal = fmt::format("{} ({})", advice(notify.type), to_string(notify.type));
+    context.count("init-refusals-received");
+    if (awaiting.refusals++ == 0)
+        context.log(Severity::notice, fmt::format("ike {}: init-sent: {}; not authenticated, so we go on trying", describe(association), awaiting.refusal));
+    if (awaiting.refusals < kRefusalsMax) return;
+    const DownReason reason = awaiting.reason;
+    fail_attempt(context, association, reason, std::string{awaiting.refusal});
+}
+
+/// The NAT findings, and the move to port 4500 (RFC 7296 §2.23).
+void take_nat(Context& context, Association& association, const Arrival& arrival, std::span<const Payload> payloads) {
+    const NatFindings nat = detect_nat(payloads, arrival.header.initiator_spi, arrival.header.responder_spi, arrival.local, arrival.remote);
+    association.local_behind_nat = nat.local_behind_nat;
+    association.remote_behind_nat = nat.remote_behind_nat;
+    association.encapsulated = nat.supported && (nat.any() || context.profile_of(association).force_encapsulation);
+    if (!association.encapsulated) return;
+    if (association.local.port == kIkePort) association.local.port = kNatPort;
+    if (association.remote.port == kIkePort) association.remote.port = kNatPort;
+}
+
+void send_auth(Context& context, Association& association, const AwaitingAuthResponse& awaiting, const PreSharedKey& key) {
+    const Profile& profile = context.profile_of(association);
+    IkeSa& ike = *association.ike;
+    const IdentificationPayload id{.role = Role::initiator, .identity = profile.local};
+    std::vector<Payload> payloads{id};
+    if (is_first_contact(context, association)) payloads.emplace_back(Notify{.type = NotifyType::initial_contact});
+    const auto& expected = association.requests.front().expected;
+    if (const auto wanted = expected ? exact_identity(*expected) : std::nullopt)
+        payloads.emplace_back(IdentificationPayload{.role = Role::responder, .identity = *wanted});
+    payloads.emplace_back(AuthPayload{AuthMethod::shared_key, shared_key_auth(ike.keys, Role::initiator, key.key, {awaiting.first_message, awaiting.peer_nonce, &id})});
+    append_child_offer(payloads, association, profile, awaiting.inbound, ChildExchange::ike_auth);
+    send_request(context, association, ike, ExchangeType::ike_auth, payloads, Initial{}, context.settings.retransmit_tries);
+}
+
+/// The peer's SA, KE and Nr: keys, NAT, IKE_AUTH.
+void on_init_answer(Context& context, Association& association, const Arrival& arrival, std::span<const Payload> payloads) {
+    auto& awaiting = *association.in<AwaitingInitResponse>();
+    const Profile& profile = context.profile_of(association);
+    const auto* sa = find<SaPayload>(payloads);
+    const auto* key_exchange = find<KeyExchange>(payloads);
+    const auto* nonce = find<NoncePayload>(payloads);
+    if (!sa || !key_exchange || !nonce || arrival.header.responder_spi == 0) return context.count("malformed");
+    const auto choice = accept_ike(*sa, profile.ike_proposals, false);
+    if (!choice || choice->suite.group != awaiting.key.group() || key_exchange->group != awaiting.key.group()) {
+        context.count("bad-init-answers");
+        return context.log_stranger(Severity::warning, fmt::format("ike {}: init-sent: ignored an answer that chose {}, which we did not offer", describe(association),
+                                                                   describe_offer(*sa)));
+    }
+    const auto shared_secret = awaiting.key.shared_secret(key_exchange->data);
+    if (!shared_secret) return context.count("bad-key-exchange");
+    const PreSharedKey* key = key_for_attempt(profile, association.requests.front().expected);
+    const auto inbound = context.spis.allocate();
+    if (!inbound) return fail_attempt(context, association, DownReason::limit_reached, "no inbound SPI is left for another SA");
+
+    IkeSa& ike = *association.ike;
+    ike.responder_spi = arrival.header.responder_spi;
+    ike.suite = choice->suite;
+    const SessionSeed seed{choice->suite, awaiting.nonce, nonce->data, ike.initiator_spi, ike.responder_spi};
+    ike.keys = derive_session_keys(seed, initial_skeyseed(seed, *shared_secret));
+    AwaitingAuthResponse next{.first_message = std::move(ike.outstanding->message),
+                              .peer_first_message = Bytes{arrival.message.begin(), arrival.message.end()},
+                              .nonce = std::move(awaiting.nonce),
+                              .peer_nonce = nonce->data,
+                              .inbound = *inbound};
+    take_nat(context, association, arrival, payloads);
+    send_auth(context, association, next, *key);
+    move_to(context, association, std::move(next),
+            fmt::format("peer chose {}{}{}", to_string(choice->suite), association.local_behind_nat ? "; we are behind a NAT" : "",
+                        association.remote_behind_nat ? "; the peer is behind a NAT" : ""));
+}
+
+}  // namespace
+
+Bytes fresh_nonce(Random& random) {
+    Bytes nonce(kNonceSize);
+    random.fill(nonce);
+    return nonce;
+}
+
+void start_attempt(Context& context, Association& association, const ConnectRequest& request) {
+    association.initiator = true;
+    association.profile = request.profile;
+    association.local = request.local;
+    association.remote = request.remote;
+    association.requests = {request};
+    association.ike->role = Role::initiator;
+    association.ike->initiator_spi = context.table.new_spi(context.random, association.id);
+    context.table.begin_attempt(association);
+    context.touch(association);
+    context.count("attempts");
+    const Profile& profile = context.profile_of(association);
+    if (profile.ike_proposals.empty() || !key_for_attempt(profile, request.expected))
+        return fail_attempt(context, association, DownReason::authentication_failed,
+                            fmt::format("profile '{}' has no pre-shared key or no proposal for this peer", profile.name));
+    if (context.table.established().total() >= context.settings.established_max) {
+        context.count("limit-established");
+        return fail_attempt(context, association, DownReason::limit_reached, "as many SAs as established_max allows are up");
+    }
+    const Group group = profile.ike_proposals.front().group;
+    move_to(context, association, AwaitingInitResponse{.key = DhKeyPair::generate(group, context.random), .nonce = fresh_nonce(context.random)},
+            fmt::format("connecting with profile '{}'", profile.name));
+    send_init(context, association);
+}
+
+void on_init_response(Context& context, Association& association, const Arrival& arrival) {
+    const auto message = decode_message(arrival.message);
+    if (!message) return context.count("malformed");
+    const std::span<const Payload> payloads = message->payloads;
+    if (find<SaPayload>(payloads)) return on_init_answer(context, association, arrival, payloads);
+    if (const Notify* cookie = find_notify(payloads, NotifyType::cookie)) return on_cookie(context, association, *cookie);
+    if (const Notify* invalid_ke = find_notify(payloads, NotifyType::invalid_ke_payload)) return on_invalid_ke(context, association, *invalid_ke);
+    if (const Notify* error = find_error(payloads)) return on_refusal(context, association, *error);
+    context.count("malformed");
+}
+
+}  // namespace nave::ike

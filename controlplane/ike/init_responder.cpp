@@ -1,0 +1,154 @@
+// The responder's IKE_SA_INIT: cookies, limits and the choice of a suite, all before anything is kept for a stranger.
+#include "controlplane/ike/child_negotiation.hpp"
+#include "controlplane/ike/cookie.hpp"
+#include "controlplane/ike/exchange.hpp"
+#include "controlplane/ike/initial_exchange.hpp"
+#include "controlplane/ike/lifecycle.hpp"
+#include "controlplane/ike/nat_detection.hpp"
+#include "controlplane/ike/words.hpp"
+
+#include <algorithm>
+#include <fmt/format.h>
+
+namespace nave::ike {
+namespace {
+
+struct InitRequest {
+    const SaPayload* sa;
+    const KeyExchange* key_exchange;
+    const NoncePayload* nonce;
+    std::span<const Payload> payloads;
+};
+
+bool is_same_but_for_cookie(const AwaitingAuthRequest& kept, const InitRequest& request) {
+    const auto before = decode_message(kept.peer_first_message);
+    if (!before) return false;
+    const auto* sa = find<SaPayload>(before->payloads);
+    const auto* key_exchange = find<KeyExchange>(before->payloads);
+    return kept.peer_nonce == request.nonce->data && key_exchange && *key_exchange == *request.key_exchange && sa && *sa == *request.sa;
+}
+
+/// A request that we answered before gets the same answer. One that differs only in its cookie is of the same attempt: its initiator
+/// will sign the newer message.
+bool is_repeated(Context& context, const Arrival& arrival, const InitRequest& request) {
+    for (Association* association : context.table.by_init(arrival.header.initiator_spi, arrival.remote.address)) {
+        auto* kept = association->in<AwaitingAuthRequest>();
+        if (!kept) {
+            context.count("init-repeated-late");
+            return true;
+        }
+        const bool identical = std::ranges::equal(kept->peer_first_message, arrival.message);
+        if (!identical && !is_same_but_for_cookie(*kept, request)) continue;
+        kept->peer_first_message.assign(arrival.message.begin(), arrival.message.end());
+        context.count("init-repeated");
+        send_message(context, arrival.local, arrival.remote, kept->first_message);
+        return true;
+    }
+    return false;
+}
+
+/// True if the stranger may go on; false if it was sent a cookie.
+bool has_shown_cookie(Context& context, CookieJar& cookies, const Arrival& arrival, const InitRequest& request) {
+    if (context.table.half_open().total() < context.settings.cookies_from_half_open) return true;
+    const Notify* cookie = find_notify(request.payloads, NotifyType::cookie);
+    const std::uint64_t spi = arrival.header.initiator_spi;
+    if (cookie && cookies.verify(cookie->data, arrival.remote, spi, request.nonce->data, context.now)) return true;
+    context.count(cookie ? "cookies-wrong" : "cookies-asked");
+    send_stateless(context, arrival, {.type = NotifyType::cookie, .data = cookies.make(arrival.remote, spi, request.nonce->data, context.now, context.random)});
+    return false;
+}
+
+bool is_within_limits(Context& context, const Arrival& arrival) {
+    const AddressTally& half_open = context.table.half_open();
+    std::string_view limit;
+    if (half_open.total() >= context.settings.half_open_max) limit = "limit-half-open";
+    else if (half_open.at(arrival.remote.address) >= context.settings.half_open_per_source_max) limit = "limit-half-open-per-source";
+    if (limit.empty()) return true;
+    context.count(limit);
+    context.log_stranger(Severity::warning, fmt::format("ike {}: IKE_SA_INIT dropped: {} is reached", arrival.remote.to_string(), limit));
+    return false;
+}
+
+std::optional<IkeChoice> choose_suite(Context& context, const Arrival& arrival, const InitRequest& request) {
+    std::string accepted;
+    for (const Profile& profile : context.settings.profiles) {
+        if (const auto choice = choose_ike(*request.sa, profile.ike_proposals, request.key_exchange->group, false)) return choice;
+        accepted += (accepted.empty() ? "" : ", ") + describe_suites(profile.ike_proposals);
+    }
+    context.count("no-proposal-chosen");
+    context.log_stranger(Severity::warning, fmt::format("ike {}: IKE_SA_INIT refused: peer offered {}; we accept {}", arrival.remote.to_string(),
+                                                        describe_offer(*request.sa), accepted));
+    send_stateless(context, arrival, {.type = NotifyType::no_proposal_chosen});
+    return std::nullopt;
+}
+
+void answer(Context& context, const Arrival& arrival, const InitRequest& request, const IkeChoice& choice) {
+    const DhKeyPair key = DhKeyPair::generate(choice.suite.group, context.random);
+    const auto shared_secret = key.shared_secret(request.key_exchange->data);
+    if (!shared_secret) return context.count("bad-key-exchange");
+
+    Association& association = context.table.add();
+    association.local = arrival.local;
+    association.remote = arrival.remote;
+    IkeSa& ike = *association.ike;
+    ike.role = Role::responder;
+    ike.initiator_spi = arrival.header.initiator_spi;
+    ike.responder_spi = context.table.new_spi(context.random, association.id);
+    ike.suite = choice.suite;
+    ike.expected_request_id = 1;
+    const Bytes nonce = fresh_nonce(context.random);
+    const SessionSeed seed{choice.suite, request.nonce->data, nonce, ike.initiator_spi, ike.responder_spi};
+    ike.keys = derive_session_keys(seed, initial_skeyseed(seed, *shared_secret));
+
+    const NatFindings nat = detect_nat(request.payloads, arrival.header.initiator_spi, arrival.header.responder_spi, arrival.local, arrival.remote);
+    const bool force = std::ranges::any_of(context.settings.profiles, &Profile::force_encapsulation);
+    association.local_behind_nat = nat.local_behind_nat;
+    association.remote_behind_nat = nat.remote_behind_nat;
+    association.encapsulated = nat.supported && (nat.any() || force);
+
+    std::vector<Payload> payloads{answer_ike(choice, 0), KeyExchange{key.group(), key.public_value()}, NoncePayload{nonce}};
+    for (Notify& notify : nat_detection_notifies(ike.initiator_spi, ike.responder_spi, arrival.local, arrival.remote, force)) payloads.emplace_back(std::move(notify));
+    const Header header{.initiator_spi = ike.initiator_spi, .responder_spi = ike.responder_spi, .exchange = ExchangeType::ike_sa_init, .response = true};
+    Bytes response = encode_message(header, payloads);
+    send_message(context, arrival.local, arrival.remote, response);
+
+    context.table.begin_half_open(association);
+    context.table.begin_attempt(association);
+    context.table.remember_init(association, ike.initiator_spi);
+    context.touch(association);
+    move_to(context, association,
+            AwaitingAuthRequest{.first_message = std::move(response),
+                                .peer_first_message = Bytes{arrival.message.begin(), arrival.message.end()},
+                                .nonce = nonce,
+                                .peer_nonce = request.nonce->data,
+                                .began_at = context.now,
+                                .give_up_at = context.now + context.peer_patience()},
+            fmt::format("answered IKE_SA_INIT with {}", to_string(choice.suite)));
+}
+
+}  // namespace
+
+void on_init_request(Context& context, CookieJar& cookies, const Arrival& arrival) {
+    context.count("init-requests");
+    const auto message = decode_message(arrival.message);
+    if (!message) {
+        context.count("malformed");
+        if (message.error().reason != Malformed::unsupported_critical) return;
+        return send_stateless(context, arrival, {.type = NotifyType::unsupported_critical_payload, .data = {static_cast<std::uint8_t>(message.error().payload)}});
+    }
+    const InitRequest request{find<SaPayload>(message->payloads), find<KeyExchange>(message->payloads), find<NoncePayload>(message->payloads), message->payloads};
+    const bool is_first = arrival.header.message_id == 0 && arrival.header.from_initiator && arrival.header.initiator_spi != 0;
+    if (!is_first || !request.sa || !request.key_exchange || !request.nonce) return context.count("malformed");
+    if (is_repeated(context, arrival, request)) return;
+    if (!has_shown_cookie(context, cookies, arrival, request)) return;
+    if (!is_within_limits(context, arrival)) return;
+    const auto choice = choose_suite(context, arrival, request);
+    if (!choice) return;
+    if (choice->suite.group != request.key_exchange->group) {
+        context.count("invalid-ke-sent");
+        return send_stateless(context, arrival, {.type = NotifyType::invalid_ke_payload, .data = group_data(choice->suite.group)});
+    }
+    answer(context, arrival, request, *choice);
+}
+
+}  // namespace nave::ike

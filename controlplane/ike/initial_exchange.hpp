@@ -1,0 +1,35 @@
+// IKE_SA_INIT and IKE_AUTH from both sides (RFC 7296 §1.2): from a ConnectRequest or a stranger's datagram to SaUp.
+#pragma once
+
+#include "controlplane/ike/context.hpp"
+
+#include <string_view>
+#include <vector>
+
+namespace nave::ike {
+
+class CookieJar;
+
+// ---- Initiator ----
+
+/// Sends IKE_SA_INIT on a new association.
+void start_attempt(Context& context, Association& association, const ConnectRequest& request);
+/// In AwaitingInitResponse. Nothing in the message is authenticated: only COOKIE and INVALID_KE_PAYLOAD are acted on at once (bounded);
+/// any other error counts as a rumour: the schedule goes on, and the attempt fails with that error when the schedule ends or when
+/// several transmissions in a row were answered so.
+void on_init_response(Context& context, Association& association, const Arrival& arrival);
+/// In AwaitingAuthResponse, authentic under the new keys.
+void on_auth_response(Context& context, Association& association, const std::vector<Payload>& payloads);
+
+// ---- Responder ----
+
+/// A stranger's first message. Nothing is kept for it before its cookie is good when many are half-open (RFC 7296 §2.6).
+void on_init_request(Context& context, CookieJar& cookies, const Arrival& arrival);
+/// In AwaitingAuthRequest, authentic under the new keys.
+void on_auth_request(Context& context, Association& association, const Arrival& arrival, const std::vector<Payload>& payloads);
+
+/// Bytes of our nonces: at least half the key size of every PRF that we know (RFC 7296 §2.10).
+inline constexpr std::size_t kNonceSize = 32;
+Bytes fresh_nonce(Random& random);
+
+}  // namespace nave::ike

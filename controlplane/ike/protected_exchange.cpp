@@ -1,0 +1,137 @@
+// The window of one (RFC 7296 §2.2, §2.3), decryption, and the way to the handlers.
+#include "controlplane/ike/protected_exchange.hpp"
+
+#include "controlplane/ike/child_exchange.hpp"
+#include "controlplane/ike/exchange.hpp"
+#include "controlplane/ike/ike_rekey.hpp"
+#include "controlplane/ike/informational.hpp"
+#include "controlplane/ike/initial_exchange.hpp"
+#include "controlplane/ike/lifecycle.hpp"
+#include "controlplane/ike/protected_message.hpp"
+
+#include <fmt/format.h>
+
+namespace nave::ike {
+namespace {
+
+constexpr std::size_t kExchangeOffset = 18;  // of the exchange type in the header (RFC 7296 §3.1)
+
+/// The peer is alive; and it may be somewhere else: a NAT in front of it forgets and renumbers (RFC 7296 §2.23). Callers pass only the
+/// newest authentic messages, so an old one that somebody repeats from elsewhere moves nothing.
+void on_heard(Context& context, Association& association, const Arrival& arrival) {
+    auto* established = association.in<Established>();
+    if (!established) return;
+    established->heard_at = context.now;
+    if (!association.remote_behind_nat || (arrival.remote == association.remote && arrival.local == association.local)) return;
+    context.count("peer-endpoint-changes");
+    context.log(Severity::info, fmt::format("ike {}: established -> established: the peer's NAT moved it to {}", describe(association), arrival.remote.to_string()));
+    association.local = arrival.local;
+    association.remote = arrival.remote;
+    context.out.push_back(PeerEndpointChanged{association.id, arrival.local, arrival.remote});
+}
+
+/// Authentic, but not what RFC 7296 describes (§2.21): an unknown critical payload refuses one request, bad syntax ends the IKE SA.
+void answer_malformed(Context& context, Association& association, IkeSa& ike, const Arrival& arrival, const DecodeError& error) {
+    if (error.reason == Malformed::unsupported_critical) {
+        send_refusal(context, ike, arrival, NotifyType::unsupported_critical_payload, {static_cast<std::uint8_t>(error.payload)});
+        if (association.in<AwaitingAuthRequest>())
+            fail_attempt(context, association, DownReason::invalid_message, "IKE_AUTH held a critical payload that we do not know", Lingering{context.now + kLinger});
+        return;
+    }
+    send_refusal(context, ike, arrival, NotifyType::invalid_syntax);
+    const std::string detail = fmt::format("authentic but malformed: {}", name(error.reason));
+    if (association.in<AwaitingAuthRequest>()) return fail_attempt(context, association, DownReason::invalid_message, detail, Lingering{context.now + kLinger});
+    if (association.in<Established>()) end(context, association, DownReason::invalid_message, detail, Ending::answered);
+}
+
+/// Which new requests a state can take; others must not move the window, so that they are taken when they are repeated.
+bool takes(const Association& association, ExchangeType exchange) {
+    if (association.in<AwaitingAuthRequest>()) return exchange == ExchangeType::ike_auth;
+    if (association.in<Established>() || association.in<Closing>()) return exchange == ExchangeType::create_child_sa || exchange == ExchangeType::informational;
+    return false;
+}
+
+bool rekeys_ike(const std::vector<Payload>& payloads) {
+    const auto* sa = find<SaPayload>(payloads);
+    return sa && !sa->proposals.empty() && sa->proposals.front().protocol == Protocol::ike;
+}
+
+void on_new_request(Context& context, Association& association, IkeSa& ike, const Arrival& arrival, const std::vector<Payload>& payloads) {
+    if (association.in<AwaitingAuthRequest>()) return on_auth_request(context, association, arrival, payloads);
+    if (association.in<Closing>()) {
+        if (arrival.header.exchange == ExchangeType::informational) return on_informational_while_closing(context, association, ike, arrival, payloads);
+        return send_refusal(context, ike, arrival, NotifyType::temporary_failure);
+    }
+    if (arrival.header.exchange == ExchangeType::informational) return on_informational_request(context, association, ike, arrival, payloads);
+    note_use(context, association, ike);
+    if (rekeys_ike(payloads)) return on_ike_rekey_request(context, association, ike, arrival, payloads);
+    on_create_child_request(context, association, ike, arrival, payloads);
+}
+
+void on_request(Context& context, Association& association, IkeSa& ike, const Arrival& arrival) {
+    const bool is_repeated = arrival.header.message_id + 1 == ike.expected_request_id && !ike.last_response.empty();
+    if (!is_repeated && arrival.header.message_id != ike.expected_request_id) return context.count("out-of-window");
+    if (!is_repeated && !takes(association, arrival.header.exchange)) return context.count("unexpected-requests");
+    const auto payloads = open(arrival.message, ike.incoming_keys());
+    if (!payloads && payloads.error().kind != OpenError::Kind::malformed_inside) return context.count(name(payloads.error().kind));
+    if (is_repeated) {
+        context.count("requests-answered-again");
+        return send_message(context, arrival.local, arrival.remote, ike.last_response);
+    }
+    on_heard(context, association, arrival);
+    if (payloads) return on_new_request(context, association, ike, arrival, *payloads);
+    context.count("malformed-inside");
+    answer_malformed(context, association, ike, arrival, payloads.error().decode);
+}
+
+/// Continues what our request was for.
+struct Continuation {
+    Context& context;
+    Association& association;
+    IkeSa& ike;
+    const std::vector<Payload>& payloads;
+
+    void operator()(std::monostate) const {}
+    void operator()(const Initial&) const { on_auth_response(context, association, payloads); }
+    void operator()(const Liveness&) const {}
+    void operator()(RekeyingChild& rekey) const { on_child_rekey_response(context, association, std::move(rekey), payloads); }
+    void operator()(RekeyingIke& rekey) const { on_ike_rekey_response(context, association, ike, std::move(rekey), payloads); }
+    void operator()(const DeletingChild& deleting) const { on_child_delete_response(context, association, deleting.child); }
+    void operator()(const DeletingIke&) const {
+        if (association.in<Closing>()) return move_to(context, association, Gone{}, "the peer confirmed our DELETE");
+        for (Sibling& sibling : association.in<Established>()->siblings)
+            if (sibling.ike.get() == &ike) sibling.give_up_at = context.now;
+    }
+};
+
+void on_response(Context& context, Association& association, IkeSa& ike, const Arrival& arrival) {
+    const bool is_awaited = ike.outstanding && arrival.header.message_id + 1 == ike.next_request_id &&
+                            static_cast<std::uint8_t>(arrival.header.exchange) == ike.outstanding->message[kExchangeOffset] && !association.in<AwaitingInitResponse>();
+    if (!is_awaited) return context.count("unexpected-responses");
+    const auto payloads = open(arrival.message, ike.incoming_keys());
+    if (!payloads && payloads.error().kind != OpenError::Kind::malformed_inside) return context.count(name(payloads.error().kind));
+    on_heard(context, association, arrival);
+    ike.outstanding.reset();
+    Purpose purpose = std::exchange(ike.purpose, std::monostate{});
+    if (association.in<Closing>() && !std::holds_alternative<DeletingIke>(purpose)) return discard(context, purpose);  // its turn is over
+    if (payloads) return std::visit(Continuation{context, association, ike, *payloads}, purpose);
+
+    context.count("malformed-inside");
+    discard(context, purpose);
+    const std::string detail = fmt::format("authentic but malformed response: {}", name(payloads.error().decode.reason));
+    if (association.in<AwaitingAuthResponse>()) return fail_attempt(context, association, DownReason::invalid_message, detail, Closing{});
+    if (association.in<Established>()) return end(context, association, DownReason::invalid_message, detail, Ending::farewell);
+    move_to(context, association, Gone{}, detail);
+}
+
+}  // namespace
+
+void on_protected(Context& context, Association& association, IkeSa& ike, const Arrival& arrival) {
+    const Role sender = arrival.header.from_initiator ? Role::initiator : Role::responder;
+    if (sender == ike.role || arrival.header.initiator_spi != ike.initiator_spi || arrival.header.responder_spi != ike.responder_spi) return context.count("unknown-spi");
+    context.touch(association);
+    if (arrival.header.response) on_response(context, association, ike, arrival);
+    else on_request(context, association, ike, arrival);
+}
+
+}  // namespace nave::ike

@@ -1,0 +1,27 @@
+// The exponential schedule of repeated requests.
+#include "controlplane/ike/retransmission.hpp"
+
+#include <utility>
+
+namespace nave::ike {
+
+Transmission transmission_of(Bytes message, Duration first, int tries_max, TimePoint now) {
+    return {.message = std::move(message), .tries_max = tries_max, .interval = first, .next_at = now + first};
+}
+
+Transmission::Step Transmission::step(TimePoint now) {
+    if (now < next_at) return Step::wait;
+    if (sent >= tries_max) return Step::give_up;
+    ++sent;
+    interval *= 2;
+    next_at = now + interval;
+    return Step::repeat;
+}
+
+Duration patience(Duration first, int tries_max) {
+    Duration sum{};
+    for (int i = 0; i < tries_max; ++i, first *= 2) sum += first;
+    return sum;
+}
+
+}  // namespace nave::ike

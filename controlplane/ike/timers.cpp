@@ -1,0 +1,187 @@
+// Deadlines of one association, state by state.
+#include "controlplane/ike/timers.hpp"
+
+#include "controlplane/ike/child_exchange.hpp"
+#include "controlplane/ike/children.hpp"
+#include "controlplane/ike/duplicates.hpp"
+#include "controlplane/ike/exchange.hpp"
+#include "controlplane/ike/ike_rekey.hpp"
+#include "controlplane/ike/informational.hpp"
+#include "controlplane/ike/lifecycle.hpp"
+
+#include <algorithm>
+#include <fmt/format.h>
+
+namespace nave::ike {
+namespace {
+
+/// Repeats the outstanding request if it is time; true if it was repeated often enough.
+bool is_given_up(Context& context, const Association& association, IkeSa& ike) {
+    if (!ike.outstanding) return false;
+    switch (ike.outstanding->step(context.now)) {
+    case Transmission::Step::wait: return false;
+    case Transmission::Step::repeat: repeat_request(context, association, ike); return false;
+    case Transmission::Step::give_up: return true;
+    }
+    return false;
+}
+
+void send_keepalive(Context& context, const Association& association, Established& established) {
+    if (!established.keepalive_at || *established.keepalive_at > context.now) return;
+    established.keepalive_at = context.now + context.settings.keepalive_interval;
+    context.count("keepalives-sent");
+    context.out.push_back(SendDatagram{association.local, association.remote, Bytes{0xff}});  // RFC 3948 §2.3
+}
+
+void tend_siblings(Context& context, Association& association, Established& established) {
+    for (Sibling& sibling : established.siblings)
+        if (is_given_up(context, association, *sibling.ike)) sibling.give_up_at = context.now;
+}
+
+void expire_children(Context& context, Association& association, Established& established) {
+    for (ChildSa& child : established.children) {
+        const auto* replaced = std::get_if<Replaced>(&child.state);
+        const bool is_expired = child.expires_at <= context.now && !child.is<Doomed>();
+        if (!is_expired && !(replaced && replaced->give_up_at <= context.now)) continue;
+        // Without the outbound SA nothing leaves under a key that is too old, however long the peer takes to answer the DELETE.
+        if (is_expired) context.count("children-expired");
+        if (replaced)
+            if (ChildSa* successor = child_by_id(established, replaced->by)) use_outbound(context, association, *successor);
+        if (child.outbound_installed) context.out.push_back(RemoveOutbound{association.id, child.id, child.outbound});
+        child.outbound_installed = false;
+        child.state = Doomed{};
+        context.log(Severity::warning, fmt::format("child {}: installed -> deleting: its lifetime is over", describe(association)));
+    }
+    std::erase_if(established.draining, [&](const Draining& draining) {
+        if (draining.until > context.now) return false;
+        context.out.push_back(RemoveInbound{association.id, draining.child, draining.inbound});
+        return true;
+    });
+}
+
+std::string unanswered(const IkeSa& ike) { return fmt::format("no answer to {} transmissions", ike.outstanding->sent); }
+
+struct Due {
+    Context& context;
+    Association& association;
+
+    void operator()(AwaitingInitResponse& awaiting) const {
+        if (!is_given_up(context, association, *association.ike)) return;
+        if (awaiting.refusals == 0) return fail_attempt(context, association, DownReason::timed_out, unanswered(*association.ike) + " of IKE_SA_INIT");
+        const DownReason reason = awaiting.reason;
+        fail_attempt(context, association, reason, std::string{awaiting.refusal});
+    }
+    void operator()(AwaitingAuthResponse&) const {
+        if (is_given_up(context, association, *association.ike))
+            fail_attempt(context, association, DownReason::timed_out, unanswered(*association.ike) + " of IKE_AUTH");
+    }
+    void operator()(AwaitingAuthRequest& awaiting) const {
+        if (awaiting.impatient_at && *awaiting.impatient_at <= context.now) {
+            std::ranges::move(association.requests, std::back_inserter(context.reconnects));
+            association.requests.clear();
+            awaiting.impatient_at.reset();
+        }
+        if (awaiting.give_up_at > context.now) return;
+        context.count("half-open-expired");
+        fail_attempt(context, association, DownReason::timed_out, "no IKE_AUTH came");
+    }
+    void operator()(Established& established) const {
+        send_keepalive(context, association, established);
+        if (is_given_up(context, association, *association.ike))
+            return end(context, association, DownReason::timed_out, unanswered(*association.ike) + ": the peer is dead", Ending::silent);
+        tend_siblings(context, association, established);
+        expire_children(context, association, established);
+        if (established.expires_at <= context.now)
+            return end(context, association, DownReason::limit_reached, "the lifetime of the IKE SA is over and rekeying failed", Ending::farewell);
+        if (established.duplicate && established.duplicate->delete_at && *established.duplicate->delete_at <= context.now) close_duplicate(context, association);
+    }
+    void operator()(Closing&) const {
+        if (is_given_up(context, association, *association.ike)) move_to(context, association, Gone{}, unanswered(*association.ike) + " of our DELETE");
+    }
+    void operator()(Lingering& lingering) const {
+        if (lingering.until <= context.now) association.state = Gone{};
+    }
+    void operator()(Gone&) const {}
+};
+
+/// One step of make-before-break: whatever is wanted first, when the current IKE SA is free.
+void pursue_established(Context& context, Association& association, Established& established) {
+    const auto dead = [&](const Sibling& sibling) { return sibling.give_up_at <= context.now; };
+    for (auto found = std::ranges::find_if(established.siblings, dead); found != established.siblings.end(); found = std::ranges::find_if(established.siblings, dead))
+        drop_sibling(context, established, *found->ike);
+    if (!association.ike->is_idle()) return;
+    const bool in_doubt = successor_of(established) != nullptr;  // the peer replaces the IKE SA: only liveness may go on the old one
+    for (ChildSa& child : established.children)
+        if (!in_doubt && child.is<Doomed>()) return start_child_delete(context, association, child);
+    if (!in_doubt && established.rekey_at <= context.now) return start_ike_rekey(context, association);
+    for (ChildSa& child : established.children) {
+        if (in_doubt || !child.is_live() || child.rekey_at > context.now) continue;
+        start_child_rekey(context, association, child);
+        if (!association.ike->is_idle()) return;
+    }
+    if (established.probe_wanted || established.heard_at + context.profile_of(association).liveness_interval <= context.now) start_liveness_check(context, association);
+}
+
+/// Collects the earliest moment after now.
+class Earliest {
+public:
+    explicit Earliest(TimePoint now) : now_{now} {}
+    void consider(TimePoint when) {
+        if (when > now_) earliest_ = earlier(earliest_, when);
+    }
+    void consider(std::optional<TimePoint> when) {
+        if (when) consider(*when);
+    }
+    void consider(const IkeSa& ike) {
+        if (ike.outstanding) consider(ike.outstanding->next_at);
+    }
+    std::optional<TimePoint> get() const { return earliest_; }
+
+private:
+    TimePoint now_;
+    std::optional<TimePoint> earliest_;
+};
+
+void consider_established(Earliest& earliest, const Context& context, const Association& association, const Established& established) {
+    earliest.consider(established.keepalive_at);
+    earliest.consider(established.rekey_at);
+    earliest.consider(established.expires_at);
+    if (established.duplicate) earliest.consider(established.duplicate->delete_at);
+    if (association.ike->is_idle()) earliest.consider(established.heard_at + context.profile_of(association).liveness_interval);
+    for (const Sibling& sibling : established.siblings) {
+        earliest.consider(*sibling.ike);
+        if (sibling.give_up_at != TimePoint::max()) earliest.consider(sibling.give_up_at);
+    }
+    for (const ChildSa& child : established.children) {
+        if (child.is_live()) earliest.consider(child.rekey_at);
+        if (!child.is<Doomed>()) earliest.consider(child.expires_at);
+        if (const auto* replaced = std::get_if<Replaced>(&child.state)) earliest.consider(replaced->give_up_at);
+    }
+    for (const Draining& draining : established.draining) earliest.consider(draining.until);
+}
+
+}  // namespace
+
+void on_due(Context& context, Association& association) {
+    std::visit(Due{context, association}, association.state);
+    context.touch(association);
+}
+
+void pursue(Context& context, Association& association) {
+    if (auto* established = association.in<Established>()) return pursue_established(context, association, *established);
+    if (association.in<Closing>() && association.ike->is_idle()) start_farewell(context, association);
+}
+
+std::optional<TimePoint> next_deadline(const Context& context, const Association& association) {
+    Earliest earliest{context.now};
+    earliest.consider(*association.ike);
+    if (const auto* awaiting = association.in<AwaitingAuthRequest>()) {
+        earliest.consider(awaiting->impatient_at);
+        earliest.consider(awaiting->give_up_at);
+    }
+    if (const auto* established = association.in<Established>()) consider_established(earliest, context, association, *established);
+    if (const auto* lingering = association.in<Lingering>()) earliest.consider(lingering->until);
+    return earliest.get();
+}
+
+}  // namespace nave::ike
