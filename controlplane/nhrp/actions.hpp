@@ -64,7 +64,8 @@ struct ResolutionFailed { IpAddress destination; ResolutionFailure reason; };
 struct Answered { TunnelAddress requester; NbmaAddress nbma; Prefix prefix; };
 
 enum class Severity : std::uint8_t { debug, info, notice, warning };
-/// One line for the log. Lines of equal `key` may be rate-limited by whoever writes them.
+/// One line for the log. Lines of equal `key` may be rate-limited by whoever writes them; what a peer can provoke has a key
+/// that names the peer, never an address of its making.
 struct Log { Severity severity; std::string key; std::string text; };
 
 using Action = std::variant<Send, BindingAdded, BindingRemoved, Registered, RegistrationLost, RegistrationRefused, PrefixRegistered, Resolved,

@@ -36,7 +36,7 @@ CieCode Bindings::register_client(const Received& received, const ClientInfo& cl
                          .expires = now + holding_time};
     if (const auto code = refusal(prefix, wanted)) {
         context_.counters.add(*code == CieCode::insufficient_resources ? Counter::bindings_full : Counter::registrations_refused);
-        log(out, Severity::warning, fmt::format("registration-{}", prefix.to_string()),
+        log(out, Severity::warning, fmt::format("registration-refused-{}", received.from.value),
             fmt::format("registration of {} by {} at {} refused: {}", prefix.to_string(), request.source_protocol.to_string(),
                         observed.value.to_string(), name(*code)));
         return *code;

@@ -26,7 +26,8 @@ public:
     virtual Route route(const IpAddress& destination) const = 0;
     /// Hub: why this peer's identity may not register the prefix; nothing when it may.
     virtual std::optional<CieCode> registration_refusal(PeerId peer, const Prefix& prefix) const = 0;
-    /// Whether this peer may answer for, or purge, the prefix: a hub for all, a spoke for what its identity allows.
+    /// Whether this peer may answer for, purge, or indicate a shorter way to the prefix: a hub for all, a spoke for what its
+    /// identity allows.
     virtual bool may_answer(PeerId peer, const Prefix& prefix) const = 0;
     /// Whether both peers authenticated as the same identity (a spoke that came back from another address).
     virtual bool same_identity(PeerId a, PeerId b) const = 0;

@@ -43,7 +43,7 @@ std::optional<Packet> Receiver::admit(PeerId from, ByteView bytes, TimePoint now
     if (!packet) {
         const auto [error, offset] = packet.error();
         context.counters.add(error == DecodeError::bad_checksum ? Counter::bad_checksum : Counter::malformed);
-        log(out, Severity::notice, "malformed", fmt::format("packet from peer {} dropped: {}", from.value, name(error)));
+        log(out, Severity::notice, fmt::format("malformed-{}", from.value), fmt::format("packet from peer {} dropped: {}", from.value, name(error)));
         // Of a packet whose checksum is wrong nothing can be believed, its source included.
         if (error != DecodeError::bad_checksum) context.send_error(from, bytes, error_for(error), offset, now, out);
         return std::nullopt;
@@ -103,7 +103,7 @@ void Receiver::on_resolution_reply(const Received& received, TimePoint now, Outb
     });
     if (permitted) return parts_.resolver.on_reply(received, now, out);
     context.counters.add(Counter::not_permitted);
-    log(out, Severity::warning, fmt::format("not-permitted-{}", reply.destination_protocol.to_string()),
+    log(out, Severity::warning, fmt::format("not-permitted-{}", received.from.value),
         fmt::format("answer about {} dropped: its sender may not speak for that", reply.destination_protocol.to_string()));
 }
 
@@ -141,6 +141,8 @@ void Receiver::on_traffic_indication(const Received& received, TimePoint now, Ou
     // The destination is the source of the traffic, because that is where the indication had to go; the packet says the rest.
     const auto addresses = inner_addresses(received.packet.quoted);
     if (!addresses || !parts_.context.settings.shortcut) return parts_.context.counters.add(Counter::unusable_indication);
+    if (!parts_.context.directory.may_answer(received.from, Prefix::host(addresses->destination)))
+        return parts_.context.counters.add(Counter::not_permitted);
     parts_.resolver.resolve(addresses->destination, now, out);
 }
 

@@ -21,7 +21,7 @@ bool extensions_are_acceptable(Context& context, const Received& received, TimeP
         const bool understood = is_understood(extension.type);
         if (understood ? is_well_formed(extension, received.packet.families) : !extension.compulsory) continue;
         context.counters.add(understood ? Counter::malformed : Counter::unknown_extension);
-        log(out, Severity::notice, fmt::format("extension-{}", extension.type),
+        log(out, Severity::notice, fmt::format("extension-{}", received.from.value),
             fmt::format("{} from {}: extension {} is {}", name(received.packet.type), received.packet.source_protocol.to_string(), extension.type,
                         understood ? "malformed" : "compulsory and unknown"));
         context.send_error(received.from, received.bytes, understood ? ErrorCode::invalid_extension : ErrorCode::unrecognized_extension,

@@ -73,7 +73,7 @@ void Resolver::on_reply(const Received& received, TimePoint now, Outbox& out) {
     }
     const ClientInfo& client = reply.clients.front();
     if (client.code != CieCode::success) {
-        log(out, Severity::info, fmt::format("resolution-{}", destination.to_string()),
+        log(out, Severity::info, "resolution",
             fmt::format("resolution of {} refused: {}", destination.to_string(), name(client.code)));
         return fail(destination, ResolutionFailure::refused, now, out);
     }
@@ -121,7 +121,7 @@ bool Resolver::on_error(std::uint32_t request_id, std::uint16_t code, TimePoint 
     const auto asked = destination_of_.find(request_id);
     if (asked == destination_of_.end()) return false;
     const IpAddress destination = asked->second;
-    log(out, Severity::info, fmt::format("resolution-{}", destination.to_string()),
+    log(out, Severity::info, "resolution",
         fmt::format("resolution of {} failed: error {} ({})", destination.to_string(), code, name(static_cast<ErrorCode>(code))));
     fail(destination, code == static_cast<std::uint16_t>(ErrorCode::protocol_address_unreachable) ? ResolutionFailure::unreachable : ResolutionFailure::refused,
          now, out);

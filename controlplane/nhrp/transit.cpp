@@ -46,13 +46,13 @@ bool Transit::may_pass(const Received& received, const PeerRoute& next, TimePoin
     }
     if (!comes_from_its_source(received)) {
         context_.counters.add(Counter::spoofed_source);
-        log(out, Severity::warning, "spoofed-source",
+        log(out, Severity::warning, fmt::format("spoofed-source-{}", received.from.value),
             fmt::format("{} in the name of {} from another peer dropped", name(packet.type), packet.source_protocol.to_string()));
         return false;
     }
     if (!is_permitted(received)) {
         context_.counters.add(Counter::not_permitted);
-        log(out, Severity::warning, fmt::format("not-permitted-{}", packet.destination_protocol.to_string()),
+        log(out, Severity::warning, fmt::format("not-permitted-{}", received.from.value),
             fmt::format("{} about {} dropped: its sender may not speak for that", name(packet.type), packet.destination_protocol.to_string()));
         return false;
     }
@@ -89,7 +89,7 @@ bool Transit::has_loop(const Packet& packet) const {
 
 void Transit::refuse(const Received& received, Counter counter, ErrorCode code, TimePoint now, Outbox& out) {
     context_.counters.add(counter);
-    log(out, Severity::info, fmt::format("transit-{}", name(code)),
+    log(out, Severity::info, fmt::format("transit-{}", received.from.value),
         fmt::format("{} {} -> {} not forwarded: {}", name(received.packet.type), received.packet.source_protocol.to_string(),
                     received.packet.destination_protocol.to_string(), name(code)));
     context_.send_error(received.from, received.bytes, code, 0, now, out);

@@ -261,3 +261,12 @@ TEST_CASE("a node with shortcuts or redirects off neither follows nor sends indi
     t.a.relayed(t.hub, "172.16.11.10", "172.16.12.10");  // a spoke's redirect is off
     CHECK(t.lab.wire.empty());
 }
+
+TEST_CASE("a spoke cannot make another one ask for destinations that it may not speak for") {
+    Triangle t;
+    t.lab.connect(t.a, t.b);
+    t.a.may_not_answer.insert(t.a.peer_of(t.b));
+    t.a.receive_bytes(t.b, frr::bytes(frr::traffic_indication));
+    CHECK(t.a.count("not-permitted") == 1);
+    CHECK(t.lab.sent(PacketType::resolution_request) == 0);
+}
