@@ -138,10 +138,4 @@ std::expected<Eal, SetupError> Eal::start(const EalConfig& config) {
     return Eal{takes_hugepages(config, machine)};
 }
 
-Eal::Eal(Eal&& other) noexcept : running_{std::exchange(other.running_, false)}, uses_hugepages_{other.uses_hugepages_} {}
-
-Eal::~Eal() {
-    if (running_) rte_eal_cleanup();
-}
-
 }  // namespace nave::dataplane

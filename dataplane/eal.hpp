@@ -41,15 +41,12 @@ struct EalMachine {
 /// The command line for EAL, program name first. Fails when a core or hugepages were demanded that the machine lacks.
 std::expected<std::vector<std::string>, SetupError> eal_arguments(const EalConfig& config, const EalMachine& machine);
 
-/// The running EAL of this process, at most one in its life. Made and destroyed by the main thread, which becomes the main lcore.
+/// The running EAL of this process, at most one in its life. It ends with the process: DPDK 22.11's own clean-up unmaps memory
+/// that its interrupt thread may still read, and nothing outlives the process that would need it.
 class Eal {
 public:
-    /// Starts EAL. The error says what to do: no hugepages, no privilege, bad core.
+    /// Starts EAL; the calling thread becomes the main lcore. The error says what to do: no hugepages, no privilege, bad core.
     static std::expected<Eal, SetupError> start(const EalConfig& config);
-    Eal(Eal&& other) noexcept;
-    Eal& operator=(Eal&&) = delete;
-    /// Frees EAL's memory and devices; every port must have been closed and every worker have returned.
-    ~Eal();
 
     /// The lcore for a worker, below `workers` of the configuration.
     static unsigned lcore(WorkerId worker) { return worker.value + 1u; }
@@ -57,8 +54,7 @@ public:
     bool uses_hugepages() const { return uses_hugepages_; }
 
 private:
-    explicit Eal(bool uses_hugepages) : running_{true}, uses_hugepages_{uses_hugepages} {}
-    bool running_;
+    explicit Eal(bool uses_hugepages) : uses_hugepages_{uses_hugepages} {}
     bool uses_hugepages_;
 };
 

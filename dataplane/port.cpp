@@ -3,6 +3,7 @@
 
 #include "dataplane/checksum_repair.hpp"
 #include "dataplane/frame_size.hpp"
+#include "dataplane/log_capture.hpp"
 #include "dataplane/packet_sockets.hpp"
 #include "dataplane/ring_cable.hpp"
 
@@ -64,6 +65,7 @@ Port::~Port() {
 }
 
 std::expected<void, SetupError> Port::start() {
+    LogCapture log;
     int result = rte_eth_dev_start(device_);
     if (result != 0 && interrupts_) {
         // Some devices find out only now that they have no interrupt to give.
@@ -71,7 +73,7 @@ std::expected<void, SetupError> Port::start() {
         if (auto configured = configure(); !configured) return configured;
         result = rte_eth_dev_start(device_);
     }
-    if (result != 0) return refuse(fmt::format("it does not start: {}", rte_strerror(-result)));
+    if (result != 0) return refuse(fmt::format("it does not start ({}); {}. DPDK says: {}", rte_strerror(-result), advice(), log.text()));
     started_ = true;
     // Routing daemons on the port's twin listen to multicast. A device that cannot choose delivers it anyway.
     rte_eth_allmulticast_enable(device_);

@@ -13,6 +13,7 @@
 #include <optional>
 #include <span>
 #include <string>
+#include <string_view>
 #include <vector>
 
 struct rte_mbuf;
@@ -94,6 +95,8 @@ private:
     void find_wakes();
     std::uint16_t wanted_queues() const;
     std::unexpected<SetupError> refuse(std::string_view why) const;
+    /// What an operator should look at when a device of this kind fails.
+    std::string_view advice() const;
 
     PortSetup setup_;
     std::string text_;  // the device as an operator names it, for errors

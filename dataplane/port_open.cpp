@@ -23,13 +23,13 @@ namespace {
 constexpr std::uint16_t kDescriptors = 1024;
 constexpr std::uint32_t kEthernetOverhead = 14 + 4 + 4;  // header, VLAN tag, frame check sequence
 
-std::string_view advice(DeviceKind kind) {
+std::string_view advice_for(DeviceKind kind) {
     switch (kind) {
     case DeviceKind::pci: return "bind it to vfio-pci with `dpdk-devbind.py --bind=vfio-pci ADDRESS`, check that DPDK drives it, and that the configuration lists it before the start";
     case DeviceKind::af_packet: return "run it as root, or give it CAP_NET_ADMIN and CAP_NET_RAW";
     case DeviceKind::af_xdp: return "run it as root on a kernel with XDP sockets, or use af_packet";
     case DeviceKind::tap: return "run it as root with /dev/net/tun present, and choose a name that no interface has";
-    case DeviceKind::memif: return "check that the folder of the socket exists, and that role and id differ from every other port of this socket";
+    case DeviceKind::memif: return "check that the folder of the socket exists, that role and id differ from every other port of this socket, and that the server runs before the client";
     case DeviceKind::virtio_user: return "check that the other end has made the socket and listens, or give server=1";
     case DeviceKind::vhost: return "check that the folder of the socket exists and is writable, and that no other process made the socket";
     case DeviceKind::pcap: return "check that the file is a capture that can be read, and that the folder of tx_pcap is writable";
@@ -53,6 +53,8 @@ std::size_t buffer_bytes(rte_mempool* pool) { return std::size_t{rte_pktmbuf_dat
 Port::Port(const PortSetup& setup, std::string text) : setup_{setup}, text_{std::move(text)}, interrupts_{setup.adaptive && has_interrupts(setup.device.kind)} {}
 
 std::unexpected<SetupError> Port::refuse(std::string_view why) const { return std::unexpected{SetupError{fmt::format("port {} ({}): {}", setup_.id.value, text_, why)}}; }
+
+std::string_view Port::advice() const { return advice_for(setup_.device.kind); }
 
 std::expected<Port, SetupError> Port::open(const PortSetup& setup) {
     LogCapture log;
@@ -111,7 +113,7 @@ std::expected<void, SetupError> Port::attach() {
     }
     case DeviceKind::pci:
         // EAL probed the devices that its configuration listed.
-        if (rte_eth_dev_get_port_by_name(on_bus_.device.c_str(), &device_) != 0) return refuse(fmt::format("no such device; {}", advice(setup_.device.kind)));
+        if (rte_eth_dev_get_port_by_name(on_bus_.device.c_str(), &device_) != 0) return refuse(fmt::format("no such device; {}", advice()));
         break;
     default:
         if (auto made = attach_virtual(on_bus_); !made) return made;
@@ -123,7 +125,7 @@ std::expected<void, SetupError> Port::attach() {
 std::expected<void, SetupError> Port::attach_virtual(const DeviceArguments& arguments) {
     const int result = rte_eal_hotplug_add(arguments.bus.c_str(), arguments.device.c_str(), arguments.arguments.c_str());
     if (result == 0 && rte_eth_dev_get_port_by_name(arguments.device.c_str(), &device_) == 0) return {};
-    return refuse(fmt::format("DPDK cannot make the device ({}); {}", result == 0 ? "no port" : rte_strerror(-result), advice(setup_.device.kind)));
+    return refuse(fmt::format("DPDK cannot make the device ({}); {}", result == 0 ? "no port" : rte_strerror(-result), advice()));
 }
 
 std::expected<void, SetupError> Port::choose_mtu() {
@@ -176,7 +178,7 @@ std::expected<void, SetupError> Port::configure() {
         conf.intr_conf.rxq = 0;
         result = rte_eth_dev_configure(device_, capabilities_.queues, capabilities_.queues, &conf);
     }
-    if (result != 0) return refuse(fmt::format("the device refuses {} queues with MTU {} ({}); {}", capabilities_.queues, capabilities_.mtu, rte_strerror(-result), advice(setup_.device.kind)));
+    if (result != 0) return refuse(fmt::format("the device refuses {} queues with MTU {} ({}); {}", capabilities_.queues, capabilities_.mtu, rte_strerror(-result), advice()));
     capabilities_.receive_checks_ipv4 = conf.rxmode.offloads & RTE_ETH_RX_OFFLOAD_IPV4_CKSUM;
     capabilities_.receive_checks_udp = conf.rxmode.offloads & RTE_ETH_RX_OFFLOAD_UDP_CKSUM;
     capabilities_.transmit_fills_ipv4 = conf.txmode.offloads & RTE_ETH_TX_OFFLOAD_IPV4_CKSUM;
@@ -193,7 +195,7 @@ std::expected<void, SetupError> Port::set_up_queues() {
     for (std::uint16_t queue = 0; queue < capabilities_.queues; ++queue) {
         int result = rte_eth_rx_queue_setup(device_, queue, receive_descriptors, socket, nullptr, setup_.pool);
         if (result == 0) result = rte_eth_tx_queue_setup(device_, queue, transmit_descriptors, socket, nullptr);
-        if (result != 0) return refuse(fmt::format("queue {} cannot be set up: {}; {}", queue, rte_strerror(-result), advice(setup_.device.kind)));
+        if (result != 0) return refuse(fmt::format("queue {} cannot be set up: {}; {}", queue, rte_strerror(-result), advice()));
     }
     return {};
 }

@@ -12,6 +12,10 @@
 #include <rte_mempool.h>
 #include <thread>
 
+// libxdp's umem is not freed by DPDK 22.11's af_xdp driver; its stack needs the slow unwinder to be recognised.
+extern "C" const char* __asan_default_options() { return "fast_unwind_on_malloc=0"; }
+extern "C" const char* __lsan_default_suppressions() { return "leak:xsk_umem__create\n"; }
+
 namespace nave::dataplane::test {
 
 void start_eal() {
@@ -49,8 +53,8 @@ rte_mbuf* Buffers::packet(const Frame& frame, std::size_t piece) const {
     return head;
 }
 
-Port open_port(std::string_view device, const Buffers& buffers, std::uint16_t queues) {
-    auto port = Port::open({.id = PortId{0}, .device = parse_device_string(device).value(), .queues = queues, .mtu = std::nullopt, .pool = buffers.pool(), .adaptive = true});
+Port open_port(std::string_view device, const Buffers& buffers, std::uint16_t queues, std::uint16_t id) {
+    auto port = Port::open({.id = PortId{id}, .device = parse_device_string(device).value(), .queues = queues, .mtu = std::nullopt, .pool = buffers.pool(), .adaptive = true});
     INFO((port ? "" : port.error().text));
     REQUIRE(port.has_value());
     const auto started = port->start();
@@ -85,6 +89,25 @@ Frame receive(Port& port, std::uint16_t queue, std::chrono::milliseconds patienc
         std::this_thread::yield();
     } while (std::chrono::steady_clock::now() < end);
     return {};
+}
+
+Frame receive_ours(Port& port) {
+    for (int other = 0; other < 50; ++other) {
+        auto frame = receive(port);
+        if (frame.empty() || (frame[12] == 0x88 && frame[13] == 0xb5)) return frame;
+    }
+    return {};
+}
+
+std::chrono::nanoseconds rest(Pause& pause, Duration longest) {
+    while (pause.after_turn(false) == Duration::zero()) {}
+    const auto start = std::chrono::steady_clock::now();
+    pause.rest(longest);
+    return std::chrono::steady_clock::now() - start;
+}
+
+void drain(Port& port) {
+    for (int frames = 0; frames < 1000 && !receive(port, 0, std::chrono::milliseconds{50}).empty(); ++frames) {}
 }
 
 Frame broadcast(std::size_t size, std::uint8_t fill) {

@@ -10,7 +10,7 @@
 #include <arpa/inet.h>
 #include <array>
 #include <catch2/catch.hpp>
-#include <linux/ethtool.h>
+#include <net/if.h>
 #include <rte_mbuf.h>
 #include <sys/socket.h>
 #include <thread>
@@ -25,14 +25,6 @@ namespace {
 
 /// The test's EtherType, after which a frame of broadcast() is told from the kernel's own.
 constexpr std::string_view kOurs{"\x88\xb5", 2};
-
-Frame receive_ours(Port& port) {
-    for (int other = 0; other < 50; ++other) {
-        auto frame = receive(port);
-        if (frame.empty() || (frame[12] == 0x88 && frame[13] == 0xb5)) return frame;
-    }
-    return {};
-}
 
 /// Sends a datagram of the kernel through `interface`, as a host beside the gateway does; the neighbour is the port.
 void send_datagram_of_kernel(const std::string& interface, const MacAddress& neighbour, std::size_t size) {
@@ -62,14 +54,6 @@ Frame receive_datagram(Port& port) {
         if (frame.empty() || is_datagram(frame)) return frame;
     }
     return {};
-}
-
-/// One rest of an idle worker over the port.
-std::chrono::nanoseconds rest(Pause& pause, Duration longest) {
-    while (pause.after_turn(false) == Duration::zero()) {}
-    const auto start = std::chrono::steady_clock::now();
-    pause.rest(longest);
-    return std::chrono::steady_clock::now() - start;
 }
 
 }  // namespace
@@ -167,7 +151,7 @@ TEST_CASE("a worker that rests over an af_packet port is woken by a packet") {
     REQUIRE(port.capabilities().wakes);
     Doorbell bell;
     Pause pause{RunMode::adaptive, bell, {*port.wake(0)}, true};
-    while (!receive(port, 0, 300ms).empty()) {}
+    drain(port);
     CHECK(rest(pause, 50ms) >= 50ms);
     Wire wire{"wire0"};
     std::jthread neighbour{[&] {
@@ -198,7 +182,7 @@ TEST_CASE("an interface that goes down and up again neither spins the worker nor
     Doorbell bell;
     Pause pause{RunMode::adaptive, bell, {*port.wake(0)}, true};
     ip("link set port0 down");
-    while (!receive(port, 0, 10ms).empty()) {}
+    drain(port);
     rest(pause, 50ms);
     CHECK(rest(pause, 50ms) >= 50ms);
     CHECK_FALSE(port.link().up);
@@ -237,12 +221,12 @@ TEST_CASE("an af_packet port with several queues spreads flows over them") {
         std::ranges::copy(packet, frame.begin() + 12);
         wire.send(frame);
     }
-    const auto drain = [&](std::uint16_t queue) {
-        int count = 0;
-        while (!receive(port, queue, 100ms).empty()) ++count;
-        return count;
+    const auto count = [&](std::uint16_t queue) {
+        int frames = 0;
+        while (!receive(port, queue, 100ms).empty()) ++frames;
+        return frames;
     };
-    const int first = drain(0), second = drain(1);
+    const int first = count(0), second = count(1);
     CHECK(first > 0);
     CHECK(second > 0);
     CHECK(first + second >= 64);
@@ -264,4 +248,69 @@ TEST_CASE("an interface that does not exist is refused by the port with its numb
     if (!enter_private_network()) return;
     Buffers buffers;
     CHECK_THAT(refused_port("af_packet:nosuch0", buffers), Catch::Contains("there is no interface nosuch0"));
+}
+
+TEST_CASE("an af_xdp port sends, receives and wakes a resting worker") {
+    if (!enter_private_network()) return;
+    VethPair veth{"port0", "wire0"};
+    Buffers buffers;
+    auto port = open_port("af_xdp:port0", buffers);
+    Wire wire{"wire0"};
+    wire.send(broadcast(200, 7));
+    CHECK(receive_ours(port) == broadcast(200, 7));
+    send(port, buffers, broadcast(1514, 8));
+    CHECK(wire.await(12, kOurs, 1000) == broadcast(1514, 8));
+    drain(port);
+    Doorbell bell;
+    Pause pause{RunMode::adaptive, bell, {port.wake(0).value()}, true};
+    CHECK(rest(pause, 30ms) >= 30ms);
+    wire.send(broadcast(60));
+    CHECK(rest(pause, 10s) < 5s);
+}
+
+TEST_CASE("a packet in several buffers leaves through a device that cannot send chains") {
+    if (!enter_private_network()) return;
+    VethPair veth{"port0", "wire0"};
+    Buffers buffers;
+    auto port = open_port("af_xdp:port0", buffers);
+    REQUIRE_FALSE(port.capabilities().transmits_segments);
+    Wire wire{"wire0"};
+    std::array<rte_mbuf*, 2> burst{buffers.packet(broadcast(1000, 3), 100), buffers.packet(broadcast(60, 4))};
+    REQUIRE(port.transmit(0, burst) == 2);
+    CHECK(wire.await(12, kOurs, 1000) == broadcast(1000, 3));
+    CHECK(wire.await(12, kOurs, 1000) == broadcast(60, 4));
+}
+
+TEST_CASE("a tap port makes a kernel interface, carries frames both ways and wakes a resting worker") {
+    if (!enter_private_network()) return;
+    Buffers buffers;
+    auto port = open_port("tap:tap0", buffers);
+    ip("link set tap0 up");
+    Wire kernel{"tap0"};
+    send(port, buffers, broadcast(1514, 8));
+    CHECK(kernel.await(12, kOurs, 1000) == broadcast(1514, 8));
+    kernel.send(broadcast(200, 7));
+    CHECK(receive_ours(port) == broadcast(200, 7));
+    Doorbell bell;
+    Pause pause{RunMode::adaptive, bell, {port.wake(0).value()}, true};
+    kernel.send(broadcast(60));
+    CHECK(rest(pause, 10s) < 5s);
+}
+
+TEST_CASE("the interface of a tap port goes away with the port") {
+    if (!enter_private_network()) return;
+    Buffers buffers;
+    { const auto port = open_port("tap:tap0", buffers); }
+    CHECK(if_nametoindex("tap0") == 0);
+}
+
+TEST_CASE("a UDP checksum that a kernel leaves on a tap is complete") {
+    if (!enter_private_network()) return;
+    Buffers buffers;
+    auto port = open_port("tap:tap0", buffers);
+    ip("link set tap0 up");
+    send_datagram_of_kernel("tap0", port.mac(), 301);
+    const auto received = receive_datagram(port);
+    REQUIRE(is_datagram(received));
+    CHECK(checksum_of_datagram(received) == 0);
 }

@@ -34,6 +34,8 @@ void ip(const std::string& arguments) {
 
 VethPair::VethPair(std::string near_name, std::string far_name) : near{std::move(near_name)}, far{std::move(far_name)} {
     ip("link add " + near + " type veth peer name " + far);
+    // The kernel's IPv6 would mix frames of its own into the test's.
+    std::ofstream{"/proc/sys/net/ipv6/conf/" + far + "/disable_ipv6"} << "1";
     ip("link set " + far + " up");
 }
 
