@@ -218,3 +218,11 @@ TEST_CASE("a packet of another family than the tunnel's is dropped") {
     t.hub.receive(t.a, packet);
     CHECK(t.hub.count("malformed") == 1);
 }
+
+TEST_CASE("the quote of an odd packet is padded to an even length") {
+    Triangle t;
+    Packet request = *decode(frr::bytes(frr::registration_request));
+    request.extensions.push_back({0x234, true, {1}});
+    t.hub.receive(t.b, request);
+    CHECK(t.lab.last(PacketType::error_indication).quoted.size() == encode(request).size() + 1 + 16);
+}

@@ -138,3 +138,15 @@ TEST_CASE("a purged destination can be resolved again at once") {
     t.lab.deliver();
     CHECK(t.a.has_shortcut("172.16.12.0/24"));
 }
+
+TEST_CASE("a moved spoke is purged also for networks that it never registered, such as those of a routing protocol") {
+    Triangle t;
+    t.b.node->set_local_prefixes({}, t.lab.now, t.b.actions);
+    t.lab.advance(seconds{100});
+    t.hub.routes[net("172.16.12.0/24")] = {t.hub.peer_of(t.b), t.b.tunnel};
+    t.a.resolve("172.16.12.10");
+    t.lab.deliver();
+    t.b.nbma = NbmaAddress{ip("198.51.100.12")};
+    t.lab.advance(seconds{100});
+    CHECK(t.a.said<ShortcutGone>().size() == 1);
+}

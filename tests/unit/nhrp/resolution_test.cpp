@@ -270,3 +270,13 @@ TEST_CASE("a spoke cannot make another one ask for destinations that it may not 
     CHECK(t.a.count("not-permitted") == 1);
     CHECK(t.lab.sent(PacketType::resolution_request) == 0);
 }
+
+TEST_CASE("nobody answers for another's tunnel address, even with the tunnel's subnet on link") {
+    Triangle t;
+    t.b.lan.push_back(net("10.255.0.0/24"));
+    t.hub.routes[net("10.255.0.99/32")] = {t.hub.peer_of(t.b), t.b.tunnel};
+    t.a.resolve("10.255.0.99");
+    t.lab.deliver();
+    CHECK(t.lab.last(PacketType::resolution_reply).clients[0].code == CieCode::no_binding);
+    CHECK(t.a.said<Resolved>().empty());
+}
