@@ -13,12 +13,19 @@ bool is_underlay_of_any(const Draft& draft, const std::string& port) {
     return std::ranges::any_of(draft.tunnels, [&](const TunnelDraft& tunnel) { return tunnel.underlay == port; });
 }
 
+/// False if a tunnel's underlay is missing or misspelt, which is one problem, and not also that of the port it meant.
+bool underlays_are_known(const Draft& draft) {
+    return std::ranges::all_of(draft.tunnels, [&](const TunnelDraft& tunnel) {
+        return std::ranges::any_of(draft.ports, [&](const PortDraft& port) { return port.port.name == tunnel.underlay; });
+    });
+}
+
 void check_role(Reader& reader, const Draft& draft, const PortDraft& port) {
     const bool underlay = is_underlay_of_any(draft, port.port.name);
     const bool inside = !port.tunnel.empty();
     if (underlay && inside) {
         reader.problem(at(*port.source, "tunnel"), fmt::format("port \"{}\" is a tunnel's underlay, so it cannot be an inside port too", port.port.name));
-    } else if (!underlay && !inside) {
+    } else if (!underlay && !inside && underlays_are_known(draft)) {
         reader.problem(*port.source, "the port has no use; name it as a tunnel's underlay, or give it tunnel = \"...\" to make it an inside port");
     }
 }

@@ -21,6 +21,17 @@ std::size_t edit_distance(std::string_view a, std::string_view b) {
     return last[b.size()];
 }
 
+namespace {
+
+/// True if the letters of `word` occur in `candidate` in that order: "holdtime" in "holding_time".
+bool abbreviates(std::string_view word, std::string_view candidate) {
+    std::size_t matched = 0;
+    for (const char c : candidate) matched += matched < word.size() && c == word[matched] ? 1 : 0;
+    return matched == word.size();
+}
+
+}  // namespace
+
 std::string nearest(std::string_view word, const std::vector<std::string>& known) {
     constexpr std::size_t kLongestWord = 64;  // bounds the work for a hostile file
     if (word.size() > kLongestWord) return {};
@@ -33,7 +44,9 @@ std::string nearest(std::string_view word, const std::vector<std::string>& known
             best_distance = distance;
         }
     }
-    return best;
+    if (!best.empty() || word.size() < 3) return best;
+    const auto longer = std::ranges::find_if(known, [&](const std::string& candidate) { return abbreviates(word, candidate); });
+    return longer == known.end() ? best : *longer;
 }
 
 std::string suggestion(std::string_view word, const std::vector<std::string>& known) {

@@ -89,7 +89,7 @@ std::expected<std::string, std::string> read_line(int descriptor) {
 
 }  // namespace
 
-std::expected<std::string, std::string> exchange(const std::string& socket_path, const std::string& request, std::chrono::milliseconds patience) {
+std::expected<std::string, std::string> ask(const std::string& socket_path, const std::string& request, std::chrono::milliseconds patience) {
     sockaddr_un address{};
     address.sun_family = AF_UNIX;
     if (socket_path.empty() || socket_path.size() >= sizeof address.sun_path) return failure(fmt::format("\"{}\" is no path of a socket.", socket_path));

@@ -25,7 +25,7 @@ int run(const std::vector<std::string>& arguments) {
         fmt::print("{}", nave::ctl::usage());
         return 0;
     }
-    const auto answer = nave::ctl::exchange(invocation->socket, invocation->request());
+    const auto answer = nave::ctl::ask(invocation->socket, invocation->request());
     if (!answer) return complain(kUnreachable, answer.error());
     const auto report = nave::ctl::report(*answer, {invocation->command, invocation->what, invocation->json, invocation->all});
     if (!report) return complain(kRefused, report.error());

@@ -41,17 +41,24 @@ bool varies(const Json& rows, const char* key) {
 
 std::string or_none(const Table& table, std::string_view none) { return table.empty() ? fmt::format("{}\n", none) : table.to_string(); }
 
+/// "1.23M/1.50GB": packets and bytes of one direction.
+std::string traffic(const Json& row, const char* packets, const char* bytes) {
+    return fmt::format("{}/{}", short_count(count(row, packets)), short_bytes(count(row, bytes)));
+}
+
+/// A row has to fit 120 columns, so the usual state of an IKE SA has the short name that an ESP SA's has.
+std::string ike_state(const Json& row) { return text(row, "ike_state") == "established" ? "up" : text(row, "ike_state"); }
+
 std::string peers(const Json& rows, bool) {
     const bool several_tunnels = varies(rows, "tunnel");
-    std::vector<Column> columns{{"IDENTITY"}, {"ADDRESS"}, {"NBMA"}, {"NAT"}, {"PATH"}, {"IKE"}, {"SA"}, {"UP", Align::right},
-                                {"IN-PKTS", Align::right}, {"IN", Align::right}, {"OUT-PKTS", Align::right}, {"OUT", Align::right}};
+    std::vector<Column> columns{{"IDENTITY"}, {"ADDRESS"}, {"NBMA"}, {"NAT"}, {"PATH"}, {"IKE"}, {"SA"},
+                                {"UP", Align::right}, {"IN", Align::right}, {"OUT", Align::right}};
     if (several_tunnels) columns.insert(columns.begin(), {"TUNNEL"});
     Table table{columns};
     for (const Json& row : rows) {
         std::vector<std::string> cells{text(row, "identity"), joined(row, "tunnel_addresses"), text(row, "nbma"), text(row, "nat"), text(row, "path"),
-                                       text(row, "ike_state"), text(row, "sa_state"), time(row, "uptime_seconds"),
-                                       short_count(count(row, "packets_in")), short_bytes(count(row, "bytes_in")),
-                                       short_count(count(row, "packets_out")), short_bytes(count(row, "bytes_out"))};
+                                       ike_state(row), text(row, "sa_state"), time(row, "uptime_seconds"),
+                                       traffic(row, "packets_in", "bytes_in"), traffic(row, "packets_out", "bytes_out")};
         if (several_tunnels) cells.insert(cells.begin(), text(row, "tunnel"));
         table.add(std::move(cells));
     }
