@@ -24,11 +24,21 @@ struct AwaitingInitResponse {
     DownReason reason = DownReason::timed_out;  // what it would mean
 };
 
-/// Initiator: IKE_AUTH is sent.
+/// An answer to IKE_SA_INIT as it came in.
+struct InitAnswer {
+    NbmaEndpoint local, remote;
+    Bytes message;
+};
+
+/// Initiator: IKE_AUTH is sent. Anybody can have answered IKE_SA_INIT, so other answers are kept and tried in turn (RFC 7296 §2.4), and
+/// the key pair lives until one of them proves genuine.
 struct AwaitingAuthResponse {
-    Bytes first_message, peer_first_message;  // AUTH covers them
+    DhKeyPair key;
+    Bytes first_message;       // AUTH covers it and the answer
     Bytes nonce, peer_nonce;
     Spi inbound;
+    InitAnswer answer;         // the one that IKE_AUTH went out for
+    std::vector<InitAnswer> others{};
 };
 
 /// Responder: IKE_SA_INIT is answered. Nobody is authenticated: this one counts as half-open.

@@ -27,12 +27,12 @@ std::optional<std::string> distrust(const Context& context, const Association& a
     const PreSharedKey* key = key_for(profile, id.identity);
     if (!key) return fmt::format("no key of profile '{}' is for {}, which is who the peer says it is", profile.name, id.identity.to_string());
     if (auth.method != AuthMethod::shared_key) return fmt::format("{} authenticates by another method than a pre-shared key", id.identity.to_string());
-    const AuthInput input{awaiting.peer_first_message, awaiting.nonce, &id};
+    const AuthInput input{awaiting.answer.message, awaiting.nonce, &id};
     if (verify_shared_key_auth(association.ike->keys, Role::responder, key->key, input, auth.data)) return std::nullopt;
     return fmt::format("wrong pre-shared key for {}: compare the key for '{}' in profile '{}' with the peer's", id.identity.to_string(), key->remote.text(), profile.name);
 }
 
-void on_authenticated(Context& context, Association& association, AwaitingAuthResponse awaiting, const Identity& peer, const ChildTerms& terms) {
+void on_authenticated(Context& context, Association& association, const AwaitingAuthResponse awaiting, const Identity& peer, const ChildTerms& terms) {
     Established established{.peer = peer,
                             .lowest_nonce = lower_nonce(awaiting.nonce, awaiting.peer_nonce),
                             .began_at = context.now,
@@ -56,12 +56,16 @@ void on_auth_response(Context& context, Association& association, const std::vec
     const auto* id = find<IdentificationPayload>(payloads, Role::responder);
     const auto* auth = find<AuthPayload>(payloads);
     const Notify* error = find_error(payloads);
-    if (!auth && error) {
+    const bool is_refused = !auth && error;
+    std::optional<std::string> why = id && auth ? distrust(context, association, awaiting, *id, *auth) : std::nullopt;
+    // What looks wrong may be an IKE_SA_INIT that somebody altered on its way: the genuine answer gets its chance.
+    if ((is_refused || why) && try_next_answer(context, association)) return;
+    if (is_refused) {
         context.count(to_string(error->type));
         return fail_attempt(context, association, reason_of(error->type), advice(error->type));
     }
     if (!id || !auth) return fail_attempt(context, association, DownReason::invalid_message, "the peer's IKE_AUTH response lacks IDr or AUTH", Closing{});
-    if (auto why = distrust(context, association, awaiting, *id, *auth)) {
+    if (why) {
         context.count("authentication-failed");
         return fail_attempt(context, association, DownReason::authentication_failed, std::move(*why), Closing{NotifyType::authentication_failed});
     }

@@ -94,7 +94,9 @@ void Endpoint::Impl::deliver(Context& context, const Arrival& arrival) {
     if (!ike) return context.count("unknown-spi");
     if (header.first == PayloadType::encrypted_fragment) return context.count("fragments-dropped");
     if (header.exchange == ExchangeType::ike_sa_init) {
-        if (!association->in<AwaitingInitResponse>() || header.from_initiator || header.message_id != 0) return context.count("unexpected-responses");
+        if (header.from_initiator || header.message_id != 0) return context.count("malformed");
+        if (association->in<AwaitingAuthResponse>()) return on_competing_answer(context, *association, arrival);
+        if (!association->in<AwaitingInitResponse>()) return context.count("unexpected-responses");
         context.touch(*association);
         return on_init_response(context, *association, arrival);
     }

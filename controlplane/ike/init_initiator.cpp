@@ -1,6 +1,5 @@
 // The initiator's IKE_SA_INIT: the request, its restarts, the answer that leads to IKE_AUTH.
 #include "controlplane/ike/child_negotiation.hpp"
-#include "controlplane/ike/duplicates.hpp"
 #include "controlplane/ike/exchange.hpp"
 #include "controlplane/ike/identities.hpp"
 #include "controlplane/ike/initial_exchange.hpp"
@@ -17,7 +16,6 @@ namespace {
 constexpr int kRestartsMax = 5;   // with a cookie or another group
 constexpr int kRefusalsMax = 3;
 constexpr std::size_t kCookieMax = 64;
-constexpr std::uint16_t kIkePort = 500, kNatPort = 4500;
 
 void send_init(Context& context, Association& association) {
     const auto& awaiting = *association.in<AwaitingInitResponse>();
@@ -74,68 +72,6 @@ void on_refusal(Context& context, Association& association, const Notify& notify
     if (awaiting.refusals < kRefusalsMax) return;
     const DownReason reason = awaiting.reason;
     fail_attempt(context, association, reason, std::string{awaiting.refusal});
-}
-
-/// The NAT findings, and the move to port 4500 (RFC 7296 §2.23).
-void take_nat(Context& context, Association& association, const Arrival& arrival, std::span<const Payload> payloads) {
-    const NatFindings nat = detect_nat(payloads, arrival.header.initiator_spi, arrival.header.responder_spi, arrival.local, arrival.remote);
-    association.local_behind_nat = nat.local_behind_nat;
-    association.remote_behind_nat = nat.remote_behind_nat;
-    association.encapsulated = nat.supported && (nat.any() || context.profile_of(association).force_encapsulation);
-    if (!association.encapsulated) return;
-    if (association.local.port == kIkePort) association.local.port = kNatPort;
-    if (association.remote.port == kIkePort) association.remote.port = kNatPort;
-}
-
-void send_auth(Context& context, Association& association, const AwaitingAuthResponse& awaiting, const PreSharedKey& key) {
-    const Profile& profile = context.profile_of(association);
-    IkeSa& ike = *association.ike;
-    const IdentificationPayload id{.role = Role::initiator, .identity = profile.local};
-    std::vector<Payload> payloads{id};
-    if (is_first_contact(context, association)) payloads.emplace_back(Notify{.type = NotifyType::initial_contact});
-    const auto& expected = association.requests.front().expected;
-    if (const auto wanted = expected ? exact_identity(*expected) : std::nullopt)
-        payloads.emplace_back(IdentificationPayload{.role = Role::responder, .identity = *wanted});
-    payloads.emplace_back(AuthPayload{AuthMethod::shared_key, shared_key_auth(ike.keys, Role::initiator, key.key, {awaiting.first_message, awaiting.peer_nonce, &id})});
-    append_child_offer(payloads, association, profile, awaiting.inbound, ChildExchange::ike_auth);
-    send_request(context, association, ike, ExchangeType::ike_auth, payloads, Initial{}, context.settings.retransmit_tries);
-}
-
-/// The peer's SA, KE and Nr: keys, NAT, IKE_AUTH.
-void on_init_answer(Context& context, Association& association, const Arrival& arrival, std::span<const Payload> payloads) {
-    auto& awaiting = *association.in<AwaitingInitResponse>();
-    const Profile& profile = context.profile_of(association);
-    const auto* sa = find<SaPayload>(payloads);
-    const auto* key_exchange = find<KeyExchange>(payloads);
-    const auto* nonce = find<NoncePayload>(payloads);
-    if (!sa || !key_exchange || !nonce || arrival.header.responder_spi == 0) return context.count("malformed");
-    const auto choice = accept_ike(*sa, profile.ike_proposals, false);
-    if (!choice || choice->suite.group != awaiting.key.group() || key_exchange->group != awaiting.key.group()) {
-        context.count("bad-init-answers");
-        return context.log_stranger(Severity::warning, fmt::format("ike {}: init-sent: ignored an answer that chose {}, which we did not offer", describe(association),
-                                                                   describe_offer(*sa)));
-    }
-    const auto shared_secret = awaiting.key.shared_secret(key_exchange->data);
-    if (!shared_secret) return context.count("bad-key-exchange");
-    const PreSharedKey* key = key_for_attempt(profile, association.requests.front().expected);
-    const auto inbound = context.spis.allocate();
-    if (!inbound) return fail_attempt(context, association, DownReason::limit_reached, "no inbound SPI is left for another SA");
-
-    IkeSa& ike = *association.ike;
-    ike.responder_spi = arrival.header.responder_spi;
-    ike.suite = choice->suite;
-    const SessionSeed seed{choice->suite, awaiting.nonce, nonce->data, ike.initiator_spi, ike.responder_spi};
-    ike.keys = derive_session_keys(seed, initial_skeyseed(seed, *shared_secret));
-    AwaitingAuthResponse next{.first_message = std::move(ike.outstanding->message),
-                              .peer_first_message = Bytes{arrival.message.begin(), arrival.message.end()},
-                              .nonce = std::move(awaiting.nonce),
-                              .peer_nonce = nonce->data,
-                              .inbound = *inbound};
-    take_nat(context, association, arrival, payloads);
-    send_auth(context, association, next, *key);
-    move_to(context, association, std::move(next),
-            fmt::format("peer chose {}{}{}", to_string(choice->suite), association.local_behind_nat ? "; we are behind a NAT" : "",
-                        association.remote_behind_nat ? "; the peer is behind a NAT" : ""));
 }
 
 }  // namespace

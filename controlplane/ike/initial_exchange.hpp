@@ -3,7 +3,7 @@
 
 #include "controlplane/ike/context.hpp"
 
-#include <string_view>
+#include <span>
 #include <vector>
 
 namespace nave::ike {
@@ -18,6 +18,13 @@ void start_attempt(Context& context, Association& association, const ConnectRequ
 /// any other error counts as a rumour: the schedule goes on, and the attempt fails with that error when the schedule ends or when
 /// several transmissions in a row were answered so.
 void on_init_response(Context& context, Association& association, const Arrival& arrival);
+/// Its SA, KE and Nr: keys, NAT findings, IKE_AUTH.
+void on_init_answer(Context& context, Association& association, const Arrival& arrival, std::span<const Payload> payloads);
+/// In AwaitingAuthResponse: one more answer to IKE_SA_INIT, genuine or not, is kept for try_next_answer().
+void on_competing_answer(Context& context, Association& association, const Arrival& arrival);
+/// In AwaitingAuthResponse, when IKE_AUTH was not answered, or refused: sends it anew for the next answer to IKE_SA_INIT.
+/// False if there is only one.
+bool try_next_answer(Context& context, Association& association);
 /// In AwaitingAuthResponse, authentic under the new keys.
 void on_auth_response(Context& context, Association& association, const std::vector<Payload>& payloads);
 

@@ -7,6 +7,7 @@
 #include "controlplane/ike/exchange.hpp"
 #include "controlplane/ike/ike_rekey.hpp"
 #include "controlplane/ike/informational.hpp"
+#include "controlplane/ike/initial_exchange.hpp"
 #include "controlplane/ike/lifecycle.hpp"
 
 #include <algorithm>
@@ -71,7 +72,8 @@ struct Due {
         const DownReason reason = awaiting.reason;
         fail_attempt(context, association, reason, std::string{awaiting.refusal});
     }
-    void operator()(AwaitingAuthResponse&) const {
+    void operator()(AwaitingAuthResponse& awaiting) const {
+        if (!awaiting.others.empty() && association.ike->outstanding->next_at <= context.now && try_next_answer(context, association)) return;
         if (is_given_up(context, association, *association.ike))
             fail_attempt(context, association, DownReason::timed_out, unanswered(*association.ike) + " of IKE_AUTH");
     }

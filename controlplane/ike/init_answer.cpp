@@ -1,0 +1,144 @@
+// From an answer to IKE_SA_INIT to IKE_AUTH; also from a second and third answer, as nobody has signed the first.
+#include "controlplane/ike/child_negotiation.hpp"
+#include "controlplane/ike/duplicates.hpp"
+#include "controlplane/ike/exchange.hpp"
+#include "controlplane/ike/identities.hpp"
+#include "controlplane/ike/initial_exchange.hpp"
+#include "controlplane/ike/lifecycle.hpp"
+#include "controlplane/ike/nat_detection.hpp"
+#include "controlplane/ike/words.hpp"
+
+#include <algorithm>
+#include <fmt/format.h>
+
+namespace nave::ike {
+namespace {
+
+constexpr std::size_t kOtherAnswersMax = 3;
+constexpr std::uint16_t kIkePort = 500, kNatPort = 4500;
+
+/// The NAT findings, and the move to port 4500 (RFC 7296 §2.23).
+void take_nat(Context& context, Association& association, const Arrival& arrival, std::span<const Payload> payloads) {
+    const NatFindings nat = detect_nat(payloads, arrival.header.initiator_spi, arrival.header.responder_spi, arrival.local, arrival.remote);
+    association.local_behind_nat = nat.local_behind_nat;
+    association.remote_behind_nat = nat.remote_behind_nat;
+    association.encapsulated = nat.supported && (nat.any() || context.profile_of(association).force_encapsulation);
+    association.local = arrival.local;
+    association.remote = arrival.remote;
+    if (!association.encapsulated) return;
+    if (association.local.port == kIkePort) association.local.port = kNatPort;
+    if (association.remote.port == kIkePort) association.remote.port = kNatPort;
+}
+
+void send_auth(Context& context, Association& association, const AwaitingAuthResponse& awaiting) {
+    const Profile& profile = context.profile_of(association);
+    IkeSa& ike = *association.ike;
+    const auto& expected = association.requests.front().expected;
+    const Secret& key = key_for_attempt(profile, expected)->key;  // an attempt without one never starts
+    const IdentificationPayload id{.role = Role::initiator, .identity = profile.local};
+    std::vector<Payload> payloads{id};
+    if (is_first_contact(context, association)) payloads.emplace_back(Notify{.type = NotifyType::initial_contact});
+    if (const auto wanted = expected ? exact_identity(*expected) : std::nullopt)
+        payloads.emplace_back(IdentificationPayload{.role = Role::responder, .identity = *wanted});
+    payloads.emplace_back(AuthPayload{AuthMethod::shared_key, shared_key_auth(ike.keys, Role::initiator, key, {awaiting.first_message, awaiting.peer_nonce, &id})});
+    append_child_offer(payloads, association, profile, awaiting.inbound, ChildExchange::ike_auth);
+    send_request(context, association, ike, ExchangeType::ike_auth, payloads, Initial{}, context.settings.retransmit_tries);
+}
+
+struct Agreement {
+    IkeProposal suite;
+    Secret shared_secret;
+    Bytes peer_nonce;
+};
+
+/// What an answer makes us share; nothing, and counted, if it is not within our offer.
+std::optional<Agreement> agree(Context& context, const Association& association, const DhKeyPair& key, const Arrival& arrival, std::span<const Payload> payloads) {
+    const auto* sa = find<SaPayload>(payloads);
+    const auto* key_exchange = find<KeyExchange>(payloads);
+    const auto* nonce = find<NoncePayload>(payloads);
+    if (!sa || !key_exchange || !nonce || arrival.header.responder_spi == 0) {
+        context.count("malformed");
+        return std::nullopt;
+    }
+    const auto choice = accept_ike(*sa, context.profile_of(association).ike_proposals, false);
+    if (!choice || choice->suite.group != key.group() || key_exchange->group != key.group()) {
+        context.count("bad-init-answers");
+        context.log_stranger(Severity::warning,
+                             fmt::format("ike {}: ignored an answer that chose {}, which we did not offer", describe(association), describe_offer(*sa)));
+        return std::nullopt;
+    }
+    auto shared_secret = key.shared_secret(key_exchange->data);
+    if (shared_secret) return Agreement{choice->suite, std::move(*shared_secret), nonce->data};
+    context.count("bad-key-exchange");
+    return std::nullopt;
+}
+
+void take_keys(IkeSa& ike, const Arrival& arrival, const Agreement& agreement, ByteView our_nonce) {
+    ike.responder_spi = arrival.header.responder_spi;
+    ike.suite = agreement.suite;
+    ike.next_request_id = 1;
+    const SessionSeed seed{agreement.suite, our_nonce, agreement.peer_nonce, ike.initiator_spi, ike.responder_spi};
+    ike.keys = derive_session_keys(seed, initial_skeyseed(seed, agreement.shared_secret));
+}
+
+}  // namespace
+
+void on_init_answer(Context& context, Association& association, const Arrival& arrival, std::span<const Payload> payloads) {
+    auto& awaiting = *association.in<AwaitingInitResponse>();
+    auto agreement = agree(context, association, awaiting.key, arrival, payloads);
+    if (!agreement) return;
+    const auto inbound = context.spis.allocate();
+    if (!inbound) return fail_attempt(context, association, DownReason::limit_reached, "no inbound SPI is left for another SA");
+
+    IkeSa& ike = *association.ike;
+    AwaitingAuthResponse next{.key = awaiting.key,
+                              .first_message = std::move(ike.outstanding->message),
+                              .nonce = std::move(awaiting.nonce),
+                              .peer_nonce = agreement->peer_nonce,
+                              .inbound = *inbound,
+                              .answer = {arrival.local, arrival.remote, Bytes{arrival.message.begin(), arrival.message.end()}}};
+    take_keys(ike, arrival, *agreement, next.nonce);
+    take_nat(context, association, arrival, payloads);
+    send_auth(context, association, next);
+    move_to(context, association, std::move(next),
+            fmt::format("peer chose {}{}{}", to_string(ike.suite), association.local_behind_nat ? "; we are behind a NAT" : "",
+                        association.remote_behind_nat ? "; the peer is behind a NAT" : ""));
+}
+
+void on_competing_answer(Context& context, Association& association, const Arrival& arrival) {
+    auto& awaiting = *association.in<AwaitingAuthResponse>();
+    const auto is_same = [&](const InitAnswer& answer) { return std::ranges::equal(answer.message, arrival.message); };
+    if (is_same(awaiting.answer) || std::ranges::any_of(awaiting.others, is_same)) return context.count("init-answers-repeated");
+    const auto message = decode_message(arrival.message);
+    if (!message || !find<SaPayload>(message->payloads) || awaiting.others.size() >= kOtherAnswersMax) return context.count("unexpected-responses");
+    if (!agree(context, association, awaiting.key, arrival, message->payloads)) return;  // counted
+    context.count("init-answers-competing");
+    awaiting.others.push_back({arrival.local, arrival.remote, Bytes{arrival.message.begin(), arrival.message.end()}});
+}
+
+bool try_next_answer(Context& context, Association& association) {
+    auto& awaiting = *association.in<AwaitingAuthResponse>();
+    IkeSa& ike = *association.ike;
+    // After an answer to IKE_AUTH nothing is outstanding; a schedule that has begun goes on, so that the whole attempt stays bounded.
+    const Transmission before = ike.outstanding ? *ike.outstanding : transmission_of({}, context.settings.retransmit_first, context.settings.retransmit_tries, context.now);
+    if (awaiting.others.empty() || before.sent >= before.tries_max) return false;
+    if (ike.outstanding) awaiting.others.push_back(std::move(awaiting.answer));  // not refuted, only unanswered
+    awaiting.answer = std::move(awaiting.others.front());
+    awaiting.others.erase(awaiting.others.begin());
+    const Message message = decode_message(awaiting.answer.message).value();  // it was when it was kept
+    const Arrival arrival{awaiting.answer.local, awaiting.answer.remote, awaiting.answer.message, message.header};
+    const auto agreement = agree(context, association, awaiting.key, arrival, message.payloads);
+    if (!agreement) return false;
+    awaiting.peer_nonce = agreement->peer_nonce;
+    take_keys(ike, arrival, *agreement, awaiting.nonce);
+    take_nat(context, association, arrival, message.payloads);
+    send_auth(context, association, awaiting);
+    ike.outstanding->sent = before.sent + 1;
+    ike.outstanding->interval = before.interval * 2;
+    ike.outstanding->next_at = context.now + ike.outstanding->interval;
+    context.count("init-answers-tried");
+    context.touch(association);
+    return true;
+}
+
+}  // namespace nave::ike
