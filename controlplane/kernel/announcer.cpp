@@ -112,10 +112,8 @@ void Announcer::announce_overlay(const View& view, std::vector<Change>& changes)
                  [&](const auto& gone) { changes.push_back(LocalPrefixChange{.tunnel = gone.first, .prefix = gone.second, .present = false}); },
                  [&](const auto& come) { changes.push_back(LocalPrefixChange{.tunnel = come.first, .prefix = come.second, .present = true}); });
     for (const auto& [key, gateway] : last_.tunnel_routes) {
-        const auto now = view.tunnel_routes.find(key);
-        if (now == view.tunnel_routes.end() || now->second != gateway) {
-            changes.push_back(TunnelRouteChange{.tunnel = key.first, .prefix = key.second, .gateway = gateway, .present = false});
-        }
+        if (view.tunnel_routes.contains(key)) continue;
+        changes.push_back(TunnelRouteChange{.tunnel = key.first, .prefix = key.second, .gateway = gateway, .present = false});
     }
     for (const auto& [key, gateway] : view.tunnel_routes) {
         const auto before = last_.tunnel_routes.find(key);

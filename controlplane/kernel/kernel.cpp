@@ -100,6 +100,10 @@ Kernel::Report Kernel::synchronise() {
     }
     if (dirt.dump || dirt.separation) impl.separate(report.log);
     if (!dirt.dump && !dirt.view) return report;
+    if (!impl.announced && machine_reverse_path_filter() != 0) {
+        report.log.push_back(warning("kernel-filter", "net.ipv4.conf.all.rp_filter is on and overrules the twins' own: packets that the kernel forwards for the tunnel "
+                                                      "may be dropped; set it to 0"));
+    }
     impl.announced = true;
     View view = view_of(impl.mirror, impl.plan);
     if (view == impl.view) return report;

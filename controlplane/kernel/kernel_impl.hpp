@@ -18,6 +18,7 @@ struct Kernel::Impl {
 
     Plan plan;
     Netlink netlink;
+    IcmpErrorsByInboundAddress icmp_errors;
     std::vector<Twin> twins;  // ports', then tunnels'
     Mirror mirror;
     View view;

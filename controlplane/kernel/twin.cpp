@@ -95,6 +95,21 @@ void quiet_interface(const std::string& name, bool forwards) {
     write_setting(v6 + "forwarding", "0");
 }
 
+namespace {
+constexpr const char* kIcmpErrors = "/proc/sys/net/ipv4/icmp_errors_use_inbound_ifaddr";
+}
+
+IcmpErrorsByInboundAddress::IcmpErrorsByInboundAddress() {
+    std::ifstream{kIcmpErrors} >> old_;
+    write_setting(kIcmpErrors, "1");
+}
+
+IcmpErrorsByInboundAddress::IcmpErrorsByInboundAddress(IcmpErrorsByInboundAddress&& other) noexcept : old_{std::exchange(other.old_, {})} {}
+
+IcmpErrorsByInboundAddress::~IcmpErrorsByInboundAddress() {
+    if (!old_.empty()) write_setting(kIcmpErrors, old_);
+}
+
 int machine_reverse_path_filter() {
     int value = 0;
     std::ifstream{"/proc/sys/net/ipv4/conf/all/rp_filter"} >> value;

@@ -50,6 +50,20 @@ private:
 /// Makes an interface fit to be a twin, before it comes up: no IPv6 noise of its own, no source check that knows only half of the routes,
 /// and forwarding for packets that it brings if `forwards`. Settings that this kernel lacks are passed over.
 void quiet_interface(const std::string& name, bool forwards);
+/// While it lives, ICMP errors of this network namespace carry the address of the interface that their cause came in by. Without that an error
+/// for a packet out of the tunnel has no address yet when its way is looked up, and would leave in clear by the underlay's default route.
+class IcmpErrorsByInboundAddress {
+public:
+    IcmpErrorsByInboundAddress();
+    IcmpErrorsByInboundAddress(IcmpErrorsByInboundAddress&& other) noexcept;
+    IcmpErrorsByInboundAddress& operator=(IcmpErrorsByInboundAddress&&) = delete;
+    /// Puts the old setting back.
+    ~IcmpErrorsByInboundAddress();
+
+private:
+    std::string old_;
+};
+
 /// The machine-wide reverse path filter (net.ipv4.conf.all.rp_filter): 0 off, 1 strict, 2 loose. It overrules a twin's weaker one.
 int machine_reverse_path_filter();
 

@@ -66,9 +66,6 @@ void Runtime::Impl::take_change(const kernel::Change& change, TimePoint time) {
         TimePoint time;
         void operator()(const Command& command) { self.out.push_back(overlay::Dataplane{command}); }
         void operator()(const kernel::UnderlayAddressChange& change) {
-            self.log(ike::Severity::notice, "underlay-address",
-                     fmt::format("underlay address of port {} is {}", self.around.config.ports[change.port.value].name,
-                                 change.address ? change.address->value.to_string() : "gone"));
             self.gateway.set_underlay_address(change.port, change.address, time, self.out);
         }
         void operator()(const kernel::LocalPrefixChange& change) { self.gateway.set_local_prefix(change.tunnel, change.prefix, change.present, time, self.out); }
