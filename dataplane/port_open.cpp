@@ -142,8 +142,8 @@ std::expected<void, SetupError> Port::choose_mtu() {
     const bool scatters = (info.rx_offload_capa & RTE_ETH_RX_OFFLOAD_SCATTER) != 0;
     const std::size_t needed = setup_.device.kind == DeviceKind::af_packet ? frame_bytes(current) : mtu + kEthernetOverhead;
     if (needed > buffer && !scatters)
-        return refuse(fmt::format("packets of its MTU {} do not fit into buffers of {} bytes, and the device cannot spread them; lower the MTU{}", current, buffer,
-                                  kernel_ ? fmt::format(" with `ip link set {} mtu 1500`", kernel_->name()) : ""));
+        return refuse(fmt::format("packets of its MTU {} do not fit into buffers of {} bytes, and the device cannot spread them; lower the MTU{}, or configure mtu = {} so that buffers are larger",
+                                  current, buffer, kernel_ ? fmt::format(" with `ip link set {} mtu 1500`", kernel_->name()) : "", current));
     return {};
 }
 

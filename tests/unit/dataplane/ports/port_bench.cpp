@@ -60,6 +60,8 @@ Port open_port(std::string_view device, const Buffers& buffers, std::uint16_t qu
     const auto started = port->start();
     INFO((started ? "" : started.error().text));
     REQUIRE(started.has_value());
+    // The kernel drops what is sent while it still notices that the link is there.
+    for (int wait = 0; parse_device_string(device)->kernel_facing() && wait < 500 && !port->link().up; ++wait) std::this_thread::sleep_for(std::chrono::milliseconds{10});
     return std::move(*port);
 }
 

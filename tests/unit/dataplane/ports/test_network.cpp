@@ -81,15 +81,32 @@ std::string setting(std::string_view family, const std::string& interface, std::
     return line_of("/proc/sys/net/" + std::string{family} + "/conf/" + interface + "/" + std::string{key});
 }
 
-std::uint32_t ethtool_value_of(const std::string& interface, std::uint32_t command) {
+namespace {
+
+/// An interface's request of the kernel; fails the test when the kernel refuses it.
+void ask(unsigned long command, const std::string& interface, ifreq& request) {
     const int control = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
-    ethtool_value value{.cmd = command, .data = 0};
-    ifreq request{};
     interface.copy(request.ifr_name, IFNAMSIZ - 1);
-    request.ifr_data = reinterpret_cast<char*>(&value);
-    const int result = ioctl(control, SIOCETHTOOL, &request);
+    const int result = ioctl(control, command, &request);
     close(control);
     REQUIRE(result == 0);
+}
+
+}  // namespace
+
+MacAddress mac_of(const std::string& interface) {
+    ifreq request{};
+    ask(SIOCGIFHWADDR, interface, request);
+    MacAddress mac;
+    std::memcpy(mac.bytes.data(), request.ifr_hwaddr.sa_data, mac.bytes.size());
+    return mac;
+}
+
+std::uint32_t ethtool_value_of(const std::string& interface, std::uint32_t command) {
+    ethtool_value value{.cmd = command, .data = 0};
+    ifreq request{};
+    request.ifr_data = reinterpret_cast<char*>(&value);
+    ask(SIOCETHTOOL, interface, request);
     return value.data;
 }
 

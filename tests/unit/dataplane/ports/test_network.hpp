@@ -1,6 +1,8 @@
 // A network of one's own for tests that need kernel interfaces: a private network namespace with veth pairs.
 #pragma once
 
+#include "common/addresses.hpp"
+
 #include <cstdint>
 #include <span>
 #include <string>
@@ -36,6 +38,7 @@ private:
     int socket_;
 };
 
+MacAddress mac_of(const std::string& interface);
 /// One line of a file, such as a kernel setting.
 std::string line_of(const std::string& file);
 /// A kernel setting of an interface: ipv4/conf/NAME/rp_filter is ("ipv4", NAME, "rp_filter").
