@@ -25,7 +25,7 @@ struct SaLimits {
     std::uint64_t hard_packets = 0, hard_bytes = 0;  // every further packet is dropped
 };
 
-// ---- Commands: control thread to worker; none may be lost. A table change goes to every worker, an SA to its owner. ----
+// ---- Commands: control thread to worker; none may be lost. A table change goes to every worker. ----
 
 struct SetPort { PortId port; MacAddress mac; std::uint16_t mtu; };
 struct AddLocalAddress { PortId port; IpAddress address; };
@@ -55,12 +55,14 @@ struct ClearPeerPath { PeerId peer; };
 /// Removes a peer; its SAs must have been removed before. Acknowledged by PeerRemoved.
 struct RemovePeer { PeerId peer; };
 
+/// To its owner, whom the SPI names; so is its removal.
 struct InstallInboundSa {
     Spi spi; PeerId peer; EspAlgorithm algorithm; EspMode mode; bool esn;
     std::uint16_t replay_window;  // packets; a power of two from 64 to 8192
     SaLimits limits; EspKeymat keymat;
 };
-/// Installs an outbound SA and makes it the one that the peer's traffic uses from now on.
+/// Installs an outbound SA and makes it the one that the peer's traffic uses from now on. To every worker, so is its removal:
+/// `owner` keeps it, the others learn whom to hand the peer's packets to.
 struct InstallOutboundSa {
     SaSlot slot; WorkerId owner; Spi spi; PeerId peer; EspAlgorithm algorithm; EspMode mode; bool esn;
     SaLimits limits; EspKeymat keymat;
@@ -73,7 +75,8 @@ struct RemoveOutboundSa { SaSlot slot; PeerId peer; };
 struct SetAdjacency { AdjacencyId adjacency; PortId port; MacAddress source_mac, destination_mac; };
 struct RemoveAdjacency { AdjacencyId adjacency; };
 
-/// Where a route leads. `twin` hands the packet to the kernel (it resolves the neighbour, or the address is its own).
+/// Where a route leads. `twin` hands the packet to the kernel: with index 0 to resolve the neighbour (Punt::glean), with index 1
+/// because the address is the kernel's own (Punt::tunnel).
 struct RouteTarget {
     enum class Kind : std::uint8_t { peer, adjacency, twin, reject } kind = Kind::reject;
     std::uint32_t index = 0;  // PeerId or AdjacencyId

@@ -26,7 +26,8 @@ std::uint16_t data_room(const GatewayConfig& config) {
 }
 
 void check(const GatewayConfig& config, const Counters& counters, std::span<PlaneRings* const> rings) {
-    if (config.workers == 0 || config.workers > 1u << spi_layout::kWorkerBits) throw std::runtime_error{fmt::format("{} workers: accepted are 1 to {}", config.workers, 1u << spi_layout::kWorkerBits)};
+    constexpr unsigned kWorkersMax = 1u << spi_layout::kWorkerBits;
+    if (config.workers == 0 || config.workers > kWorkersMax) throw std::runtime_error{fmt::format("{} workers: accepted are 1 to {}", config.workers, kWorkersMax)};
     if (rings.size() != config.workers || counters.workers.size() != config.workers) throw std::runtime_error{"rings or counters are not one for each worker"};
     if (counters.inbound.size() < config.limits.sa_slots) throw std::runtime_error{"there are fewer SA counters than SA slots"};
     for (const auto& worker : counters.workers)
@@ -73,8 +74,14 @@ struct Gateway::Parts {
 
     Parts(const GatewayConfig& wanted, Counters& counters, std::span<PlaneRings* const> all_rings)
         : config{wanted}, rings{all_rings},
-          pools{"nave", {.buffers = wanted.limits.buffers, .large_buffers = wanted.limits.large_buffers, .data_room = data_room(wanted), .socket = SOCKET_ID_ANY}},
-          routes{"nave_routes", {.tables = wanted.limits.tables, .routes = wanted.limits.routes, .groups = wanted.limits.route_groups, .workers = wanted.workers, .socket = SOCKET_ID_ANY}},
+          pools{"nave",
+                {.buffers = wanted.limits.buffers, .large_buffers = wanted.limits.large_buffers, .data_room = data_room(wanted), .socket = SOCKET_ID_ANY}},
+          routes{"nave_routes",
+                 {.tables = wanted.limits.tables,
+                  .routes = wanted.limits.routes,
+                  .groups = wanted.limits.route_groups,
+                  .workers = wanted.workers,
+                  .socket = SOCKET_ID_ANY}},
           handovers{"nave_handover", wanted.workers, wanted.limits.handover_packets}, ports{open_ports(wanted, pools.receive_pool())} {
         for (const auto& port : ports) port_pointers.push_back(port.get());
         for (std::uint8_t i = 0; i < wanted.workers; ++i)
@@ -115,7 +122,8 @@ const Port& Gateway::port(PortId id) const { return *parts_->ports.at(id.value);
 std::string Gateway::describe_port(PortId id) const {
     const Port& shown = port(id);
     const PortCapabilities& can = shown.capabilities();
-    return fmt::format("{}: {}, {} queue{}, MTU {}, {}", parts_->config.ports.at(id.value).device, can.driver, can.queues, can.queues == 1 ? "" : "s", can.mtu, shown.mac().to_string());
+    const std::string& device = parts_->config.ports.at(id.value).device;
+    return fmt::format("{}: {}, {} queue{}, MTU {}, {}", device, can.driver, can.queues, can.queues == 1 ? "" : "s", can.mtu, shown.mac().to_string());
 }
 
 }  // namespace nave::dataplane

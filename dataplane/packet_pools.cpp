@@ -13,8 +13,9 @@ rte_mempool* make_pool(const std::string& name, std::uint32_t count, std::uint16
     // The cache must not hold a large part of a small pool back from other cores.
     const unsigned cache = count >= 4096 ? 256 : 0;
     rte_mempool* pool = rte_pktmbuf_pool_create(name.c_str(), count, cache, Packet::kPrivateSize, data_room, socket);
-    if (!pool) throw std::runtime_error{fmt::format("no memory for {} packet buffers of {} bytes ({}): give the dataplane more memory or fewer buffers", count, data_room, rte_strerror(rte_errno))};
-    return pool;
+    if (pool) return pool;
+    throw std::runtime_error{fmt::format("no memory for {} packet buffers of {} bytes ({}): give the dataplane more memory or fewer buffers", count, data_room,
+                                         rte_strerror(rte_errno))};
 }
 
 }  // namespace

@@ -1,5 +1,4 @@
 // rte_ip_frag, with a name for every fragment that it gives up.
-#define ALLOW_EXPERIMENTAL_API  // rte_ip_frag_table_del_expired_entries: in DPDK since 20.11, unchanged since
 #include "dataplane/reassembly.hpp"
 
 #include "common/checksum.hpp"
@@ -21,12 +20,11 @@ Reassembly::Reassembly(std::uint32_t datagrams, std::uint64_t cycles_per_second,
     const std::uint32_t buckets = std::bit_ceil(std::max(1u, datagrams / kBucketEntries));
     table_ = rte_ip_frag_table_create(buckets, kBucketEntries, std::min(datagrams, buckets * kBucketEntries), kTimeoutSeconds * cycles_per_second, SOCKET_ID_ANY);
     if (!table_) throw std::runtime_error{"no memory for the reassembly table"};
-    death_row_ = new rte_ip_frag_death_row{};
+    death_row_ = std::make_unique<rte_ip_frag_death_row>();
 }
 
 Reassembly::~Reassembly() {
-    rte_ip_frag_free_death_row(death_row_, 0);
-    delete death_row_;
+    free_death_row();
     rte_ip_frag_table_destroy(table_);
 }
 
@@ -43,7 +41,7 @@ Verdict Reassembly::add(Packet& packet, std::uint64_t now, Burst& completed) {
     packet.l2_len = sizeof(EthernetHeader);
     packet.l3_len = static_cast<std::uint16_t>(ip->header_length() & 0x1ff);
     const std::uint32_t before = death_row_->cnt;
-    rte_mbuf* whole = rte_ipv4_frag_reassemble_packet(table_, death_row_, &packet, now, reinterpret_cast<rte_ipv4_hdr*>(ip));
+    rte_mbuf* whole = rte_ipv4_frag_reassemble_packet(table_, death_row_.get(), &packet, now, reinterpret_cast<rte_ipv4_hdr*>(ip));
     const Verdict kept = judge_death_row(&packet, before);
     if (!whole) return kept;
     Packet* chain = Packet::from(whole);
@@ -77,11 +75,11 @@ Verdict Reassembly::judge_death_row(const Packet* added, std::uint32_t before) {
 
 void Reassembly::expire(std::uint64_t now) {
     const std::uint32_t before = death_row_->cnt;
-    rte_ip_frag_table_del_expired_entries(table_, death_row_, now);
+    rte_ip_frag_table_del_expired_entries(table_, death_row_.get(), now);
     for (std::uint32_t i = before; i < death_row_->cnt; ++i) drops_.count(Drop::reassembly_timeout);
     free_death_row();
 }
 
-void Reassembly::free_death_row() { rte_ip_frag_free_death_row(death_row_, 0); }
+void Reassembly::free_death_row() { rte_ip_frag_free_death_row(death_row_.get(), 0); }
 
 }  // namespace nave::dataplane

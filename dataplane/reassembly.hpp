@@ -5,6 +5,7 @@
 #include "dataplane/verdict.hpp"
 
 #include <cstdint>
+#include <memory>
 
 struct rte_ip_frag_tbl;
 struct rte_ip_frag_death_row;
@@ -36,7 +37,7 @@ private:
     DropCounters& drops_;
     Counter& reassembled_;
     rte_ip_frag_tbl* table_ = nullptr;
-    rte_ip_frag_death_row* death_row_ = nullptr;
+    std::unique_ptr<rte_ip_frag_death_row> death_row_;
 };
 
 }  // namespace nave::dataplane

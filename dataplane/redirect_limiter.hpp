@@ -10,25 +10,25 @@ namespace nave::dataplane {
 class RedirectLimiter {
 public:
     /// `interval` in cycles.
-    explicit RedirectLimiter(std::uint64_t interval, std::size_t pairs_log2 = 12) : interval_{interval}, told_(std::size_t{1} << pairs_log2), shift_{64 - static_cast<int>(pairs_log2)} {}
+    explicit RedirectLimiter(std::uint64_t interval) : interval_{interval}, told_(std::size_t{1} << kPairsLog2) {}
 
     /// True if the pair was not told within the interval; it is told then. Addresses in host order.
     [[nodiscard]] bool tell(std::uint32_t source, std::uint32_t destination, std::uint64_t now) {
         const std::uint64_t pair = std::uint64_t{source} << 32 | destination;
-        Told& told = told_[pair * 0x9e3779b97f4a7c15u >> shift_];
+        Told& told = told_[pair * 0x9e3779b97f4a7c15u >> (64 - kPairsLog2)];
         if (told.valid && told.pair == pair && now - told.when < interval_) return false;
         told = {pair, now, true};
         return true;
     }
 
 private:
+    static constexpr int kPairsLog2 = 12;
     struct Told {
         std::uint64_t pair = 0, when = 0;
         bool valid = false;
     };
     std::uint64_t interval_;
     std::vector<Told> told_;
-    int shift_;
 };
 
 }  // namespace nave::dataplane

@@ -24,7 +24,8 @@ RouteTables::RouteTables(const std::string& name, const Sizes& sizes) {
         rte_fib* fib = rte_fib_create(fmt::format("{}_{}", name, i).c_str(), sizes.socket, &conf);
         if (!fib) {
             release();
-            throw std::runtime_error{fmt::format("no memory for route table {} of {} ({}): each needs about 70 MB, give the dataplane more memory", i + 1, sizes.tables, rte_strerror(rte_errno))};
+            throw std::runtime_error{fmt::format("no memory for route table {} of {} ({}): each needs about 70 MB, give the dataplane more memory", i + 1,
+                                                 sizes.tables, rte_strerror(rte_errno))};
         }
         // Measured: the scalar lookup beats the AVX-512 one on the machines we know.
         rte_fib_select_lookup(fib, RTE_FIB_LOOKUP_DIR24_8_SCALAR_MACRO);

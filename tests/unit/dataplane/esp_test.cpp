@@ -75,7 +75,9 @@ TEST_CASE("extended sequence numbers carry on over the wrap of the low half") {
 
 TEST_CASE("an SPI that nobody was given is unknown: wrong slot, wrong generation, wrong worker") {
     Pair pair;
-    for (const Spi spi : {spi_layout::make(SaSlot{99}, WorkerId{0}, 1), spi_layout::make(SaSlot{1}, WorkerId{0}, 2), spi_layout::make(SaSlot{1}, WorkerId{5}, 1), Spi{0}, Spi{0xffffffff}}) {
+    const Spi strangers[] = {spi_layout::make(SaSlot{99}, WorkerId{0}, 1), spi_layout::make(SaSlot{1}, WorkerId{0}, 2), spi_layout::make(SaSlot{1}, WorkerId{5}, 1),
+                             Spi{0}, Spi{0xffffffff}};
+    for (const Spi spi : strangers) {
         Bytes packet = forge(pair.spoke, pair.hub, {.payload = keyed_gre(pair.inner())});
         for (std::size_t i = 0; i < 4; ++i) packet[20 + i] = static_cast<std::uint8_t>(spi.value >> (24 - 8 * i));
         pair.hub.from_underlay(packet);
@@ -137,7 +139,7 @@ TEST_CASE("the first genuine packet of an SA is told once, a forged one never") 
     Pair pair;
     pair.receive({.sequence = 1, .payload = keyed_gre(pair.inner()), .flip_icv = 1});
     CHECK(pair.hub.events().empty());
-    for (const std::uint64_t number : {1, 2, 3}) pair.receive({.sequence = number, .payload = keyed_gre(pair.inner())});
+    for (const std::uint64_t number : {1u, 2u, 3u}) pair.receive({.sequence = number, .payload = keyed_gre(pair.inner())});
     const auto events = pair.hub.events();
     REQUIRE(events.size() == 1);
     CHECK(std::get<InboundSaUsed>(events[0]).peer == peer_id(pair.spoke));
@@ -231,14 +233,16 @@ TEST_CASE("counters of an SA tell packets and inner bytes of both directions, an
     CHECK(pair.spoke.counters().outbound[slot_for(pair.hub).value].bytes.read() == pair.inner().size());
     CHECK(pair.hub.counters().inbound[slot_for(pair.spoke).value].bytes.read() == pair.inner().size());
     CHECK(pair.hub.counters().inbound[slot_for(pair.spoke).value].packets.read() == 1);
-    pair.hub.command_only(0, InstallInboundSa{spi_between(pair.spoke, pair.hub), peer_id(pair.spoke), EspAlgorithm::aes_gcm_128, EspMode::transport, false, 64, {}, EspKeymat{pattern(20)}});
+    const Spi again = spi_between(pair.spoke, pair.hub);
+    pair.hub.command_only(0, InstallInboundSa{again, peer_id(pair.spoke), EspAlgorithm::aes_gcm_128, EspMode::transport, false, 64, {}, EspKeymat{pattern(20)}});
     pair.hub.turn();
     CHECK(pair.hub.counters().inbound[slot_for(pair.spoke).value].packets.read() == 0);
 }
 
 TEST_CASE("an SA with a key of the wrong length is refused and counted") {
     Pair pair;
-    pair.hub.command_only(0, InstallInboundSa{spi_layout::make(SaSlot{9}, WorkerId{0}, 1), peer_id(pair.spoke), EspAlgorithm::aes_gcm_256, EspMode::transport, false, 64, {}, EspKeymat{pattern(20)}});
+    const Spi spi = spi_layout::make(SaSlot{9}, WorkerId{0}, 1);
+    pair.hub.command_only(0, InstallInboundSa{spi, peer_id(pair.spoke), EspAlgorithm::aes_gcm_256, EspMode::transport, false, 64, {}, EspKeymat{pattern(20)}});
     pair.hub.turn();
     CHECK(pair.hub.counters().workers[0].commands_refused.read() == 1);
 }

@@ -23,7 +23,9 @@ std::vector<Bytes> outer_fragments(const Bytes& packet, std::size_t size, std::u
     for (std::size_t at = 0; at < payload.size(); at += size) {
         const std::size_t count = std::min(size, payload.size() - at);
         const bool last = at + count == payload.size();
-        pieces.push_back(ipv4({.source = "192.0.2.1", .destination = "192.0.2.2", .protocol = packet[9], .identification = identification, .fragment = static_cast<std::uint16_t>(at / 8 | (last ? 0 : Ipv4Header::kMoreFragments))}, ByteView{payload}.subspan(at, count)));
+        Ip ip{.source = "192.0.2.1", .destination = "192.0.2.2", .protocol = packet[9], .identification = identification};
+        ip.fragment = static_cast<std::uint16_t>(at / 8 | (last ? 0 : Ipv4Header::kMoreFragments));
+        pieces.push_back(ipv4(ip, ByteView{payload}.subspan(at, count)));
     }
     return pieces;
 }
@@ -109,7 +111,7 @@ TEST_CASE("outer fragments in any order become one ESP packet again") {
     const Bytes whole = forge(pair.a, pair.b, {.payload = keyed_gre(host_packet(pair.a, pair.b, 1000))});
     auto pieces = outer_fragments(whole, 400, 77);
     REQUIRE(pieces.size() == 3);
-    for (const std::size_t i : {2, 0, 1}) pair.b.from_underlay(pieces[i]), pair.b.turn(1);
+    for (const std::size_t i : {2u, 0u, 1u}) pair.b.from_underlay(pieces[i]), pair.b.turn(1);
     CHECK(pair.b.sent(kInside).size() == 1);
     CHECK(pair.b.counters().workers[0].reassembled.read() == 1);
     CHECK(pair.b.drops() == 0);
@@ -161,7 +163,8 @@ TEST_CASE("when the reassembly table is full, further datagrams' fragments are d
     options.limits.reassembly_datagrams = 8;
     Box a{{.number = 1}}, b{options};
     for (std::uint16_t id = 1; id <= 40; ++id) {
-        b.from_underlay(ipv4({.source = "192.0.2.1", .destination = "192.0.2.2", .protocol = kProtocolEsp, .identification = id, .fragment = Ipv4Header::kMoreFragments}, pattern(80)));
+        const Ip ip{.source = "192.0.2.1", .destination = "192.0.2.2", .protocol = kProtocolEsp, .identification = id, .fragment = Ipv4Header::kMoreFragments};
+        b.from_underlay(ipv4(ip, pattern(80)));
         b.turn(1);
     }
     CHECK(b.drops(Drop::reassembly_full) >= 30);

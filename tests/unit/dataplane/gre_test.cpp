@@ -34,7 +34,8 @@ TEST_CASE("each way in which GRE can be wrong has its name at the gateway") {
     pair.receive(keyed_gre(inner, 0x88b5));
     pair.receive(keyed_gre(inner, kEtherTypeIpv6));
     pair.receive(gre(GreHeader::kKey | GreHeader::kChecksum, kEtherTypeIpv4, concat({Bytes{1, 1, 0, 0, 0, 0, 0, 42}, inner})));
-    for (const Drop reason : {Drop::gre_runt, Drop::gre_wrong_key, Drop::gre_version, Drop::gre_routing_present, Drop::gre_unknown_protocol, Drop::ip_version_unsupported, Drop::gre_bad_checksum}) {
+    for (const Drop reason : {Drop::gre_runt, Drop::gre_wrong_key, Drop::gre_version, Drop::gre_routing_present, Drop::gre_unknown_protocol,
+                              Drop::ip_version_unsupported, Drop::gre_bad_checksum}) {
         INFO(name(reason));
         CHECK(pair.hub.drops(reason) == 1);
     }

@@ -38,7 +38,7 @@ TEST_CASE("changing TTL or type of service keeps the header checksum right, for 
 
 TEST_CASE("the MSS of a SYN is lowered to what fits the tunnel, wherever the option stands, and the checksum stays right") {
     const Ip ip{.source = "10.1.0.9", .destination = "10.2.0.9"};
-    for (const std::size_t nops : {0, 1, 2, 3}) {
+    for (std::size_t nops = 0; nops < 4; ++nops) {
         Bytes packet = tcp_syn(ip, 1460, nops);
         CHECK(clamp_mss(packet, 1400));
         CHECK(packet == tcp_syn(ip, 1360, nops));

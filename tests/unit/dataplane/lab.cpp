@@ -40,7 +40,8 @@ Bytes copy(const rte_mbuf& packet) {
 }
 
 std::unique_ptr<Port> open_end(const std::string& cable, std::uint8_t queues, PortId id) {
-    auto port = Port::open({.id = id, .device = parse_device_string("ring:" + cable).value(), .queues = queues, .mtu = std::nullopt, .pool = world().pools.receive_pool(), .adaptive = false});
+    const DeviceString device = parse_device_string("ring:" + cable).value();
+    auto port = Port::open({.id = id, .device = device, .queues = queues, .mtu = std::nullopt, .pool = world().pools.receive_pool(), .adaptive = false});
     if (!port) FAIL(port.error().text);
     REQUIRE(port->start());
     return std::make_unique<Port>(std::move(*port));
@@ -71,7 +72,8 @@ Box::Box(const BoxOptions& options) : options_{options}, counters_{options.worke
         ring_pointers_.push_back(rings_.back().get());
     }
     for (std::uint8_t i = 0; i < options.workers; ++i)
-        workers_.push_back(std::make_unique<Worker>(WorkerSetup{WorkerId{i}, config_, port_pointers_, counters_, ring_pointers_, shared.pools, shared.routes, *handovers_, kSecond}));
+        workers_.push_back(std::make_unique<Worker>(
+            WorkerSetup{WorkerId{i}, config_, port_pointers_, counters_, ring_pointers_, shared.pools, shared.routes, *handovers_, kSecond}));
     for (const PortId port : {kUnderlay, kInside}) command(SetPort{port, kBoxMac, 1500});
     const auto n = options.number;
     command(AddLocalAddress{kUnderlay, IpAddress::parse(underlay_address()).value()});
@@ -204,9 +206,10 @@ void connect(Box& a, Box& b, const Peering& peering) {
         const std::string inside = fmt::format("10.{}.0.0/16", there.number()), tunnel = fmt::format("172.16.0.{}/32", there.number());
         here.command(peer_command(id, peering, {inside, tunnel}));
         here.command(SetPeerPath{id, kUnderlay, kBoxMac, kNeighbourMac, nbma(here), nbma(there), port, port});
-        here.command_only(peering.owner, InstallInboundSa{spi_between(there, here, peering.owner), id, peering.algorithm, peering.mode, peering.esn, peering.window, peering.limits, key(there)});
+        const auto& p = peering;
+        here.command_only(p.owner, InstallInboundSa{spi_between(there, here, p.owner), id, p.algorithm, p.mode, p.esn, p.window, p.limits, key(there)});
         here.route(inside, {RouteTarget::Kind::peer, id.value});
-        here.command(InstallOutboundSa{slot_for(there), WorkerId{peering.owner}, spi_between(here, there, peering.owner), id, peering.algorithm, peering.mode, peering.esn, peering.limits, key(here)});
+        here.command(InstallOutboundSa{slot_for(there), WorkerId{p.owner}, spi_between(here, there, p.owner), id, p.algorithm, p.mode, p.esn, p.limits, key(here)});
     };
     half(a, b), half(b, a);
 }

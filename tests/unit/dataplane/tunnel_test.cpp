@@ -20,7 +20,7 @@ TEST_CASE("a host's packet reaches the host behind the other gateway unchanged b
     const bool esn = GENERATE(false, true), encapsulated = GENERATE(false, true);
     Box a{{.number = 1}}, b{{.number = 2}};
     connect(a, b, {.algorithm = algorithm, .mode = mode, .esn = esn, .udp = encapsulated});
-    for (const std::size_t size : {0, 1, 2, 3, 4, 63, 64, 65, 1000, 1340}) {
+    for (const auto size : std::to_array<std::size_t>({0, 1, 2, 3, 4, 63, 64, 65, 1000, 1340})) {
         const Bytes packet = host_packet(a, b, size);
         a.from_host(packet);
         a.turn();

@@ -58,7 +58,8 @@ TEST_CASE("a command that only its owner can carry out is refused by the other w
     LeakCheck leaks;
     Box box{{.workers = 2}};
     box.command_only(1, SetRoute{box.table(), Prefix::parse("10.0.0.0/8").value(), {}});
-    box.command_only(0, InstallInboundSa{spi_layout::make(SaSlot{1}, WorkerId{1}, 1), PeerId{1}, EspAlgorithm::aes_gcm_128, EspMode::transport, false, 64, {}, EspKeymat{pattern(20)}});
+    const Spi of_worker_1 = spi_layout::make(SaSlot{1}, WorkerId{1}, 1);
+    box.command_only(0, InstallInboundSa{of_worker_1, PeerId{1}, EspAlgorithm::aes_gcm_128, EspMode::transport, false, 64, {}, EspKeymat{pattern(20)}});
     box.turn();
     CHECK(box.counters().workers[1].commands_refused.read() == 1);
     CHECK(box.counters().workers[0].commands_refused.read() == 1);
