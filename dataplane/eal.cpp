@@ -37,7 +37,8 @@ std::expected<std::string, SetupError> lcore_map(const EalConfig& config, const 
             return refuse(fmt::format("{} worker cores are given for {} workers; give one core for each worker", config.worker_cores.size(), config.workers));
         for (const unsigned core : config.worker_cores) {
             if (!has(machine.cpus, core))
-                return refuse(fmt::format("worker core {} is not among the CPUs that this process may use ({}); choose other cores, or give it more CPUs", core, fmt::join(machine.cpus, ",")));
+                return refuse(fmt::format("worker core {} is not among the CPUs that this process may use ({}); choose other cores, or give it more CPUs", core,
+                                          fmt::join(machine.cpus, ",")));
             if (std::ranges::count(config.worker_cores, core) > 1) return refuse(fmt::format("worker core {} is given twice; each worker needs a core of its own", core));
         }
         std::erase_if(for_control, [&](unsigned cpu) { return has(config.worker_cores, cpu); });

@@ -156,7 +156,8 @@ std::expected<void, SetupError> KernelInterface::check_unused() {
         if (name_ == entry->ifa_name && entry->ifa_addr != nullptr) found = own_address(*entry->ifa_addr);
     freeifaddrs(list);
     if (found.empty()) return {};
-    return refuse(fmt::format("interface {} has the address {} in the kernel, which would answer beside the gateway; remove it with `ip address flush dev {}` and give it to the port's twin instead",
+    return refuse(fmt::format("interface {} has the address {} in the kernel, which would answer beside the gateway; remove it with `ip address flush dev {}` and "
+                              "give it to the port's twin instead",
                               name_, found, name_));
 }
 

@@ -25,11 +25,11 @@ constexpr std::uint32_t kEthernetOverhead = 14 + 4 + 4;  // header, VLAN tag, fr
 
 std::string_view advice_for(DeviceKind kind) {
     switch (kind) {
-    case DeviceKind::pci: return "bind it to vfio-pci with `dpdk-devbind.py --bind=vfio-pci ADDRESS`, check that DPDK drives it, and that the configuration lists it before the start";
+    case DeviceKind::pci: return "bind it to vfio-pci with `dpdk-devbind.py --bind=vfio-pci ADDRESS`, and check that DPDK has a driver for it";
     case DeviceKind::af_packet: return "run it as root, or give it CAP_NET_ADMIN and CAP_NET_RAW";
     case DeviceKind::af_xdp: return "run it as root on a kernel with XDP sockets, or use af_packet";
     case DeviceKind::tap: return "run it as root with /dev/net/tun present, and choose a name that no interface has";
-    case DeviceKind::memif: return "check that the folder of the socket exists, that role and id differ from every other port of this socket, and that the server runs before the client";
+    case DeviceKind::memif: return "check that the folder of the socket exists, that no other port has the same role and id, and that the server runs before the client";
     case DeviceKind::virtio_user: return "check that the other end has made the socket and listens, or give server=1";
     case DeviceKind::vhost: return "check that the folder of the socket exists and is writable, and that no other process made the socket";
     case DeviceKind::pcap: return "check that the file is a capture that can be read, and that the folder of tx_pcap is writable";
@@ -142,7 +142,8 @@ std::expected<void, SetupError> Port::choose_mtu() {
     const bool scatters = (info.rx_offload_capa & RTE_ETH_RX_OFFLOAD_SCATTER) != 0;
     const std::size_t needed = setup_.device.kind == DeviceKind::af_packet ? frame_bytes(current) : mtu + kEthernetOverhead;
     if (needed > buffer && !scatters)
-        return refuse(fmt::format("packets of its MTU {} do not fit into buffers of {} bytes, and the device cannot spread them; lower the MTU{}, or configure mtu = {} so that buffers are larger",
+        return refuse(fmt::format("packets of its MTU {} do not fit into buffers of {} bytes, and the device cannot spread them; lower the MTU{}, "
+                                  "or configure mtu = {} so that buffers are larger",
                                   current, buffer, kernel_ ? fmt::format(" with `ip link set {} mtu 1500`", kernel_->name()) : "", current));
     return {};
 }

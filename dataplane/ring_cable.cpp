@@ -61,7 +61,8 @@ std::expected<RingEnd, SetupError> plug_in_ring(std::string_view name, std::uint
     const bool other_has_more = !first && rte_ring_lookup(ring_name(name, end, queues).c_str()) != nullptr;
     if (receive.size() != queues || transmit.size() != queues || other_has_more) {
         if (first) free_rings(name);
-        return std::unexpected{SetupError{first ? "no memory for its rings; give the dataplane more memory" : "the other end has another number of queues; give both the same number"}};
+        return std::unexpected{SetupError{first ? "no memory for its rings; give the dataplane more memory"
+                                               : "the other end has another number of queues; give both the same number"}};
     }
     const int device = rte_eth_from_rings(end_name(name, end).c_str(), receive.data(), queues, transmit.data(), queues, rte_socket_id());
     if (device < 0) {

@@ -35,7 +35,9 @@ TEST_CASE("a PCI address without a domain is in domain 0") { CHECK(parsed("3b:1f
 
 TEST_CASE("a long PCI domain is kept, as virtual machines of clouds have them") { CHECK(parsed("10000:e1:00.0").name == "10000:e1:00.0"); }
 
-TEST_CASE("options of a PCI device go to its driver, whatever they are") { CHECK(arguments("0000:03:00.0,representor=0,txq_inline=64").arguments == "representor=0,txq_inline=64"); }
+TEST_CASE("options of a PCI device go to its driver, whatever they are") {
+    CHECK(arguments("0000:03:00.0,representor=0,txq_inline=64").arguments == "representor=0,txq_inline=64");
+}
 
 TEST_CASE("a PCI address out of range is refused") {
     for (const auto* text : {"0000:03:20.0", "0000:03:00.8", "0000:100:00.0"}) CHECK_THAT(refused(text), Catch::Contains("unknown kind"));
@@ -63,7 +65,9 @@ TEST_CASE("af_packet and af_xdp face a kernel, others do not") {
     for (const auto* text : {"tap:a", "ring:a", "memif:/m", "vhost:/v", "virtio_user:/u", "pcap:/p", "03:00.0"}) CHECK_FALSE(parsed(text).kernel_facing());
 }
 
-TEST_CASE("tap makes a kernel interface of that name") { CHECK(arguments("tap:dmvpn0,mac=02:00:00:00:00:09") == DeviceArguments{"vdev", "net_tap3", "iface=dmvpn0,mac=02:00:00:00:00:09"}); }
+TEST_CASE("tap makes a kernel interface of that name") {
+    CHECK(arguments("tap:dmvpn0,mac=02:00:00:00:00:09") == DeviceArguments{"vdev", "net_tap3", "iface=dmvpn0,mac=02:00:00:00:00:09"});
+}
 
 TEST_CASE("memif with a path uses a socket in the file system") {
     CHECK(arguments("memif:/run/memif.sock,role=client,id=2").arguments == "socket=/run/memif.sock,socket-abstract=no,role=client,id=2");
@@ -77,7 +81,9 @@ TEST_CASE("virtio_user takes the path of a vhost socket") {
 
 TEST_CASE("virtio_user with several queues gets the control queue that they need") { CHECK(arguments("virtio_user:/s,queues=4").arguments == "path=/s,cq=1,queues=4"); }
 
-TEST_CASE("vhost takes the path of the socket that it makes") { CHECK(arguments("vhost:/run/vhost0,client=1") == DeviceArguments{"vdev", "net_vhost3", "iface=/run/vhost0,client=1"}); }
+TEST_CASE("vhost takes the path of the socket that it makes") {
+    CHECK(arguments("vhost:/run/vhost0,client=1") == DeviceArguments{"vdev", "net_vhost3", "iface=/run/vhost0,client=1"});
+}
 
 TEST_CASE("pcap receives from one file and may send to another") {
     CHECK(arguments("pcap:in.pcap,tx_pcap=/tmp/out.pcap").arguments == "rx_pcap=in.pcap,tx_pcap=/tmp/out.pcap");
@@ -92,7 +98,9 @@ TEST_CASE("an empty device string is refused with the accepted forms") { CHECK_T
 
 TEST_CASE("a bare interface name is refused with the string to write instead") { CHECK_THAT(refused("eth0"), Catch::Contains("write af_packet:eth0")); }
 
-TEST_CASE("an unknown kind is refused with the known ones") { CHECK_THAT(refused("afpacket:eth0"), Catch::Contains("unknown kind \"afpacket\"") && Catch::Contains("virtio_user:PATH")); }
+TEST_CASE("an unknown kind is refused with the known ones") {
+    CHECK_THAT(refused("afpacket:eth0"), Catch::Contains("unknown kind \"afpacket\"") && Catch::Contains("virtio_user:PATH"));
+}
 
 TEST_CASE("kinds are written in lower case") { CHECK_THAT(refused("TAP:x"), Catch::Contains("unknown kind \"TAP\"")); }
 

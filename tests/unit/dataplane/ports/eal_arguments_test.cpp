@@ -5,6 +5,10 @@
 
 #include <algorithm>
 #include <catch2/catch.hpp>
+#include <chrono>
+#include <sys/wait.h>
+#include <thread>
+#include <unistd.h>
 
 using namespace nave::dataplane;
 
@@ -54,7 +58,8 @@ TEST_CASE("too few free hugepages are as none") { CHECK(has(line({.mode = kAdapt
 TEST_CASE("hugepages can be declined") { CHECK(has(line({.mode = kAdaptive, .hugepages = Hugepages::never}, kLarge), "--no-huge")); }
 
 TEST_CASE("hugepages that are demanded but missing are refused with the command that sets them") {
-    CHECK_THAT(refused({.mode = kAdaptive, .hugepages = Hugepages::required, .memory_megabytes = 512}, kSmall), Catch::Contains("512 MB") && Catch::Contains("sysctl vm.nr_hugepages=256"));
+    CHECK_THAT(refused({.mode = kAdaptive, .hugepages = Hugepages::required, .memory_megabytes = 512}, kSmall),
+               Catch::Contains("512 MB") && Catch::Contains("sysctl vm.nr_hugepages=256"));
 }
 
 TEST_CASE("adaptive gateways float over all CPUs, so that several share a small machine") {
@@ -62,7 +67,9 @@ TEST_CASE("adaptive gateways float over all CPUs, so that several share a small 
     CHECK(after(line({.workers = 3, .mode = kAdaptive}, kSmall), "--lcores") == "0@(0,1),1@(0,1),2@(0,1),3@(0,1)");
 }
 
-TEST_CASE("adaptive workers float even when cores are listed") { CHECK(after(line({.workers = 1, .worker_cores = {3}, .mode = kAdaptive}, kLarge), "--lcores") == "0@(0,1,2,3,4,5),1@(0,1,2,3,4,5)"); }
+TEST_CASE("adaptive workers float even when cores are listed") {
+    CHECK(after(line({.workers = 1, .worker_cores = {3}, .mode = kAdaptive}, kLarge), "--lcores") == "0@(0,1,2,3,4,5),1@(0,1,2,3,4,5)");
+}
 
 TEST_CASE("only the CPUs that the process may use are given to EAL") {
     CHECK(after(line({.mode = kAdaptive}, {.cpus = {4, 6}, .free_hugepage_megabytes = 0, .process_id = 1}), "--lcores") == "0@(4,6),1@(4,6)");
@@ -82,9 +89,13 @@ TEST_CASE("a core that the process may not use is refused with those it may") {
     CHECK_THAT(refused({.workers = 1, .worker_cores = {7}, .mode = RunMode::poll}, kSmall), Catch::Contains("worker core 7") && Catch::Contains("(0,1)"));
 }
 
-TEST_CASE("cores and workers must be equally many") { CHECK_THAT(refused({.workers = 2, .worker_cores = {1}, .mode = RunMode::poll}, kLarge), Catch::Contains("1 worker cores are given for 2 workers")); }
+TEST_CASE("cores and workers must be equally many") {
+    CHECK_THAT(refused({.workers = 2, .worker_cores = {1}, .mode = RunMode::poll}, kLarge), Catch::Contains("1 worker cores are given for 2 workers"));
+}
 
-TEST_CASE("one core for two polling workers is refused") { CHECK_THAT(refused({.workers = 2, .worker_cores = {1, 1}, .mode = RunMode::poll}, kLarge), Catch::Contains("worker core 1 is given twice")); }
+TEST_CASE("one core for two polling workers is refused") {
+    CHECK_THAT(refused({.workers = 2, .worker_cores = {1, 1}, .mode = RunMode::poll}, kLarge), Catch::Contains("worker core 1 is given twice"));
+}
 
 TEST_CASE("a gateway without workers is refused") { CHECK_THAT(refused({.workers = 0, .mode = kAdaptive}, kLarge), Catch::Contains("at least one")); }
 
@@ -112,4 +123,22 @@ TEST_CASE("gateways on one machine share no file and no socket") {
 TEST_CASE("EAL says little unless asked") {
     CHECK(has(line({.mode = kAdaptive}, kSmall), "--log-level=warning"));
     CHECK(has(line({.mode = kAdaptive, .verbose = true}, kSmall), "--log-level=info"));
+}
+
+TEST_CASE("three gateways run side by side on one machine") {
+    std::vector<pid_t> gateways;
+    for (int i = 0; i < 3; ++i) {
+        gateways.push_back(fork());
+        if (gateways.back() != 0) continue;
+        const auto eal = Eal::start({.workers = 1, .mode = kAdaptive, .hugepages = Hugepages::never, .memory_megabytes = 64});
+        if (!eal) std::fputs(eal.error().text.c_str(), stderr);
+        std::this_thread::sleep_for(std::chrono::milliseconds{500});  // all three at once
+        _exit(eal ? 0 : 1);
+    }
+    for (const pid_t gateway : gateways) {
+        int status = 0;
+        waitpid(gateway, &status, 0);
+        CHECK(WIFEXITED(status));
+        CHECK(WEXITSTATUS(status) == 0);
+    }
 }

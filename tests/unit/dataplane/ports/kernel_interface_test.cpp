@@ -37,7 +37,8 @@ constexpr std::string_view kArpReply{"\x08\x06\x00\x01\x08\x00\x06\x04\x00\x02",
 
 /// ICMP echo request from 10.8.9.9 to 10.8.0.1, addressed to the interface.
 std::vector<std::uint8_t> ping_of(const std::string& interface) {
-    std::vector<std::uint8_t> frame{0, 0, 0, 0, 0, 0, 2, 0, 0, 0, 0, 9, 8, 0, 0x45, 0, 0, 28, 0, 1, 0, 0, 64, 1, 0x5d, 0xc7, 10, 8, 9, 9, 10, 8, 0, 1, 8, 0, 0xf7, 0xfe, 0, 1, 0, 0};
+    std::vector<std::uint8_t> frame{0, 0, 0, 0, 0, 0, 2, 0, 0, 0, 0, 9, 8, 0, 0x45, 0, 0, 28, 0, 1, 0, 0, 64, 1, 0x5d, 0xc7,
+                                    10, 8, 9, 9, 10, 8, 0, 1, 8, 0, 0xf7, 0xfe, 0, 1, 0, 0};
     std::ranges::copy(mac_of(interface).bytes, frame.begin());
     return frame;
 }

@@ -217,7 +217,8 @@ TEST_CASE("an af_packet port with several queues spreads flows over them") {
     Wire wire{"wire0"};
     for (std::uint8_t flow = 1; flow <= 64; ++flow) {
         Frame frame = broadcast(60, 0);
-        const std::array<std::uint8_t, 32> packet{0x08, 0x00, 0x45, 0, 0, 46, 0, 1, 0, 0, 64, kProtocolUdp, 0, 0, 10, 0, 0, flow, 10, 0, 1, flow, 0, flow, 1, 0xf4, 0, 26, 0, 0, 0, 0};
+        const std::array<std::uint8_t, 32> packet{0x08, 0x00, 0x45, 0, 0, 46, 0, 1, 0, 0, 64, kProtocolUdp, 0, 0,
+                                                  10, 0, 0, flow, 10, 0, 1, flow, 0, flow, 1, 0xf4, 0, 26, 0, 0, 0, 0};
         std::ranges::copy(packet, frame.begin() + 12);
         wire.send(frame);
     }
