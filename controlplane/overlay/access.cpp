@@ -1,0 +1,89 @@
+// Who may hold which addresses; see the header.
+#include "controlplane/overlay/access.hpp"
+
+#include <algorithm>
+
+namespace nave::overlay {
+
+namespace {
+bool overlaps(const Prefix& a, const Prefix& b) { return a.contains(b) || b.contains(a); }
+bool any_contains(const std::vector<Prefix>& blocks, const Prefix& prefix) {
+    return std::ranges::any_of(blocks, [&](const Prefix& block) { return block.contains(prefix); });
+}
+}  // namespace
+
+Access::Access(std::vector<AccessRule> rules, const Prefix& network, const TunnelAddress& own)
+    : rules_{std::move(rules)}, network_{network}, own_{own} {}
+
+const AccessRule* Access::rule(const ike::Identity& identity) const {
+    const auto found = std::ranges::find_if(rules_, [&](const AccessRule& rule) { return rule.identity.matches(identity); });
+    return found == rules_.end() ? nullptr : &*found;
+}
+
+bool Access::is_permitted(const AccessRule& rule, const Prefix& prefix) const {
+    if (is_tunnel_address(prefix)) return any_contains(rule.tunnel_addresses, prefix);
+    // A part of the tunnel's subnet that is no single address would cover other gateways' tunnel addresses.
+    if (network_.contains(prefix)) return false;
+    return any_contains(rule.prefixes, prefix);
+}
+
+bool Access::permits(const ike::Identity& identity, const Prefix& prefix) const {
+    const AccessRule* found = rule(identity);
+    return found && (found->hub || is_permitted(*found, prefix));
+}
+
+std::optional<nhrp::CieCode> Access::refusal(const ike::Identity& identity, const Prefix& prefix) const {
+    using enum nhrp::CieCode;
+    const AccessRule* found = rule(identity);
+    if (!found || !is_permitted(*found, prefix) || prefix == Prefix::host(own_.value)) return administratively_prohibited;
+    const bool touches_ours = std::ranges::any_of(local_, [&](const Prefix& local) { return overlaps(local, prefix); });
+    if (touches_ours && !names_exactly(*found, prefix)) return administratively_prohibited;
+    if (local_.contains(prefix)) return administratively_prohibited;
+    return conflict(identity, *found, prefix);
+}
+
+bool Access::names_exactly(const ike::Identity& identity, const Prefix& prefix) const {
+    const AccessRule* found = rule(identity);
+    return found && names_exactly(*found, prefix);
+}
+
+bool Access::names_exactly(const AccessRule& rule, const Prefix& prefix) {
+    const auto is_it = [&](const Prefix& block) { return block == prefix; };
+    return std::ranges::any_of(rule.prefixes, is_it) || std::ranges::any_of(rule.tunnel_addresses, is_it);
+}
+
+std::optional<nhrp::CieCode> Access::conflict(const ike::Identity& identity, const AccessRule& rule, const Prefix& prefix) const {
+    using enum nhrp::CieCode;
+    if (const auto* current = holder(prefix); current && *current != identity) return already_registered;
+    if (names_exactly(rule, prefix)) return std::nullopt;
+    // What lies inside the prefix is sorted right behind it.
+    for (auto inner = claims_.lower_bound(prefix); inner != claims_.end() && prefix.contains(inner->first); ++inner)
+        if (inner->second.identity != identity) return not_unique;
+    for (int length = prefix.length - 1; length >= 0; --length) {
+        const auto outer = claims_.find(Prefix::of(prefix.address, static_cast<std::uint8_t>(length)));
+        if (outer != claims_.end() && !outer->second.exact && outer->second.identity != identity) return not_unique;
+    }
+    return std::nullopt;
+}
+
+void Access::claim(const ike::Identity& identity, const Prefix& prefix) {
+    const AccessRule* found = rule(identity);
+    claims_.insert_or_assign(prefix, Claim{identity, found && names_exactly(*found, prefix)});
+}
+
+void Access::release(const ike::Identity& identity, const Prefix& prefix) {
+    const auto found = claims_.find(prefix);
+    if (found != claims_.end() && found->second.identity == identity) claims_.erase(found);
+}
+
+const ike::Identity* Access::holder(const Prefix& prefix) const {
+    const auto found = claims_.find(prefix);
+    return found == claims_.end() ? nullptr : &found->second.identity;
+}
+
+void Access::set_local(const Prefix& prefix, bool present) {
+    if (present) local_.insert(prefix);
+    else local_.erase(prefix);
+}
+
+}  // namespace nave::overlay

@@ -1,0 +1,60 @@
+// What the kernel's mirror tells: underlay addresses, networks behind us, routes into the tunnel and out of inside ports.
+#include "controlplane/overlay/gateway_impl.hpp"
+
+#include <fmt/format.h>
+
+namespace nave::overlay {
+
+void Gateway::set_underlay_address(PortId port, std::optional<NbmaAddress> address, TimePoint now, Outbox& out) {
+    const auto old = impl_->underlay(port);
+    if (old == address) return;
+    if (address) impl_->underlays[port] = *address;
+    else impl_->underlays.erase(port);
+    Impl::log(out, ike::Severity::notice, fmt::format("underlay-{}", port.value),
+              fmt::format("underlay address of port {}: {} -> {}", port.value, old ? old->value.to_string() : "none", address ? address->value.to_string() : "none"));
+    if (old) {
+        ike::Outbox actions;
+        impl_->endpoint.local_address_gone(*old, now, actions);
+        impl_->run_ike(std::move(actions), now, out);
+    }
+    for (const auto& tunnel : impl_->tunnels) {
+        if (tunnel->tunnel.underlay != port) continue;
+        tunnel->attempts.clear();
+        for (std::size_t i = 0; i < tunnel->hubs.size(); ++i) {
+            tunnel->hubs[i].retry_at.reset();
+            tunnel->hubs[i].backoff.reset();
+            impl_->connect_hub(*tunnel, i, now, out);
+        }
+    }
+}
+
+void Gateway::set_local_prefix(TunnelId id, const Prefix& prefix, bool present, TimePoint now, Outbox& out) {
+    TunnelState& tunnel = impl_->tunnel(id);
+    if (present) tunnel.local_prefixes.insert(prefix);
+    else tunnel.local_prefixes.erase(prefix);
+    tunnel.access.set_local(prefix, present);
+    if (present) tunnel.rib.set(RouteSource::connected, prefix, ToTarget{{RouteTarget::Kind::twin, 0}}, out);
+    else tunnel.rib.remove(RouteSource::connected, prefix, out);
+    nhrp::Outbox actions;
+    tunnel.node.set_local_prefixes({tunnel.local_prefixes.begin(), tunnel.local_prefixes.end()}, now, actions);
+    impl_->run_nhrp(tunnel, std::move(actions), now, out);
+    impl_->review(tunnel, now, out);
+}
+
+void Gateway::set_tunnel_route(TunnelId id, const Prefix& prefix, std::optional<TunnelAddress> gateway, bool present, TimePoint, Outbox& out) {
+    TunnelState& tunnel = impl_->tunnel(id);
+    if (!present) tunnel.rib.remove(RouteSource::kernel, prefix, out);
+    else if (gateway) tunnel.rib.set(RouteSource::kernel, prefix, ToGateway{*gateway}, out);
+    else tunnel.rib.set(RouteSource::kernel, prefix, ToBestHub{}, out);
+    // A routing daemon's word lets a peer send from what lies behind it, as far as its access rule goes.
+    const auto holder = gateway ? tunnel.rib.gateway(*gateway) : std::nullopt;
+    if (Peer* peer = holder ? impl_->peers.find(*holder) : nullptr) impl_->update_sources(tunnel, *peer, out);
+}
+
+void Gateway::set_inside_route(TunnelId id, const Prefix& prefix, RouteTarget target, bool present, TimePoint, Outbox& out) {
+    TunnelState& tunnel = impl_->tunnel(id);
+    if (present) tunnel.rib.set(RouteSource::inside, prefix, ToTarget{target}, out);
+    else tunnel.rib.remove(RouteSource::inside, prefix, out);
+}
+
+}  // namespace nave::overlay

@@ -1,0 +1,154 @@
+// What NHRP says: bindings, registrations and resolutions become routes and what each peer may send.
+#include "controlplane/overlay/gateway_impl.hpp"
+
+#include <algorithm>
+#include <fmt/format.h>
+
+namespace nave::overlay {
+
+void Gateway::Impl::run_nhrp(TunnelState& home, nhrp::Outbox actions, TimePoint now, Outbox& out) {
+    report_refusals(home, out);
+    for (nhrp::Action& action : actions) std::visit([&](auto& each) { handle(home, each, now, out); }, action);
+}
+
+void Gateway::Impl::report_refusals(TunnelState& home, Outbox& out) {
+    for (const auto& [id, prefix, code] : home.take_refusals()) {
+        const Peer* peer = peers.find(id);
+        const std::string who = peer ? peer->identity.to_string() : "unknown";
+        count(fmt::format("overlay-registration-refused-{}", std::to_underlying(code)));
+        log(out, ike::Severity::warning, "refused-" + who, fmt::format("{}: {} may not register {}: {}", home.tunnel.name, who, prefix.to_string(), nhrp::name(code)));
+    }
+}
+
+void Gateway::Impl::handle(TunnelState&, nhrp::Send& send, TimePoint, Outbox& out) {
+    Peer* peer = peers.find(send.peer);
+    if (!peer || peer->leaving || !peer->carries_traffic()) return count("overlay-nhrp-without-sa");
+    ++peer->nhrp_out;
+    out.push_back(SendNhrp{send.peer, std::move(send.bytes)});
+}
+
+void Gateway::Impl::update_sources(TunnelState& home, Peer& peer, Outbox& out) {
+    if (peer.leaving) return;
+    std::vector<Prefix> sources = peer.bindings;
+    for (const TunnelAddress& address : peer.tunnel_addresses) {
+        sources.push_back(Prefix::host(address.value));
+        for (const Prefix& prefix : home.rib.prefixes_through(address))
+            if (home.access.permits(peer.identity, prefix)) sources.push_back(prefix);
+    }
+    for (const auto& [prefix, shortcut] : home.shortcuts)
+        if (shortcut.peer == peer.id) sources.push_back(prefix);
+    std::ranges::sort(sources, {}, [](const Prefix& prefix) { return std::pair{prefix.length, prefix}; });
+    std::vector<Prefix> kept;
+    for (const Prefix& prefix : sources)
+        if (std::ranges::none_of(kept, [&](const Prefix& wider) { return wider.contains(prefix); })) kept.push_back(prefix);
+    if (kept.size() > SetPeer::kSourcesMax) {
+        count("overlay-sources-full");
+        log(out, ike::Severity::warning, "sources-" + peer.identity.to_string(),
+            fmt::format("{}: {} has {} prefixes, of which {} may be sent from", home.tunnel.name, peer.identity.to_string(), kept.size(), SetPeer::kSourcesMax));
+        kept.resize(SetPeer::kSourcesMax);
+    }
+    const bool multicast = peer.role == Role::hub || (!home.is_spoke() && !peer.tunnel_addresses.empty());
+    if (kept == peer.sources && multicast == peer.multicast) return;
+    peer.sources = std::move(kept), peer.multicast = multicast;
+    peers.tell(peer, out);
+}
+
+void Gateway::Impl::handle(TunnelState& home, const nhrp::BindingAdded& added, TimePoint now, Outbox& out) {
+    Peer* peer = peers.find(added.peer);
+    if (!peer || peer->leaving) return;
+    const bool is_new = std::ranges::find(peer->bindings, added.prefix) == peer->bindings.end();
+    if (is_new) peer->bindings.push_back(added.prefix);
+    home.access.claim(peer->identity, added.prefix);
+    const bool is_tunnel_address = added.prefix == Prefix::host(added.next_hop.value);
+    if (is_tunnel_address && !peer->holds(added.next_hop)) peer->tunnel_addresses.push_back(added.next_hop);
+    update_sources(home, *peer, out);
+    if (is_new)
+        log(out, ike::Severity::notice, "binding-" + added.prefix.to_string(),
+            fmt::format("{}: {} is at {} ({})", home.tunnel.name, added.prefix.to_string(), peer->identity.to_string(), added.nbma.value.to_string()));
+    // At a spoke a binding says who speaks on an SA; routes come from resolution, which the hub vouches for.
+    if (home.is_spoke()) return review(home, now, out);
+    home.rib.set(RouteSource::registration, added.prefix, ToPeer{added.peer, added.next_hop}, out);
+    if (is_tunnel_address) home.rib.bind_gateway(added.next_hop, added.peer, out);
+    else out.push_back(KernelRoute{home.tunnel.id, added.prefix, added.next_hop, true});
+}
+
+void Gateway::Impl::handle(TunnelState& home, const nhrp::BindingRemoved& removed, TimePoint now, Outbox& out) {
+    Peer* peer = peers.find(removed.peer);
+    if (!peer) return;
+    const bool is_tunnel_address = removed.prefix == Prefix::host(removed.next_hop.value);
+    if (!home.is_spoke()) {
+        home.rib.remove(RouteSource::registration, removed.prefix, out);
+        if (is_tunnel_address) home.rib.unbind_gateway(removed.next_hop, out);
+        else out.push_back(KernelRoute{home.tunnel.id, removed.prefix, removed.next_hop, false});
+    } else if (is_tunnel_address) {
+        std::vector<Prefix> lost;
+        for (const auto& [prefix, shortcut] : home.shortcuts)
+            if (shortcut.peer == removed.peer && shortcut.next_hop == removed.next_hop) lost.push_back(prefix);
+        for (const Prefix& prefix : lost) remove_shortcut(home, prefix, true, nhrp::name(removed.reason), out);
+    }
+    home.access.release(peer->identity, removed.prefix);
+    std::erase(peer->bindings, removed.prefix);
+    if (is_tunnel_address) std::erase(peer->tunnel_addresses, removed.next_hop);
+    update_sources(home, *peer, out);
+    log(out, ike::Severity::notice, "binding-" + removed.prefix.to_string(),
+        fmt::format("{}: {} is no longer at {}: {}", home.tunnel.name, removed.prefix.to_string(), peer->identity.to_string(), nhrp::name(removed.reason)));
+    (void)now;
+}
+
+void Gateway::Impl::handle(TunnelState& home, const nhrp::Registered& registered, TimePoint now, Outbox& out) {
+    Peer* peer = peers.find(registered.peer);
+    if (!peer || peer->leaving) return;
+    if (registered.nhs.value >= home.hubs.size()) {
+        const auto found = home.introductions.find(registered.peer);
+        if (found == home.introductions.end() || found->second.nhs != registered.nhs) return;
+        found->second.registered = true;
+        return review(home, now, out);
+    }
+    HubLink& link = home.hubs[registered.nhs.value];
+    if (link.address && *link.address != registered.hub) home.rib.unbind_gateway(*link.address, out);
+    link.address = registered.hub;
+    link.backoff.reset();
+    if (!peer->holds(registered.hub)) peer->tunnel_addresses.push_back(registered.hub);
+    home.access.claim(peer->identity, Prefix::host(registered.hub.value));
+    home.rib.bind_gateway(registered.hub, registered.peer, out);
+    if (registered.observed) log(out, ike::Severity::info, "nat", fmt::format("{}: the hub sees us at {}", home.tunnel.name, registered.observed->value.to_string()));
+    set_state(home, registered.nhs.value, HubLink::State::registered, "the hub confirmed our tunnel address", out);
+    review(home, now, out);
+}
+
+void Gateway::Impl::handle(TunnelState& home, const nhrp::RegistrationLost& lost, TimePoint now, Outbox& out) {
+    if (lost.nhs.value >= home.hubs.size()) return;
+    HubLink& link = home.hubs[lost.nhs.value];
+    if (link.state != HubLink::State::registered && lost.reason != nhrp::RegistrationEnd::unanswered) return;
+    if (link.state == HubLink::State::registered) set_state(home, lost.nhs.value, HubLink::State::up, nhrp::name(lost.reason), out);
+    if (lost.reason != nhrp::RegistrationEnd::unanswered || !link.sa) return;
+    // IKE may believe in an SA that the hub has lost: start anew.
+    count("overlay-hub-restarts");
+    close(*link.sa, ike::DownReason::timed_out, true, now, out);
+}
+
+void Gateway::Impl::handle(TunnelState& home, const nhrp::RegistrationRefused& refused, TimePoint, Outbox& out) {
+    const bool by_hub = refused.nhs.value < home.hubs.size();
+    count(by_hub ? "overlay-refused-by-hub" : "overlay-refused-by-spoke");
+    log(out, ike::Severity::warning, fmt::format("refused-by-{}", refused.nhs.value),
+        fmt::format("{}: {} refuses our {}: {}", home.tunnel.name, by_hub ? "hub " + home.tunnel.hubs[refused.nhs.value].address.value.to_string() : "a spoke",
+                    refused.prefix.to_string(), nhrp::name(refused.code)));
+}
+
+void Gateway::Impl::handle(TunnelState& home, const nhrp::PrefixRegistered& registered, TimePoint now, Outbox& out) {
+    for (auto& [peer, introduction] : home.introductions)
+        if (introduction.nhs == registered.nhs) introduction.accepted.insert(registered.prefix);
+    if (registered.nhs.value >= home.hubs.size()) review(home, now, out);
+}
+
+void Gateway::Impl::handle(TunnelState& home, nhrp::Log& line, TimePoint, Outbox& out) {
+    if (line.severity == nhrp::Severity::debug) return;
+    const auto severity = line.severity == nhrp::Severity::info ? ike::Severity::info : line.severity == nhrp::Severity::notice ? ike::Severity::notice : ike::Severity::warning;
+    out.push_back(Log{severity, "nhrp-" + line.key, home.tunnel.name + ": " + std::move(line.text)});
+}
+
+void Gateway::Impl::handle(TunnelState&, const nhrp::ResolutionFailed& failed, TimePoint, Outbox&) {
+    count(fmt::format("overlay-resolution-{}", nhrp::name(failed.reason)));
+}
+
+}  // namespace nave::overlay

@@ -1,0 +1,107 @@
+// One tunnel of this gateway: the answers to what its NHRP node asks; see the header.
+#include "controlplane/overlay/tunnel_state.hpp"
+
+#include <algorithm>
+
+namespace nave::overlay {
+
+namespace {
+nhrp::Settings node_settings(const Tunnel& tunnel) {
+    nhrp::Settings settings;
+    settings.holding_time = std::max(std::chrono::seconds{1}, std::chrono::duration_cast<std::chrono::seconds>(tunnel.holding_time));
+    // A spoke takes registrations too: those of the spokes that it has a shortcut with (see Introduction).
+    settings.server = true;
+    settings.redirect = tunnel.redirect && tunnel.hubs.empty();
+    settings.shortcut = tunnel.shortcut && !tunnel.hubs.empty();
+    settings.unique = tunnel.unique;
+    settings.authentication = tunnel.nhrp_authentication;
+    return settings;
+}
+}  // namespace
+
+std::string_view name(HubLink::State state) {
+    switch (state) {
+    case HubLink::State::down: return "down";
+    case HubLink::State::connecting: return "connecting";
+    case HubLink::State::up: return "up";
+    case HubLink::State::registered: return "registered";
+    }
+    return "unknown";
+}
+
+std::string_view name(Shortcut::State state) {
+    switch (state) {
+    case Shortcut::State::waiting: return "waiting";
+    case Shortcut::State::active: return "active";
+    case Shortcut::State::failed: return "failed";
+    }
+    return "unknown";
+}
+
+TunnelState::TunnelState(const Tunnel& settings, Random& random, const Peers& peers)
+    : tunnel{settings},
+      rib{settings.table},
+      access{settings.access, Prefix::of(settings.address.value, settings.address_length), settings.address},
+      node{node_settings(settings), settings.address, settings.address_length, random, *this},
+      hubs(settings.hubs.size()),
+      peers_{peers} {}
+
+std::size_t TunnelState::active_through(PeerId peer) const {
+    return static_cast<std::size_t>(std::ranges::count_if(shortcuts, [&](const auto& entry) { return entry.second.peer == peer; }));
+}
+
+nhrp::Route TunnelState::route(const IpAddress& destination) const {
+    if (destination == tunnel.address.value) return nhrp::LocalRoute{Prefix::host(destination)};
+    const auto match = rib.lookup(destination);
+    if (!match || match->target.kind == RouteTarget::Kind::reject) return nhrp::NoRoute{};
+    if (match->target.kind == RouteTarget::Kind::peer) return nhrp::PeerRoute{PeerId{match->target.index}, match->next_hop};
+    // A neighbour's host route lies within a network of ours: one answer for the network spares one for each neighbour.
+    for (const Prefix& local : local_prefixes)
+        if (local.contains(match->prefix)) return nhrp::LocalRoute{local};
+    return nhrp::LocalRoute{match->prefix};
+}
+
+std::optional<nhrp::CieCode> TunnelState::why_not(const Peer& peer, const Prefix& prefix) const {
+    using enum nhrp::CieCode;
+    if (peer.leaving) return administratively_prohibited;
+    if (peer.role == Role::hub) return administratively_prohibited;
+    if (const auto code = access.refusal(peer.identity, prefix)) return code;
+    const bool is_new = std::ranges::find(peer.bindings, prefix) == peer.bindings.end();
+    if (is_new && peer.bindings.size() >= SetPeer::kSourcesMax) return insufficient_resources;
+    return std::nullopt;
+}
+
+std::optional<nhrp::CieCode> TunnelState::registration_refusal(PeerId id, const Prefix& prefix) const {
+    const Peer* peer = peers_.find(id);
+    if (!peer) return nhrp::CieCode::administratively_prohibited;
+    const auto code = why_not(*peer, prefix);
+    // One request may ask twice about its tunnel address: as next hop, and as what is registered.
+    const bool noted = code && !refusals_.empty() && refusals_.back().peer == id && refusals_.back().prefix == prefix;
+    if (code && !noted) refusals_.push_back({id, prefix, *code});
+    return code;
+}
+
+bool TunnelState::may_answer(PeerId id, const Prefix& prefix) const {
+    const Peer* peer = peers_.find(id);
+    return peer && (peer->role == Role::hub || access.permits(peer->identity, prefix));
+}
+
+bool TunnelState::same_identity(PeerId a, PeerId b) const {
+    const Peer* first = peers_.find(a);
+    const Peer* second = peers_.find(b);
+    return first && second && first->identity == second->identity;
+}
+
+NbmaAddress TunnelState::local_nbma(PeerId id) const {
+    const Peer* peer = peers_.find(id);
+    const Association* association = peer ? peer->best_association() : nullptr;
+    return association ? association->local.address : NbmaAddress{};
+}
+
+NbmaAddress TunnelState::observed_nbma(PeerId id) const {
+    const Peer* peer = peers_.find(id);
+    const Association* association = peer ? peer->best_association() : nullptr;
+    return association ? association->remote.address : NbmaAddress{};
+}
+
+}  // namespace nave::overlay

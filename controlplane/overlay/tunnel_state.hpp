@@ -1,0 +1,110 @@
+// One tunnel of this gateway: its routes, rules, NHRP node, hubs and shortcuts, and what the node asks of them.
+#pragma once
+
+#include "controlplane/nhrp/directory.hpp"
+#include "controlplane/nhrp/node.hpp"
+#include "controlplane/overlay/access.hpp"
+#include "controlplane/overlay/backoff.hpp"
+#include "controlplane/overlay/peers.hpp"
+#include "controlplane/overlay/rib.hpp"
+#include "controlplane/overlay/settings.hpp"
+
+#include <map>
+#include <optional>
+#include <set>
+#include <vector>
+
+namespace nave::overlay {
+
+/// Our side of one configured hub.
+struct HubLink {
+    enum class State : std::uint8_t { down, connecting, up, registered };
+    State state = State::down;
+    std::optional<ike::SaId> sa;           // of the attempt or of the association
+    std::optional<PeerId> peer;
+    std::optional<TunnelAddress> address;  // the hub's, while registered
+    std::optional<TimePoint> retry_at;
+    Backoff backoff{std::chrono::seconds{1}, std::chrono::seconds{60}};
+};
+std::string_view name(HubLink::State state);
+
+/// What NHRP resolved, from then on until it is forgotten.
+struct Shortcut {
+    enum class State : std::uint8_t {
+        waiting,  // for an SA with the next hop, and until it knows us; traffic goes through the hub
+        active,   // routed to the peer
+        failed    // traffic stays on the hub until the attempt's pause is over
+    };
+    State state = State::waiting;
+    TunnelAddress next_hop;
+    NbmaAddress nbma, claimed;
+    std::optional<PeerId> peer;  // active
+};
+std::string_view name(Shortcut::State state);
+
+/// On-demand IKE towards one underlay address.
+struct Attempt {
+    std::optional<TimePoint> start_at;     // scheduled
+    std::optional<ike::SaId> sa;           // under way
+    std::uint64_t token = 0;
+    std::optional<TimePoint> forbidden_until{};  // after a failure
+    TunnelAddress holder;                  // who is wanted there
+    TimePoint used_at;
+    Backoff backoff{std::chrono::seconds{20}, std::chrono::seconds{600}};
+};
+
+/// Before traffic takes a shortcut, its peer must know who we are and what lies behind us, because it checks the inner
+/// source of each packet: we register with it as with a hub, over the direct SA. One that does not do the same with us
+/// within kPatience is no nave, and checks nothing. Who answered the IKE_AUTH request begins when the initiator is heard on
+/// the new SA, or after kSilence: what it says sooner may overtake its own answer.
+struct Introduction {
+    static constexpr Duration kPatience = std::chrono::seconds{10};
+    static constexpr Duration kSilence = std::chrono::seconds{1};
+    nhrp::NhsId nhs;
+    TimePoint since;
+    std::optional<TimePoint> begin_at;  // absent once begun
+    bool patience_over = false;
+    bool registered = false;
+    std::set<Prefix> accepted;     // of our local prefixes
+};
+
+class TunnelState final : public nhrp::Directory {
+public:
+    TunnelState(const Tunnel& tunnel, Random& random, const Peers& peers);
+
+    const Tunnel& tunnel;
+    Rib rib;
+    Access access;
+    nhrp::Node node;
+    std::vector<HubLink> hubs;                  // as in tunnel.hubs
+    std::set<Prefix> local_prefixes;
+    std::optional<TunnelAddress> kernel_gateway;
+    std::map<Prefix, Shortcut> shortcuts;
+    std::map<NbmaAddress, Attempt> attempts;
+    std::map<PeerId, Introduction> introductions;
+    std::optional<TimePoint> review_at;         // when shortcuts that wait are looked at again
+
+    bool is_spoke() const { return !tunnel.hubs.empty(); }
+    Prefix network() const { return Prefix::of(tunnel.address.value, tunnel.address_length); }
+    /// Shortcuts that are routed to the peer.
+    std::size_t active_through(PeerId peer) const;
+
+    struct Refusal { PeerId peer; Prefix prefix; nhrp::CieCode code; };
+    /// Registrations that were refused since the last call.
+    std::vector<Refusal> take_refusals() { return std::exchange(refusals_, {}); }
+
+    nhrp::Route route(const IpAddress& destination) const override;
+    std::optional<nhrp::CieCode> registration_refusal(PeerId peer, const Prefix& prefix) const override;
+    bool may_answer(PeerId peer, const Prefix& prefix) const override;
+    bool same_identity(PeerId a, PeerId b) const override;
+    NbmaAddress local_nbma(PeerId peer) const override;
+    NbmaAddress observed_nbma(PeerId peer) const override;
+
+private:
+    std::optional<nhrp::CieCode> why_not(const Peer& peer, const Prefix& prefix) const;
+
+    const Peers& peers_;
+    mutable std::vector<Refusal> refusals_;
+};
+
+}  // namespace nave::overlay

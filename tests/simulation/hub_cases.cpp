@@ -1,0 +1,246 @@
+// Plays of hubs and their spokes: registration, relay, crash, return, several hubs, addresses that change.
+#include "tests/simulation/fleet.hpp"
+
+#include <catch2/catch.hpp>
+
+using namespace nave;
+using namespace nave::simulation;
+using namespace std::chrono_literals;
+
+namespace {
+struct Play {
+    explicit Play(FleetPlan plan = {}, Weather weather = {}, std::uint64_t seed = 7) : world{seed, weather}, fleet{world, plan} {
+        fleet.start_all();
+    }
+    ~Play() { CHECK(world.violations() == std::vector<std::string>{}); }
+    bool registered(Duration limit = 60s) { return world.run_until([&] { return fleet.all_registered(); }, limit); }
+    World world;
+    Fleet fleet;
+};
+using Way = Fleet::Way;
+}  // namespace
+
+TEST_CASE("spokes register their tunnel address and LAN at the hub") {
+    Play play;
+    REQUIRE(play.registered());
+    const auto row = play.fleet.peer(play.fleet.hub(), "s0.spokes.example");
+    CHECK(row->tunnel_addresses == std::vector<std::string>{"10.255.0.1"});
+    CHECK(row->prefixes == std::vector<std::string>{"10.0.0.0/24"});
+    CHECK(row->role == "spoke");
+    CHECK(row->group == 1);
+}
+
+TEST_CASE("in fair weather a spoke is registered within a second") {
+    Play play{{}, Weather::fair()};
+    CHECK(play.registered(1s));
+}
+
+TEST_CASE("hosts behind two spokes reach each other through the hub") {
+    Play play;
+    REQUIRE(play.registered());
+    CHECK(play.fleet.reaches(play.fleet.spoke(0), play.fleet.spoke(1), Way::relayed, 10s));
+}
+
+TEST_CASE("a host behind a spoke reaches the hub's LAN and back") {
+    Play play;
+    REQUIRE(play.registered());
+    CHECK(play.fleet.reaches(play.fleet.spoke(0), play.fleet.hub(), Way::direct, 10s));
+    CHECK(play.fleet.reaches(play.fleet.hub(), play.fleet.spoke(0), Way::direct, 10s));
+}
+
+TEST_CASE("before registration nothing but NHRP gets through: the hub drops a spoke's packets by source") {
+    Play play{{.adapt = [](bool is_hub, std::size_t, Blueprint& blueprint) {
+        if (is_hub) blueprint.settings.tunnels[0].access[0].prefixes.clear();
+    }}};
+    play.world.run_for(20s);
+    const auto id = play.world.ping(play.fleet.spoke(0), play.fleet.hub());
+    play.world.run_for(1s);
+    CHECK_FALSE(play.world.trace(id).path);
+    CHECK(play.world.dataplane(play.fleet.hub()).drops("peer-wrong-source") > 0);
+}
+
+TEST_CASE("a host cannot send in another's name: the hub checks the inner source") {
+    Play play{{}, Weather::fair()};
+    REQUIRE(play.registered());
+    play.world.run_for(2s);
+    const auto id = play.world.ping(play.fleet.spoke(0), play.world.blueprint(play.fleet.spoke(1)).host, play.world.blueprint(play.fleet.hub()).host, play.fleet.hub());
+    play.world.run_for(1s);
+    CHECK_FALSE(play.world.trace(id).path);
+    CHECK(play.world.dataplane(play.fleet.hub()).drops("peer-wrong-source") == 1);
+}
+
+TEST_CASE("a hub that crashes and comes back has its spokes again within 15 seconds of seeing them gone") {
+    Play play;
+    REQUIRE(play.registered());
+    play.world.crash(play.fleet.hub());
+    play.world.run_for(5s);
+    play.world.start(play.fleet.hub());
+    CHECK(play.registered(60s));
+    CHECK(play.fleet.reaches(play.fleet.spoke(0), play.fleet.spoke(1), Way::relayed, 30s));
+}
+
+TEST_CASE("while its only hub is away a spoke's traffic is rejected, and it tries for ever") {
+    Play play;
+    REQUIRE(play.registered());
+    play.world.crash(play.fleet.hub());
+    play.world.run_for(10min);
+    const auto id = play.world.ping(play.fleet.spoke(0), play.fleet.spoke(1));
+    play.world.run_for(1s);
+    CHECK_FALSE(play.world.trace(id).path);
+    CHECK(play.world.dataplane(play.fleet.spoke(0)).drops("route-rejected") == 1);
+    play.world.start(play.fleet.hub());
+    CHECK(play.registered(100s));
+}
+
+TEST_CASE("a hub that is shut down says so: its spokes know at once") {
+    Play play{{}, Weather::fair()};
+    REQUIRE(play.registered());
+    play.world.shut_down(play.fleet.hub());
+    play.world.run_for(1s);
+    CHECK(play.world.has_logged(play.fleet.spoke(0), "traffic is stopped"));
+}
+
+TEST_CASE("of two hubs the one of higher priority carries the traffic, the other takes over and gives it back") {
+    Play play{{.hubs = 2, .adapt = [](bool, std::size_t, Blueprint& blueprint) { blueprint.settings.tunnels[0].shortcut = false; }}};
+    REQUIRE(play.world.run_until([&] { return play.fleet.all_registered(0) && play.fleet.all_registered(1); }, 60s));
+    const auto hub_on_the_way = [&]() -> std::size_t {
+        const auto id = play.world.ping(play.fleet.spoke(0), play.fleet.spoke(1));
+        play.world.run_for(500ms);
+        const auto& trace = play.world.trace(id);
+        return trace.relayed() ? (*trace.path)[1] : 99;
+    };
+    CHECK(play.world.run_until([&] { return hub_on_the_way() == play.fleet.hub(0); }, 10s));
+    play.world.crash(play.fleet.hub(0));
+    CHECK(play.world.run_until([&] { return play.world.has_logged(play.fleet.spoke(0), "goes through hub 198.18.0.2"); }, 90s));
+    CHECK(play.world.run_until([&] { return hub_on_the_way() == play.fleet.hub(1); }, 90s));
+    play.world.start(play.fleet.hub(0));
+    REQUIRE(play.world.run_until([&] { return play.fleet.all_registered(0); }, 120s));
+    const auto routes = play.world.gateway(play.fleet.spoke(0)).routes();
+    CHECK(std::ranges::any_of(routes, [](const overlay::RouteView& row) { return row.prefix == "10.0.0.0/8" && row.via == "10.255.255.1 (hub0.example)"; }));
+}
+
+TEST_CASE("a spoke whose underlay address changes is back at once under the same peer name") {
+    Play play;
+    REQUIRE(play.registered());
+    play.world.change_address(play.fleet.spoke(0), {IpAddress::v4(0xc6126464)});
+    REQUIRE(play.world.run_until([&] { return play.fleet.peer(play.fleet.hub(), "s0.spokes.example")->nbma.starts_with("198.18.100.100"); }, 30s));
+    REQUIRE(play.world.run_until([&] { return play.fleet.reaches(play.fleet.hub(), play.fleet.spoke(0), Way::direct, 1s); }, 30s));
+    play.world.run_for(30s);
+    std::size_t rows = 0;
+    for (const auto& row : play.world.gateway(play.fleet.hub()).peers(play.world.now())) rows += row.identity == "s0.spokes.example";
+    CHECK(rows == 1);
+}
+
+TEST_CASE("a spoke that loses its underlay address waits, and connects when it gets one") {
+    Play play{{.spokes = 1}, Weather::fair()};
+    REQUIRE(play.registered());
+    const std::size_t spoke = play.fleet.spoke(0);
+    play.world.with(spoke, [](overlay::Gateway& gateway, TimePoint now, overlay::Outbox& out) { gateway.set_underlay_address(PortId{0}, std::nullopt, now, out); });
+    play.world.run_for(2min);
+    CHECK(play.world.dataplane(spoke).peer_count() == 0);
+    CHECK_FALSE(play.fleet.is_registered(0));
+    play.world.with(spoke, [&](overlay::Gateway& gateway, TimePoint now, overlay::Outbox& out) { gateway.set_underlay_address(PortId{0}, play.world.blueprint(spoke).underlay, now, out); });
+    CHECK(play.world.run_until([&] { return play.fleet.is_registered(0); }, 5s));
+}
+
+TEST_CASE("a spoke that registers another live spoke's tunnel address is refused, with log line and counter on both ends") {
+    Play play{{.spokes = 1}};
+    REQUIRE(play.registered());
+    Blueprint thief = play.world.blueprint(play.fleet.spoke(0));
+    thief.settings.ike.profiles[0].local = *ike::Identity::parse("thief.spokes.example");
+    thief.underlay = {IpAddress::v4(0xc6127777)}, thief.lan.clear();
+    const std::size_t index = play.world.add(thief);
+    play.world.start(index);
+    play.world.run_for(30s);
+    CHECK(play.world.counter(play.fleet.hub(), "overlay-registration-refused-14") > 0);
+    CHECK(play.world.has_logged(play.fleet.hub(), "thief.spokes.example may not register 10.255.0.1/32"));
+    CHECK(play.world.counter(index, "overlay-refused-by-hub") > 0);
+    CHECK(play.fleet.is_registered(0));
+}
+
+TEST_CASE("the address of a spoke that is gone for good is free for another identity") {
+    Play play{{.spokes = 1}};
+    REQUIRE(play.registered());
+    Blueprint heir = play.world.blueprint(play.fleet.spoke(0));
+    heir.settings.ike.profiles[0].local = *ike::Identity::parse("heir.spokes.example");
+    heir.underlay = {IpAddress::v4(0xc6127777)};
+    play.world.crash(play.fleet.spoke(0));
+    play.world.run_for(2min);
+    const std::size_t index = play.world.add(heir);
+    play.world.start(index);
+    CHECK(play.world.run_until([&] { const auto row = play.fleet.peer(play.fleet.hub(), "heir.spokes.example"); return row && !row->tunnel_addresses.empty(); }, 30s));
+}
+
+TEST_CASE("an identity without access rule is closed, logged and counted") {
+    Play play{{.spokes = 1, .adapt = [](bool is_hub, std::size_t, Blueprint& blueprint) {
+        if (!is_hub) blueprint.settings.ike.profiles[0].local = *ike::Identity::parse("stranger.example");
+    }}, Weather::fair()};
+    play.world.run_for(5s);
+    CHECK(play.world.counter(play.fleet.hub(), "overlay-identity-refused") > 0);
+    CHECK(play.world.has_logged(play.fleet.hub(), "no access rule allows this identity"));
+    CHECK(play.world.gateway(play.fleet.hub()).peers(play.world.now()).empty());
+}
+
+TEST_CASE("a spoke that restarts keeps its place at the hub") {
+    Play play;
+    REQUIRE(play.registered());
+    play.world.crash(play.fleet.spoke(0));
+    play.world.run_for(1s);
+    play.world.start(play.fleet.spoke(0));
+    CHECK(play.fleet.reaches(play.fleet.spoke(0), play.fleet.hub(), Way::direct, 30s));
+    play.world.run_for(20s);
+    CHECK(play.fleet.is_registered(0));
+    CHECK(play.fleet.reaches(play.fleet.hub(), play.fleet.spoke(0), Way::direct, 5s));
+}
+
+TEST_CASE("a peer that the operator clears comes back by itself") {
+    Play play{{.spokes = 1}, Weather::fair()};
+    REQUIRE(play.registered());
+    std::size_t cleared = 0;
+    play.world.with(play.fleet.hub(), [&](overlay::Gateway& gateway, TimePoint now, overlay::Outbox& out) { cleared = gateway.clear_peer("10.255.0.1", now, out); });
+    CHECK(cleared == 1);
+    play.world.run_for(100ms);
+    CHECK_FALSE(play.fleet.is_registered(0));
+    CHECK(play.world.run_until([&] { return play.fleet.is_registered(0); }, 5s));
+}
+
+TEST_CASE("clearing a name that nobody has clears nothing") {
+    Play play{{.spokes = 1}, Weather::fair()};
+    REQUIRE(play.registered());
+    play.world.with(play.fleet.hub(), [](overlay::Gateway& gateway, TimePoint now, overlay::Outbox& out) { CHECK(gateway.clear_peer("nobody.example", now, out) == 0); });
+    CHECK(play.fleet.is_registered(0));
+}
+
+TEST_CASE("spokes behind one NAT address are told apart by their SAs") {
+    World world{11, {}};
+    const std::size_t nat = world.underlay().add_nat({IpAddress::v4(0xc6130001)});
+    Fleet fleet{world, {.spokes = 3, .adapt = [&](bool is_hub, std::size_t number, Blueprint& blueprint) {
+        if (is_hub) return;
+        blueprint.nat = nat, blueprint.underlay = {IpAddress::v4(0xc0a80001 + static_cast<std::uint32_t>(number))};
+    }}};
+    fleet.start_all();
+    REQUIRE(world.run_until([&] { return fleet.all_registered(); }, 60s));
+    for (std::size_t i = 0; i < 3; ++i) {
+        CHECK(fleet.reaches(fleet.hub(), fleet.spoke(i), Way::direct, 10s));
+        CHECK(fleet.peer(fleet.hub(), "s" + std::to_string(i) + ".spokes.example")->nat == "peer");
+    }
+    CHECK(world.violations().empty());
+}
+
+TEST_CASE("when a NAT box gives a spoke another port, the hub's packets follow the newest authenticated one") {
+    World world{12, Weather::fair()};
+    const std::size_t nat = world.underlay().add_nat({IpAddress::v4(0xc6130001)});
+    Fleet fleet{world, {.spokes = 1, .adapt = [&](bool is_hub, std::size_t, Blueprint& blueprint) {
+        if (!is_hub) blueprint.nat = nat, blueprint.underlay = {IpAddress::v4(0xc0a80001)};
+    }}};
+    fleet.start_all();
+    REQUIRE(world.run_until([&] { return fleet.all_registered(); }, 60s));
+    world.run_for(10s);
+    world.underlay().nat(nat).rebind();
+    world.ping(fleet.spoke(0), fleet.hub());
+    world.run_for(100ms);
+    CHECK(world.counter(fleet.hub(), "overlay-paths-followed") == 1);
+    const auto id = world.ping(fleet.hub(), fleet.spoke(0));
+    world.run_for(100ms);
+    CHECK(world.trace(id).direct());
+}

@@ -1,0 +1,136 @@
+// Tests of who may hold which addresses.
+#include "controlplane/overlay/access.hpp"
+
+#include <catch2/catch.hpp>
+
+using namespace nave;
+using namespace nave::overlay;
+using nave::nhrp::CieCode;
+
+namespace {
+
+Prefix prefix(const char* text) { return *Prefix::parse(text); }
+ike::Identity identity(const char* text) { return *ike::Identity::parse(text); }
+AccessRule rule(const char* who, std::vector<Prefix> addresses, std::vector<Prefix> prefixes, bool hub = false) {
+    return {*ike::IdentityPattern::parse(who), std::move(addresses), std::move(prefixes), GroupId{7}, hub};
+}
+/// A spoke with fixed addresses, spokes that share blocks, and a hub that may relay.
+Access make() {
+    return Access{{rule("bank.spokes.example", {prefix("10.255.0.9/32")}, {prefix("10.9.0.0/24")}),
+                   rule("*.spokes.example", {prefix("10.255.0.0/25")}, {prefix("10.0.0.0/9")}), rule("hub2.example", {}, {}, true)},
+                  prefix("10.255.0.0/24"), {*IpAddress::parse("10.255.0.1")}};
+}
+const ike::Identity kA = identity("a.spokes.example"), kB = identity("b.spokes.example"), kBank = identity("bank.spokes.example");
+
+}  // namespace
+
+TEST_CASE("an identity that no rule names is refused everything") {
+    const Access access = make();
+    CHECK(access.rule(identity("stranger.example")) == nullptr);
+    CHECK(access.refusal(identity("stranger.example"), prefix("10.255.0.5/32")) == CieCode::administratively_prohibited);
+    CHECK_FALSE(access.permits(identity("stranger.example"), prefix("10.5.0.0/24")));
+}
+
+TEST_CASE("the first rule that matches decides") {
+    const Access access = make();
+    CHECK_FALSE(access.refusal(kBank, prefix("10.255.0.9/32")));
+    CHECK(access.refusal(kBank, prefix("10.255.0.5/32")) == CieCode::administratively_prohibited);
+}
+
+TEST_CASE("within its block a spoke may hold any free tunnel address, outside none") {
+    const Access access = make();
+    CHECK_FALSE(access.refusal(kA, prefix("10.255.0.5/32")));
+    CHECK(access.refusal(kA, prefix("10.255.0.200/32")) == CieCode::administratively_prohibited);
+}
+
+TEST_CASE("the gateway's own tunnel address belongs to nobody else") {
+    CHECK(make().refusal(kA, prefix("10.255.0.1/32")) == CieCode::administratively_prohibited);
+}
+
+TEST_CASE("a tunnel address that another live identity holds is refused as already registered") {
+    Access access = make();
+    access.claim(kA, prefix("10.255.0.5/32"));
+    CHECK(access.refusal(kB, prefix("10.255.0.5/32")) == CieCode::already_registered);
+}
+
+TEST_CASE("the same identity may register again what it holds") {
+    Access access = make();
+    access.claim(kA, prefix("10.255.0.5/32"));
+    access.claim(kA, prefix("10.5.0.0/24"));
+    CHECK_FALSE(access.refusal(kA, prefix("10.255.0.5/32")));
+    CHECK_FALSE(access.refusal(kA, prefix("10.5.0.0/24")));
+}
+
+TEST_CASE("an address is free again when its holder is gone") {
+    Access access = make();
+    access.claim(kA, prefix("10.255.0.5/32"));
+    access.release(kA, prefix("10.255.0.5/32"));
+    CHECK_FALSE(access.refusal(kB, prefix("10.255.0.5/32")));
+    CHECK(access.claims() == 0);
+}
+
+TEST_CASE("nobody can release what another holds") {
+    Access access = make();
+    access.claim(kA, prefix("10.255.0.5/32"));
+    access.release(kB, prefix("10.255.0.5/32"));
+    REQUIRE(access.holder(prefix("10.255.0.5/32")));
+    CHECK(*access.holder(prefix("10.255.0.5/32")) == kA);
+}
+
+TEST_CASE("a part of another's prefix is refused, since it would draw its traffic") {
+    Access access = make();
+    access.claim(kA, prefix("10.5.0.0/16"));
+    CHECK(access.refusal(kB, prefix("10.5.7.0/24")) == CieCode::not_unique);
+}
+
+TEST_CASE("a prefix around another's is refused, since it would let the newcomer send in its name") {
+    Access access = make();
+    access.claim(kA, prefix("10.5.7.0/24"));
+    CHECK(access.refusal(kB, prefix("10.5.0.0/16")) == CieCode::not_unique);
+    CHECK_FALSE(access.refusal(kA, prefix("10.5.0.0/16")));
+}
+
+TEST_CASE("a prefix that the operator gave to an identity by name is its own, whoever sits around it") {
+    Access access = make();
+    access.claim(kA, prefix("10.9.0.0/16"));
+    CHECK_FALSE(access.refusal(kBank, prefix("10.9.0.0/24")));
+}
+
+TEST_CASE("not even a prefix given by name is shared by two live identities") {
+    Access access = make();
+    access.claim(kA, prefix("10.9.0.0/24"));
+    CHECK(access.refusal(kBank, prefix("10.9.0.0/24")) == CieCode::already_registered);
+}
+
+TEST_CASE("a prefix given by name around others bounds nobody") {
+    Access access{{rule("exit.example", {}, {prefix("0.0.0.0/0")}), rule("*.spokes.example", {}, {prefix("10.0.0.0/9")})}, prefix("10.255.0.0/24"),
+                  {*IpAddress::parse("10.255.0.1")}};
+    CHECK_FALSE(access.refusal(identity("exit.example"), prefix("0.0.0.0/0")));
+    access.claim(identity("exit.example"), prefix("0.0.0.0/0"));
+    CHECK_FALSE(access.refusal(kA, prefix("10.5.0.0/24")));
+}
+
+TEST_CASE("a prefix behind the gateway itself cannot be taken, nor a part of it, nor what is around it") {
+    Access access = make();
+    access.set_local(prefix("10.20.0.0/24"), true);
+    CHECK(access.refusal(kA, prefix("10.20.0.0/24")) == CieCode::administratively_prohibited);
+    CHECK(access.refusal(kA, prefix("10.20.0.128/25")) == CieCode::administratively_prohibited);
+    CHECK(access.refusal(kA, prefix("10.20.0.0/16")) == CieCode::administratively_prohibited);
+    access.set_local(prefix("10.20.0.0/24"), false);
+    CHECK_FALSE(access.refusal(kA, prefix("10.20.0.0/24")));
+}
+
+TEST_CASE("a part of the tunnel's subnet is no prefix to register") {
+    Access access{{rule("*", {prefix("0.0.0.0/0")}, {prefix("0.0.0.0/0")})}, prefix("10.255.0.0/24"), {*IpAddress::parse("10.255.0.1")}};
+    CHECK(access.refusal(kA, prefix("10.255.0.0/25")) == CieCode::administratively_prohibited);
+    CHECK_FALSE(access.refusal(kA, prefix("10.255.0.4/32")));
+}
+
+TEST_CASE("a hub may answer for every prefix") {
+    const Access access = make();
+    CHECK(access.permits(identity("hub2.example"), prefix("172.16.0.0/12")));
+    CHECK_FALSE(access.permits(kA, prefix("172.16.0.0/12")));
+    CHECK(access.permits(kA, prefix("10.5.0.0/24")));
+}
+
+TEST_CASE("the rule carries the identity's group") { CHECK(make().rule(kA)->group == GroupId{7}); }
