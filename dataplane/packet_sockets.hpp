@@ -1,4 +1,4 @@
-// Finds the kernel sockets that a driver opened, since af_packet and af_xdp drivers do not tell them.
+// Finds the kernel sockets that a driver opened, since af_packet and af_xdp drivers do not tell them; linking it keeps IP fragments apart.
 #pragma once
 
 #include <vector>

@@ -52,8 +52,8 @@ class Demo:
         return again.ttls[:1] == [61], {"ttl": again.ttls, "reply_ms": again.average_ms}
 
     def redirect(self):
-        held = wait_until(lambda: self.lab.counters("hub").get("nhrp-sent-traffic-indication", 0) > 0, 5)
-        return held, {"indications_sent": self.lab.counters("hub").get("nhrp-sent-traffic-indication", 0)}
+        held = wait_until(lambda: self.lab.counters("hub").get("dataplane-redirects", 0) > 0, 5)
+        return held, {"indications_sent": self.lab.counters("hub").get("dataplane-redirects", 0)}
 
     def shortcut(self):
         held = self.lab.shortcut(12)

@@ -232,7 +232,7 @@ class Lab:
     def drops(self, name):
         """The counted drops of a gateway by name."""
         rows = self.ctl(name, "show", "drops") or []
-        return {row["name"]: row["packets"] for row in rows}
+        return {row["reason"]: row["packets"] for row in rows}
 
     def counters(self, name):
         return {row["name"]: row["value"] for row in self.ctl(name, "show", "counters") or []}

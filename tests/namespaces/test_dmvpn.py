@@ -113,12 +113,12 @@ def the_inside_lives_in_a_table_of_its_own(lab):
 
 
 def a_route_that_is_added_with_ip_route_is_followed(lab):
-    lab.run("host2", "ip addr add 10.77.0.1/32 dev lo")
-    lab.run("spoke2", "ip route add 10.77.0.0/24 via 172.16.12.10 table 1000")
-    lab.run("spoke1", "ip route add 10.77.0.0/24 via 10.255.0.12 dev nave0 onlink table 1000")
-    assert wait_until(lambda: lab.ping("host1", "10.77.0.1", count=1).received, 5), lab.drops("spoke2")
-    lab.run("spoke1", "ip route del 10.77.0.0/24 table 1000")
-    assert wait_until(lambda: not lab.ping("host1", "10.77.0.1", count=1).received, 5)
+    lab.run("host2", "ip addr add 172.16.77.1/32 dev lo")
+    lab.run("spoke2", "ip route add 172.16.77.0/24 via 172.16.12.10 table 1000")
+    lab.run("spoke1", "ip route add 172.16.77.0/24 via 10.255.0.12 dev nave0 onlink table 1000")
+    assert wait_until(lambda: lab.ping("host1", "172.16.77.1", count=1).received, 5), lab.drops("spoke2")
+    lab.run("spoke1", "ip route del 172.16.77.0/24 table 1000")
+    assert wait_until(lambda: not lab.ping("host1", "172.16.77.1", count=1).received, 5)
 
 
 def a_rekey_under_traffic_loses_nothing(lab):

@@ -59,14 +59,14 @@ def a_wrong_gre_key_is_dropped_by_name(lab):
 
 def a_tunnel_address_that_the_identity_may_not_hold_is_refused(lab):
     restart_spoke(lab, address="10.255.0.99/24")
-    refused(lab, "overlay-registration-refused", "10.255.0.99")
+    refused(lab, "overlay-registration-refused-4", "10.255.0.99")  # administratively prohibited (RFC 2332 §5.2.0.1)
 
 
 def a_prefix_that_the_identity_may_not_hold_is_refused_and_the_rest_stands(lab):
     text = lab.configuration("spoke1").replace("172.16.11.1/24", "172.16.44.1/24")
     lab.stop("spoke1")
     lab.gateway("spoke1", text=text)
-    refused(lab, "overlay-registration-refused", "172.16.44.0/24")
+    refused(lab, "overlay-registration-refused-4", "172.16.44.0/24")
     assert wait_until(lambda: lab.peers("hub").get("spoke1.example", {}).get("tunnel_addresses") == ["10.255.0.11"], 10), lab.peers("hub")
 
 
@@ -76,7 +76,7 @@ def a_live_spokes_tunnel_address_is_not_given_to_another(lab):
     thief = lab.configuration("spoke2", identity="thief.example", address="10.255.0.33/24")
     thief = thief.replace('device = "af_packet:eth0"', 'device = "af_packet:eth0"\naddress = "203.0.113.9/24"\ngateway = "203.0.113.254"')
     lab.gateway("spoke2", text=thief)
-    refused(lab, "overlay-registration-refused", "thief.example")
+    refused(lab, "overlay-registration-refused-14", "thief.example")  # already registered
     assert lab.peers("hub")["spoke3.example"]["tunnel_addresses"] == ["10.255.0.33"], lab.peers("hub")
     lab.stop("spoke2")
 

@@ -26,7 +26,7 @@ def refusal(lab, text, *words, command=()):
 
 
 def a_missing_interface_is_named(lab):
-    refusal(lab, lab.configuration("hub").replace("af_packet:eth0", "af_packet:eth7"), "eth7", "ip link")
+    refusal(lab, lab.configuration("hub").replace("af_packet:eth0", "af_packet:eth7"), "no interface eth7", "eth0, lan0")
 
 
 def an_unknown_device_kind_names_the_accepted_ones(lab):
@@ -43,7 +43,7 @@ def a_port_that_another_naved_uses_is_refused(lab):
 
 def an_interface_with_an_address_of_its_own_is_refused(lab):
     lab.run("hub", "ip addr add 192.0.2.1/24 dev eth0")
-    refusal(lab, lab.configuration("hub"), "eth0", "ip addr flush")
+    refusal(lab, lab.configuration("hub"), "eth0", "ip address flush dev eth0")
     lab.run("hub", "ip addr flush dev eth0")
 
 
