@@ -143,6 +143,21 @@ TEST_CASE("a kernel's unfinished UDP checksum is complete when the port hands th
     CHECK(checksum_of_datagram(received) == 0);
 }
 
+TEST_CASE("fragments arrive at an af_packet port as they were sent, not put together by the kernel") {
+    if (!enter_private_network()) return;
+    VethPair veth{"port0", "wire0"};
+    Buffers buffers;
+    auto port = open_port("af_packet:port0", buffers);
+    send_datagram_of_kernel("wire0", port.mac(), 3000);
+    for (const std::uint16_t offset : std::initializer_list<std::uint16_t>{0, 1480, 2960}) {
+        const auto fragment = receive_datagram(port);
+        REQUIRE(is_datagram(fragment));
+        const auto& header = *reinterpret_cast<const Ipv4Header*>(fragment.data() + 14);
+        CHECK((header.fragment.host() & Ipv4Header::kOffsetMask) * 8 == offset);
+        CHECK(fragment.size() == 14u + header.total_length.host());
+    }
+}
+
 TEST_CASE("a worker that rests over an af_packet port is woken by a packet") {
     if (!enter_private_network()) return;
     VethPair veth{"port0", "wire0"};
