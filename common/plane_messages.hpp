@@ -5,6 +5,7 @@
 #include "common/ids.hpp"
 #include "common/secret.hpp"
 
+#include <algorithm>
 #include <array>
 #include <cstdint>
 #include <span>
@@ -144,7 +145,7 @@ struct PacketMessage {
     /// Callers pass at most kBytesMax bytes.
     void set(std::span<const std::uint8_t> source) {
         length = static_cast<std::uint16_t>(source.size());
-        std::memcpy(bytes.data(), source.data(), length);
+        std::copy(source.begin(), source.end(), bytes.begin());
     }
 };
 
