@@ -11,6 +11,7 @@
 #include <fstream>
 #include <iterator>
 #include <sys/stat.h>
+#include <tuple>
 
 namespace nave::config {
 namespace {
@@ -29,7 +30,7 @@ Config assemble(Draft& draft) {
 }
 
 void sort_by_place(Problems& problems) {
-    std::ranges::stable_sort(problems, [](const Problem& a, const Problem& b) { return std::pair{a.line, a.column} < std::pair{b.line, b.column}; });
+    std::ranges::sort(problems, {}, [](const Problem& problem) { return std::tuple{problem.line, problem.column, std::string_view{problem.text}}; });
 }
 
 Problems whole_file(const std::string& file, std::string text) { return {{file, 0, 0, std::move(text)}}; }

@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <fmt/format.h>
 #include <toml++/toml.h>
+#include <tuple>
 
 namespace nave::config {
 namespace {
@@ -35,9 +36,7 @@ void convert_members(toml::table& table, Value& value) {
         value.children.push_back(std::move(member));
     }
     // The library orders members by name; ports and tunnels are numbered as the operator wrote them.
-    std::ranges::stable_sort(value.children, [](const Value& a, const Value& b) {
-        return std::pair{a.key_place.line, a.key_place.column} < std::pair{b.key_place.line, b.key_place.column};
-    });
+    std::ranges::sort(value.children, {}, [](const Value& member) { return std::tuple{member.key_place.line, member.key_place.column, std::string_view{member.name}}; });
 }
 
 void convert_elements(toml::array& array, Value& value) {
