@@ -1,6 +1,7 @@
 // Netlink sockets by libmnl.
 #include "controlplane/kernel/netlink.hpp"
 
+#include <algorithm>
 #include <array>
 #include <cerrno>
 #include <cstring>
@@ -29,7 +30,8 @@ void for_each_message(ByteView datagram, Each&& each) {
     const auto* message = reinterpret_cast<const nlmsghdr*>(datagram.data());
     int rest = static_cast<int>(datagram.size());
     while (mnl_nlmsg_ok(message, rest)) {
-        each(message, ByteView{reinterpret_cast<const std::uint8_t*>(message), message->nlmsg_len});
+        const auto length = std::min<std::size_t>(MNL_ALIGN(message->nlmsg_len), static_cast<std::size_t>(rest));
+        each(message, ByteView{reinterpret_cast<const std::uint8_t*>(message), length});
         message = mnl_nlmsg_next(message, &rest);
     }
 }

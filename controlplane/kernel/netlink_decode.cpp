@@ -164,7 +164,9 @@ std::optional<Object> decode_with(std::optional<Object> (*decode)(const nlmsghdr
 
 std::optional<ObjectChange> decode_message(ByteView bytes) {
     const auto* message = reinterpret_cast<const nlmsghdr*>(bytes.data());
-    if (bytes.size() < sizeof *message || message->nlmsg_len > bytes.size() || message->nlmsg_len < sizeof *message) return std::nullopt;
+    // libmnl reads attributes up to the aligned end of the message.
+    if (bytes.size() < sizeof *message || message->nlmsg_len < sizeof *message || message->nlmsg_len > bytes.size()) return std::nullopt;
+    if (MNL_ALIGN(std::size_t{message->nlmsg_len}) > bytes.size()) return std::nullopt;
     std::optional<Object> object;
     bool present = true;
     switch (message->nlmsg_type) {
