@@ -94,7 +94,8 @@ void log_sizes(runtime::Log& log, const config::Config& config, const dataplane:
 
 runtime::PortDevice device_of(const dataplane::Gateway& dataplane, PortId id) {
     const dataplane::Port& port = dataplane.port(id);
-    return {.mac = port.mac(), .up = port.link().up, .queues = port.capabilities().queues, .missed = 0, .errors = 0};
+    const dataplane::PortLosses losses = port.losses();
+    return {.mac = port.mac(), .up = port.link().up, .queues = port.capabilities().queues, .missed = losses.missed, .errors = losses.errors};
 }
 
 int run(const config::Config& config) {

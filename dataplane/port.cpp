@@ -116,6 +116,12 @@ PortLink Port::link() const {
     return {.up = link.link_status == RTE_ETH_LINK_UP, .megabits_per_second = link.link_speed == RTE_ETH_SPEED_NUM_UNKNOWN ? 0 : link.link_speed};
 }
 
+PortLosses Port::losses() const {
+    rte_eth_stats statistics{};
+    if (rte_eth_stats_get(device_, &statistics) != 0) return {};
+    return {.missed = statistics.imissed + statistics.rx_nombuf, .errors = statistics.ierrors + statistics.oerrors};
+}
+
 std::uint16_t Port::receive(std::uint16_t queue, std::span<rte_mbuf*> room) {
     const std::uint16_t count = rte_eth_rx_burst(device_, queue, room.data(), static_cast<std::uint16_t>(room.size()));
     if (kernel_) {

@@ -50,6 +50,12 @@ struct PortLink {
     std::uint32_t megabits_per_second = 0;  // 0: unknown
 };
 
+/// Packets that the device itself lost, since it was started.
+struct PortLosses {
+    std::uint64_t missed = 0;  // received, but no buffer or room in its queue was free
+    std::uint64_t errors = 0;  // damaged on reception, or not sent
+};
+
 /// One opened device. Opened, started, stopped and closed by the main thread; each queue pair is used by one worker.
 class Port {
 public:
@@ -71,6 +77,8 @@ public:
     MacAddress mac() const { return mac_; }
     /// Any thread; does not wait for the device.
     PortLink link() const;
+    /// Main thread.
+    PortLosses losses() const;
 
     /// Up to `room.size()` received packets; checksums that a kernel left unfinished are complete. The queue's worker.
     std::uint16_t receive(std::uint16_t queue, std::span<rte_mbuf*> room);
