@@ -68,7 +68,7 @@ bool EspCrypto::expand(EspAlgorithm algorithm, ByteView keymat, AeadKey& key) {
     case EspAlgorithm::aes_gcm_256: IMB_AES256_GCM_PRE(engine_->manager, keymat.data(), expanded); break;
     case EspAlgorithm::chacha20_poly1305: std::memcpy(key.expanded.data(), keymat.data(), key_size); break;
     }
-    return true;
+    return key.ready = true;
 }
 
 void EspCrypto::Engine::seal_gcm(AeadJob& job) {
@@ -146,6 +146,7 @@ void EspCrypto::Engine::flush() {
 void EspCrypto::seal(std::span<AeadJob> jobs) {
     for (AeadJob& job : jobs) {
         job.ok = false;
+        if (!job.key->ready) continue;
         if (job.key->algorithm != EspAlgorithm::chacha20_poly1305) engine_->seal_gcm(job);
         else if (job.gather_count > 0) engine_->seal_gathered_chacha(job);
         else engine_->submit_chacha(job, job.icv, IMB_DIR_ENCRYPT);
@@ -161,6 +162,7 @@ void EspCrypto::open(std::span<AeadJob> jobs) {
         const auto part = jobs.first(std::min(kAtOnce, jobs.size()));
         for (std::size_t i = 0; i < part.size(); ++i) {
             part[i].ok = false;
+            if (!part[i].key->ready) continue;
             if (part[i].key->algorithm != EspAlgorithm::chacha20_poly1305) engine_->open_gcm(part[i]);
             else engine_->submit_chacha(part[i], computed[i].data(), IMB_DIR_DECRYPT);
         }

@@ -28,6 +28,7 @@ struct AeadKey {
     alignas(64) std::array<std::uint8_t, kExpandedSize> expanded{};
     std::array<std::uint8_t, 4> salt{};
     EspAlgorithm algorithm{};
+    bool ready = false;  // expanded; nothing is ever sealed or opened with a key that is not
 };
 
 /// One packet for the cipher. `text` holds `length` bytes that are changed in place, the ICV stands at `icv`.

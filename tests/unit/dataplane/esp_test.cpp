@@ -239,6 +239,18 @@ TEST_CASE("counters of an SA tell packets and inner bytes of both directions, an
     CHECK(pair.hub.counters().inbound[slot_for(pair.spoke).value].packets.read() == 0);
 }
 
+TEST_CASE("a key that was never expanded seals nothing and opens nothing") {
+    Pair pair;
+    pair.spoke.state().tables.outbound(slot_for(pair.hub))->key.ready = false;
+    pair.spoke.from_host(pair.inner());
+    pair.spoke.turn();
+    CHECK(pair.spoke.drops(Drop::crypto_failed) == 1);
+    CHECK(pair.spoke.sent(kUnderlay).empty());
+    pair.hub.state().tables.inbound(spi_between(pair.spoke, pair.hub))->key.ready = false;
+    pair.receive({.payload = keyed_gre(pair.inner())});
+    CHECK(pair.hub.drops(Drop::esp_bad_icv) == 1);
+}
+
 TEST_CASE("an SA with a key of the wrong length is refused and counted") {
     Pair pair;
     const Spi spi = spi_layout::make(SaSlot{9}, WorkerId{0}, 1);
