@@ -14,7 +14,7 @@ namespace nave::ike {
 namespace {
 
 constexpr std::size_t kChildrenMax = 8;  // of one association; rekeying leaves a few for some seconds
-constexpr int kRestartsMax = 2;          // with another group
+constexpr int kChildRestartsMax = 2;          // with another group
 
 Bytes spi_bytes(Spi spi) {
     ByteWriter out;
@@ -36,7 +36,7 @@ bool restart(Context& context, Association& association, RekeyingChild& rekey, c
     const auto group = group_from(invalid_ke);
     const auto& suites = context.profile_of(association).esp_proposals;
     const ChildSa* old = child_by_id(*association.in<Established>(), rekey.old);
-    if (!group || !old || ++rekey.restarts > kRestartsMax || std::ranges::find(suites, group, &EspProposal::group) == suites.end()) return false;
+    if (!group || !old || ++rekey.restarts > kChildRestartsMax || std::ranges::find(suites, group, &EspProposal::group) == suites.end()) return false;
     rekey.key = DhKeyPair::generate(*group, context.random);
     context.count("invalid-ke-received");
     send_child_rekey(context, association, *old, std::move(rekey));

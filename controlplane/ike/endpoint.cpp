@@ -1,6 +1,7 @@
 // The endpoint's events: each finds its association, lets the machine work on it, and settles what it touched.
 #include "controlplane/ike/endpoint_impl.hpp"
 
+#include "common/headers.hpp"
 #include "controlplane/ike/children.hpp"
 #include "controlplane/ike/exchange.hpp"
 #include "controlplane/ike/initial_exchange.hpp"
@@ -13,7 +14,6 @@
 namespace nave::ike {
 namespace {
 
-constexpr std::uint16_t kIkePort = 500;
 constexpr std::uint8_t kKeepalive = 0xff;
 constexpr Duration kJoinPatience = std::chrono::seconds{2};
 
@@ -23,7 +23,7 @@ ByteView without_marker(Context& context, std::uint16_t local_port, ByteView pay
         context.count("keepalives-received");
         return {};
     }
-    if (local_port == kIkePort) return payload;
+    if (local_port == kUdpPortIke) return payload;
     constexpr std::size_t kMarker = 4;
     const bool has_marker = payload.size() > kMarker && std::ranges::all_of(payload.first(kMarker), [](std::uint8_t byte) { return byte == 0; });
     if (has_marker) return payload.subspan(kMarker);

@@ -45,7 +45,7 @@ struct Profile {
     Duration ike_lifetime = std::chrono::hours{8};
     Duration child_lifetime = std::chrono::hours{1};
     SaLimits child_limits;              // soft limits start a rekey
-    Duration liveness_interval = std::chrono::seconds{10};  // of silence, until an empty INFORMATIONAL is sent
+    Duration liveness_interval = std::chrono::seconds{5};  // of silence, until an empty INFORMATIONAL is sent
 };
 
 /// Bounds that keep strangers from costing us (RFC 7296 §2.6), and the retransmission schedule (§2.1).

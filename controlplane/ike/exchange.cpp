@@ -1,12 +1,12 @@
 // Requests, responses and their bytes.
 #include "controlplane/ike/exchange.hpp"
 
+#include "common/headers.hpp"
 #include "controlplane/ike/protected_message.hpp"
 
 namespace nave::ike {
 namespace {
 
-constexpr std::uint16_t kIkePort = 500;
 
 Header header_of(const IkeSa& ike, ExchangeType exchange, std::uint32_t message_id, bool response) {
     return {.initiator_spi = ike.initiator_spi,
@@ -21,7 +21,7 @@ Header header_of(const IkeSa& ike, ExchangeType exchange, std::uint32_t message_
 
 void send_message(Context& context, const NbmaEndpoint& local, const NbmaEndpoint& remote, ByteView message) {
     Bytes payload;
-    const std::size_t marker = local.port == kIkePort ? 0 : 4;
+    const std::size_t marker = local.port == kUdpPortIke ? 0 : 4;
     payload.reserve(marker + message.size());
     payload.resize(marker);
     payload.insert(payload.end(), message.begin(), message.end());

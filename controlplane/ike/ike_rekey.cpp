@@ -14,7 +14,7 @@
 namespace nave::ike {
 namespace {
 
-constexpr int kRestartsMax = 2;  // with another group
+constexpr int kRekeyRestartsMax = 2;  // with another group
 
 void send_ike_rekey(Context& context, Association& association, IkeSa& ike, RekeyingIke rekey) {
     const std::vector<Payload> payloads{offer_ike(context.profile_of(association).ike_proposals, rekey.spi), NoncePayload{rekey.nonce},
@@ -25,7 +25,7 @@ void send_ike_rekey(Context& context, Association& association, IkeSa& ike, Reke
 bool restart(Context& context, Association& association, IkeSa& ike, RekeyingIke& rekey, const Notify& invalid_ke) {
     const auto group = group_from(invalid_ke);
     const auto& suites = context.profile_of(association).ike_proposals;
-    if (!group || ++rekey.restarts > kRestartsMax || std::ranges::find(suites, *group, &IkeProposal::group) == suites.end()) return false;
+    if (!group || ++rekey.restarts > kRekeyRestartsMax || std::ranges::find(suites, *group, &IkeProposal::group) == suites.end()) return false;
     rekey.key = DhKeyPair::generate(*group, context.random);
     context.count("invalid-ke-received");
     send_ike_rekey(context, association, ike, std::move(rekey));

@@ -1,4 +1,5 @@
 // From an answer to IKE_SA_INIT to IKE_AUTH; also from a second and third answer, as nobody has signed the first.
+#include "common/headers.hpp"
 #include "controlplane/ike/child_negotiation.hpp"
 #include "controlplane/ike/duplicates.hpp"
 #include "controlplane/ike/exchange.hpp"
@@ -15,7 +16,6 @@ namespace nave::ike {
 namespace {
 
 constexpr std::size_t kOtherAnswersMax = 3;
-constexpr std::uint16_t kIkePort = 500, kNatPort = 4500;
 
 /// The NAT findings, and the move to port 4500 (RFC 7296 §2.23).
 void take_nat(Context& context, Association& association, const Arrival& arrival, std::span<const Payload> payloads) {
@@ -26,8 +26,8 @@ void take_nat(Context& context, Association& association, const Arrival& arrival
     association.local = arrival.local;
     association.remote = arrival.remote;
     if (!association.encapsulated) return;
-    if (association.local.port == kIkePort) association.local.port = kNatPort;
-    if (association.remote.port == kIkePort) association.remote.port = kNatPort;
+    if (association.local.port == kUdpPortIke) association.local.port = kUdpPortNatTraversal;
+    if (association.remote.port == kUdpPortIke) association.remote.port = kUdpPortNatTraversal;
 }
 
 void send_auth(Context& context, Association& association, const AwaitingAuthResponse& awaiting) {

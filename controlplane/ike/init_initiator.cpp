@@ -13,7 +13,7 @@
 namespace nave::ike {
 namespace {
 
-constexpr int kRestartsMax = 5;   // with a cookie or another group
+constexpr int kInitRestartsMax = 5;   // with a cookie or another group
 constexpr int kRefusalsMax = 3;
 constexpr std::size_t kCookieMax = 64;
 
@@ -36,7 +36,7 @@ void send_init(Context& context, Association& association) {
 }
 
 bool may_restart(Context& context, AwaitingInitResponse& awaiting) {
-    if (++awaiting.restarts <= kRestartsMax) return true;
+    if (++awaiting.restarts <= kInitRestartsMax) return true;
     context.count("init-restarts-exhausted");
     return false;
 }

@@ -74,9 +74,11 @@ void come_up(Context& context, Association& association, Established established
     context.table.begin_established(association, peer);
 
     take_over_attempts(context, association, peer);
-    const auto unsatisfied = std::ranges::stable_partition(association.requests, [&](const ConnectRequest& request) { return is_satisfied(request, association, peer); });
-    context.reconnects.insert(context.reconnects.end(), unsatisfied.begin(), unsatisfied.end());
-    association.requests.erase(unsatisfied.begin(), unsatisfied.end());
+    std::erase_if(association.requests, [&](const ConnectRequest& request) {
+        if (is_satisfied(request, association, peer)) return false;
+        context.reconnects.push_back(request);
+        return true;
+    });
 
     if (association.requests.empty()) context.out.push_back(up_action(context, association, peer, 0));
     for (const ConnectRequest& request : association.requests) context.out.push_back(up_action(context, association, peer, request.token));

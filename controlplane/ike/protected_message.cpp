@@ -10,8 +10,8 @@ namespace nave::ike {
 
 namespace {
 
-constexpr std::size_t kGenericHeader = 4, kGcmIvSize = 8, kGcmSaltSize = 4;
-constexpr std::size_t kLengthOffset = 24;
+constexpr std::size_t kGenericSize = 4, kGcmIvSize = 8, kGcmSaltSize = 4;
+constexpr std::size_t kMessageLengthOffset = 24;
 
 std::size_t iv_size(const ProtectionKeys& keys) { return is_aead(keys.encryption) ? kGcmIvSize : kAesBlockSize; }
 std::size_t checksum_size(const ProtectionKeys& keys) { return is_aead(keys.encryption) ? kGcmTagSize : integrity_size(keys.integrity); }
@@ -49,7 +49,7 @@ Bytes seal(const Header& header, std::span<const Payload> inner, const Protectio
 
 Bytes seal_chain(const Header& header, PayloadType first, ByteView chain, const ProtectionKeys& keys, Random& random) {
     const Secret plaintext = padded(chain, !is_aead(keys.encryption));
-    const std::size_t payload_size = kGenericHeader + iv_size(keys) + plaintext.size() + checksum_size(keys);
+    const std::size_t payload_size = kGenericSize + iv_size(keys) + plaintext.size() + checksum_size(keys);
     assert(payload_size <= 0xffff);
     Bytes iv(iv_size(keys));
     random.fill(iv);
@@ -59,7 +59,7 @@ Bytes seal_chain(const Header& header, PayloadType first, ByteView chain, const 
     out.u8(static_cast<std::uint8_t>(first));
     out.u8(0);
     out.u16(static_cast<std::uint16_t>(payload_size));
-    out.patch_u32(kLengthOffset, static_cast<std::uint32_t>(Header::kSize + payload_size));  // before it is authenticated
+    out.patch_u32(kMessageLengthOffset, static_cast<std::uint32_t>(Header::kSize + payload_size));  // before it is authenticated
     if (is_aead(keys.encryption)) {
         const Bytes sealed = aes_gcm_seal(aes_key(keys), gcm_nonce(keys, iv), out.view(), plaintext.view());
         out.bytes(iv);
@@ -103,9 +103,9 @@ std::expected<EncryptedPart, OpenError> find_encrypted(ByteView message) {
         const auto next = PayloadType{in.u8()};
         in.skip(1);
         const std::size_t length = in.u16();
-        if (in.failed() || length < kGenericHeader || length - kGenericHeader > in.remaining()) return malformed(Malformed::payload_length, type);
+        if (in.failed() || length < kGenericSize || length - kGenericSize > in.remaining()) return malformed(Malformed::payload_length, type);
         const EncryptedPart part{next, message.size() - in.remaining()};
-        in.skip(length - kGenericHeader);
+        in.skip(length - kGenericSize);
         if (type == PayloadType::encrypted) {
             if (!in.at_end()) return malformed(Malformed::encrypted_not_last, type);
             return part;

@@ -6,7 +6,7 @@
 namespace nave::ike {
 
 Transmission transmission_of(Bytes message, Duration first, int tries_max, TimePoint now) {
-    return {.message = std::move(message), .tries_max = tries_max, .interval = first, .next_at = now + first};
+    return {.message = std::move(message), .tries_max = tries_max, .interval = first, .next_at = now + first, .begun_at = now};
 }
 
 Transmission::Step Transmission::step(TimePoint now) {
@@ -16,6 +16,14 @@ Transmission::Step Transmission::step(TimePoint now) {
     interval *= 2;
     next_at = now + interval;
     return Step::repeat;
+}
+
+void Transmission::renew(Duration first, TimePoint now) {
+    ++renewals;
+    sent = 1;
+    interval = first;
+    next_at = now + first;
+    begun_at = now;
 }
 
 Duration patience(Duration first, int tries_max) {

@@ -12,11 +12,15 @@ struct Transmission {
     int tries_max = 1;      // transmissions altogether
     Duration interval{};    // until the next one; doubles
     TimePoint next_at{};
+    TimePoint begun_at{};
     int sent = 1;
+    int renewals = 0;
 
     enum class Step { wait, repeat, give_up };
     /// What is to be done at `now`. `repeat` counts the transmission that the caller makes.
     Step step(TimePoint now);
+    /// Begins the schedule anew, with a transmission that the caller makes.
+    void renew(Duration first, TimePoint now);
 };
 
 /// For a message that was sent once, at `now`.

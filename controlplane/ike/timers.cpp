@@ -27,6 +27,18 @@ bool is_given_up(Context& context, const Association& association, IkeSa& ike) {
     return false;
 }
 
+/// A peer that was heard since our request went out is alive, only its answers were lost (RFC 7296 §2.4): the schedule begins anew, a few
+/// times, as a peer that speaks but never answers is of no use either.
+bool is_renewed(Context& context, const Association& association, const Established& established) {
+    constexpr int kRenewalsMax = 3;
+    Transmission& outstanding = *association.ike->outstanding;
+    if (established.heard_at <= outstanding.begun_at || outstanding.renewals >= kRenewalsMax) return false;
+    outstanding.renew(context.settings.retransmit_first, context.now);
+    context.count("requests-renewed");
+    repeat_request(context, association, *association.ike);
+    return true;
+}
+
 void send_keepalive(Context& context, const Association& association, Established& established) {
     if (!established.keepalive_at || *established.keepalive_at > context.now) return;
     established.keepalive_at = context.now + context.settings.keepalive_interval;
@@ -89,7 +101,7 @@ struct Due {
     }
     void operator()(Established& established) const {
         send_keepalive(context, association, established);
-        if (is_given_up(context, association, *association.ike))
+        if (is_given_up(context, association, *association.ike) && !is_renewed(context, association, established))
             return end(context, association, DownReason::timed_out, unanswered(*association.ike) + ": the peer is dead", Ending::silent);
         tend_siblings(context, association, established);
         expire_children(context, association, established);

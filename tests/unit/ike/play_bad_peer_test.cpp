@@ -23,6 +23,9 @@ struct BadPeer {
 
 const TrafficSelector kEverything{0, 0, 65535, IpAddress::v4(0), IpAddress::v4(0xffffffff)};
 
+/// REKEY_SA for the child SA of IKE_AUTH.
+const std::vector<Payload> kRekeyFirst{Notify{.type = NotifyType::rekey_sa, .protocol = Protocol::esp, .spi = {0x12, 0x34, 0x56, 0x78}}};
+
 Bytes critical_unknown() { return {0, 0x80, 0, 4}; }  // next payload none, critical, length 4; its type stands in front
 
 }  // namespace
@@ -193,6 +196,71 @@ TEST_CASE_METHOD(BadPeer, "REKEY_SA for an unknown SPI is CHILD_SA_NOT_FOUND, wi
     const auto answer = peer.exchange(ExchangeType::create_child_sa, std::vector<Payload>{rekey, NoncePayload{Bytes(32, 7)}} + peer.gre_child(0x1000));
     REQUIRE(error_in(answer) == NotifyType::child_sa_not_found);
     REQUIRE(find_error(answer)->spi == rekey.spi);
+}
+
+TEST_CASE_METHOD(BadPeer, "in a rekey collision the pair with the lowest of four nonces loses, whoever made it (2.8.1)") {
+    const bool peer_loses = GENERATE(false, true);
+    const Bytes lowest(32, 0), highest(32, 0xff);
+    peer.establish();
+    const Spi old = hub.inbound_spi();
+    lab.rekey_child(hub);
+    const Bytes request = lab.lose(hub);
+    peer.exchange(ExchangeType::create_child_sa, kRekeyFirst + std::vector<Payload>{NoncePayload{peer_loses ? lowest : highest}} + peer.gre_child(0x2000));
+    const Spi rival = hub.inbound_spi();
+    const Bytes deletion = peer.ask(peer.answer(request, peer.agree_to(request, 0x3000, peer_loses ? highest : lowest)));
+    const auto deleted = find<DeletePayload>(peer.read(deletion))->spis;
+    REQUIRE(hub.inbound.size() == 3);
+    if (peer_loses) REQUIRE(deleted == std::vector{old});             // the hub's pair won: it deletes the old one
+    else REQUIRE(deleted == std::vector{hub.inbound_spi()});          // the hub deletes its own redundant one
+    REQUIRE(hub.inbound_spi() != rival);
+    REQUIRE(hub.outbound.back().spi == Spi{peer_loses ? 0x3000u : 0x12345678u});
+}
+
+TEST_CASE_METHOD(BadPeer, "a DELETE that crosses ours for the same child SA is answered without its SPI (1.4.1)") {
+    peer.establish();
+    lab.rekey_child(hub);
+    const Bytes request = lab.lose(hub);
+    const Bytes deletion = peer.ask(peer.answer(request, peer.agree_to(request, 0x3000, Bytes(32, 5))));
+    REQUIRE(find<DeletePayload>(peer.read(deletion)));
+    REQUIRE(peer.exchange(ExchangeType::informational, {DeletePayload{Protocol::esp, {Spi{0x12345678}}}}).empty());
+    peer.ask(peer.answer(deletion, {}));
+    lab.advance(6s);
+    REQUIRE(hub.inbound.size() == 1);
+    REQUIRE(hub.outbound.size() == 1);
+    REQUIRE(hub.outbound[0].spi == Spi{0x3000});
+}
+
+TEST_CASE_METHOD(BadPeer, "the DELETE of a replaced child SA puts its successor to use, also beside another child SA in use") {
+    peer.establish();
+    const std::vector<Payload> nonce{NoncePayload{Bytes(32, 7)}};
+    peer.exchange(ExchangeType::create_child_sa, nonce + peer.gre_child(0x1000));
+    lab.act(hub, [&](Endpoint& endpoint, Outbox& out) { endpoint.inbound_used(hub.sa(), hub.inbound_spi(), lab.now, out); });
+    REQUIRE(hub.outbound.back().spi == Spi{0x1000});
+    peer.exchange(ExchangeType::create_child_sa, kRekeyFirst + nonce + peer.gre_child(0x2000));
+    REQUIRE(hub.outbound.back().spi == Spi{0x1000});
+    peer.exchange(ExchangeType::informational, {DeletePayload{Protocol::esp, {Spi{0x12345678}}}});
+    REQUIRE(hub.outbound.back().spi == Spi{0x2000});
+}
+
+TEST_CASE_METHOD(BadPeer, "an answer to a child rekey that was not offered ends the IKE SA: nobody could tell what the other end holds") {
+    peer.establish();
+    lab.rekey_child(hub);
+    const Bytes request = lab.lose(hub);
+    auto answer = peer.agree_to(request, 0x3000, Bytes(32, 5));
+    std::get<TrafficSelectors>(answer[3]).selectors = {kEverything};
+    REQUIRE(find<DeletePayload>(peer.read(peer.ask(peer.answer(request, answer))))->protocol == Protocol::ike);
+    REQUIRE(hub.downs.at(0).reason == DownReason::invalid_message);
+    REQUIRE(hub.spis.empty());
+}
+
+TEST_CASE_METHOD(BadPeer, "CHILD_SA_NOT_FOUND for a child SA that only we hold removes it") {
+    peer.establish();
+    lab.rekey_child(hub);
+    const Bytes request = lab.lose(hub);
+    peer.ask(peer.answer(request, {Notify{.type = NotifyType::child_sa_not_found, .protocol = Protocol::esp, .spi = {0, 0, 0, 1}}}));
+    REQUIRE(hub.inbound.empty());
+    REQUIRE(hub.downs.at(0).reason == DownReason::no_child);
+    REQUIRE(hub.spis.empty());
 }
 
 TEST_CASE_METHOD(BadPeer, "an offered ESP SPI from the reserved range is refused") {

@@ -81,6 +81,22 @@ Bytes RawPeer::request_with(ExchangeType type, PayloadType first, ByteView chain
 
 std::vector<Payload> RawPeer::read(const Bytes& message) const { return ike::open(message, keys.from_responder).value(); }
 
+Bytes RawPeer::answer(const Bytes& request, const std::vector<Payload>& payloads) {
+    Header reply = decode_header(request).value();
+    reply.response = true;
+    reply.from_initiator = true;
+    return seal(reply, payloads, keys.from_initiator, random_);
+}
+
+std::vector<Payload> RawPeer::agree_to(const Bytes& request, std::uint32_t spi, Bytes nonce) const {
+    const auto asked = read(request);
+    auto without_pfs = default_esp_proposals();
+    std::erase_if(without_pfs, [](const EspProposal& suite) { return suite.group.has_value(); });
+    const auto choice = choose_esp(*find<SaPayload>(asked), without_pfs, std::nullopt, ChildExchange::create_child_sa).value();
+    return {answer_esp(choice, Spi{spi}), NoncePayload{std::move(nonce)}, *find<TrafficSelectors>(asked, Role::initiator), *find<TrafficSelectors>(asked, Role::responder),
+            Notify{.type = NotifyType::use_transport_mode}};
+}
+
 std::optional<NotifyType> error_in(const std::vector<Payload>& payloads) {
     const Notify* error = find_error(payloads);
     return error ? std::optional{error->type} : std::nullopt;

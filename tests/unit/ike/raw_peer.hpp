@@ -36,6 +36,10 @@ public:
     /// The same with any bytes inside.
     Bytes request_with(ExchangeType type, PayloadType first, ByteView chain);
     std::vector<Payload> read(const Bytes& message) const;
+    /// Our response to a request of the target.
+    Bytes answer(const Bytes& request, const std::vector<Payload>& payloads);
+    /// What a willing responder puts into its answer to the target's request to rekey a child SA.
+    std::vector<Payload> agree_to(const Bytes& request, std::uint32_t spi, Bytes nonce) const;
 
     NbmaEndpoint self;
     Header header{};
