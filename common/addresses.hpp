@@ -15,6 +15,8 @@
 namespace nave {
 
 enum class Family : std::uint8_t { v4, v6 };
+/// Bytes of an address of that family on the wire.
+constexpr std::size_t byte_count(Family family) { return family == Family::v4 ? 4 : 16; }
 
 /// An IPv4 or IPv6 address; trivially copyable; ordered by family, then by bytes.
 class IpAddress {

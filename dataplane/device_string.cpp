@@ -60,7 +60,7 @@ constexpr std::array kKinds{
     KindRule{"pcap", DeviceKind::pcap, "the path of a capture file to receive from", kPcapOptions},
 };
 
-std::unexpected<SetupError> refuse(std::string_view text, std::string_view why) { return std::unexpected{SetupError{fmt::format("device \"{}\": {}", text, why)}}; }
+std::unexpected<SetupError> refuse_device(std::string_view text, std::string_view why) { return std::unexpected{SetupError{fmt::format("device \"{}\": {}", text, why)}}; }
 
 /// Characters that DPDK's devargs parser takes for syntax cannot be quoted there.
 bool has_plain_characters(std::string_view word) {
@@ -126,16 +126,16 @@ std::expected<DeviceString::Options, SetupError> parse_options(std::string_view 
         const auto option = list.substr(0, comma);
         list = comma == std::string_view::npos ? std::string_view{} : list.substr(comma + 1);
         const auto equals = option.find('=');
-        if (equals == std::string_view::npos || equals == 0 || equals + 1 == option.size()) return refuse(text, fmt::format("\"{}\" is not an option; write KEY=VALUE", option));
+        if (equals == std::string_view::npos || equals == 0 || equals + 1 == option.size()) return refuse_device(text, fmt::format("\"{}\" is not an option; write KEY=VALUE", option));
         const auto key = option.substr(0, equals), value = option.substr(equals + 1);
-        if (std::ranges::any_of(options, [&](const auto& earlier) { return earlier.first == key; })) return refuse(text, fmt::format("option {} stands twice", key));
+        if (std::ranges::any_of(options, [&](const auto& earlier) { return earlier.first == key; })) return refuse_device(text, fmt::format("option {} stands twice", key));
         ValueType type = ValueType::text;
         if (rules) {
             const auto rule = std::ranges::find(*rules, key, &OptionRule::key);
-            if (rule == rules->end()) return refuse(text, fmt::format("unknown option {}; {}", key, accepted_options(*rules)));
+            if (rule == rules->end()) return refuse_device(text, fmt::format("unknown option {}; {}", key, accepted_options(*rules)));
             type = rule->type;
         }
-        if (const auto wanted = wrong_value(type, value); !wanted.empty()) return refuse(text, fmt::format("option {} is \"{}\" but must be {}", key, value, wanted));
+        if (const auto wanted = wrong_value(type, value); !wanted.empty()) return refuse_device(text, fmt::format("option {} is \"{}\" but must be {}", key, value, wanted));
         options.emplace_back(key, value);
     }
     return options;
@@ -204,11 +204,11 @@ std::optional<std::string_view> DeviceString::option(std::string_view key) const
 }
 
 std::expected<DeviceString, SetupError> parse_device_string(std::string_view text) {
-    if (text.empty()) return refuse(text, fmt::format("it is empty; accepted is {}", kForms));
+    if (text.empty()) return refuse_device(text, fmt::format("it is empty; accepted is {}", kForms));
     const auto comma = text.find(',');
     const auto subject = text.substr(0, comma);
     const auto list = comma == std::string_view::npos ? std::string_view{} : text.substr(comma + 1);
-    if (comma != std::string_view::npos && (list.empty() || list.ends_with(','))) return refuse(text, "it ends in a comma");
+    if (comma != std::string_view::npos && (list.empty() || list.ends_with(','))) return refuse_device(text, "it ends in a comma");
 
     if (const auto address = pci_address(subject)) {
         auto options = parse_options(text, list, std::nullopt);
@@ -216,12 +216,12 @@ std::expected<DeviceString, SetupError> parse_device_string(std::string_view tex
         return DeviceString{DeviceKind::pci, *address, std::move(*options)};
     }
     const auto colon = subject.find(':');
-    if (colon == std::string_view::npos) return refuse(text, fmt::format("a kind is missing; for a kernel interface write af_packet:{}; accepted is {}", subject, kForms));
+    if (colon == std::string_view::npos) return refuse_device(text, fmt::format("a kind is missing; for a kernel interface write af_packet:{}; accepted is {}", subject, kForms));
     const auto word = subject.substr(0, colon);
     const auto rule = std::ranges::find(kKinds, word, &KindRule::word);
-    if (rule == kKinds.end()) return refuse(text, fmt::format("unknown kind \"{}\"; accepted is {}", word, kForms));
+    if (rule == kKinds.end()) return refuse_device(text, fmt::format("unknown kind \"{}\"; accepted is {}", word, kForms));
     const auto name = subject.substr(colon + 1);
-    if (!is_name_of(rule->kind, name)) return refuse(text, fmt::format("\"{}\" is not {}", name, rule->names));
+    if (!is_name_of(rule->kind, name)) return refuse_device(text, fmt::format("\"{}\" is not {}", name, rule->names));
     auto options = parse_options(text, list, rule->options);
     if (!options) return std::unexpected{options.error()};
     return DeviceString{rule->kind, std::string{name}, std::move(*options)};

@@ -22,7 +22,6 @@ namespace nave::dataplane {
 
 namespace {
 
-std::unexpected<SetupError> refuse(std::string text) { return std::unexpected{SetupError{std::move(text)}}; }
 
 bool has(const std::vector<unsigned>& cpus, unsigned cpu) { return std::ranges::find(cpus, cpu) != cpus.end(); }
 

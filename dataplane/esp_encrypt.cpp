@@ -6,7 +6,7 @@ namespace nave::dataplane {
 
 namespace {
 
-constexpr std::size_t kFront = sizeof(EspHeader) + kEspIvSize, kTrailer = 2;
+constexpr std::size_t kFrontSize = sizeof(EspHeader) + kEspIvSize, kTrailer = 2;
 
 /// What the trailer adds: padding to four bytes with pad length and next header (RFC 4303 §2.4).
 constexpr std::size_t pad_length(std::size_t payload) { return (4 - (payload + kTrailer) % 4) % 4; }
@@ -40,10 +40,10 @@ void describe(AeadJob& job, const std::uint8_t* esp, const OutboundSa& sa, std::
 /// A first segment with room for headers and for everything behind it; nullptr when there is no buffer.
 /// Chains keep their shared payload, unless the first segment is too small for the ciphertext.
 Packet* with_room(Packet& packet, std::size_t behind, WorkerState& worker) {
-    const bool fits = packet.nb_segs <= 1 + AeadJob::kGatherMax && rte_pktmbuf_headroom(&packet) >= kFront + OuterHeader::kSizeMax &&
+    const bool fits = packet.nb_segs <= 1 + AeadJob::kGatherMax && rte_pktmbuf_headroom(&packet) >= kFrontSize + OuterHeader::kSizeMax &&
                       std::size_t{packet.buf_len} - packet.data_off - packet.data_len >= packet.length() - packet.data_len + behind;
     if (packet.nb_segs > 1 && fits) return &packet;
-    return worker.pools.contiguous(packet, kFront + OuterHeader::kSizeMax, behind);
+    return worker.pools.contiguous(packet, kFrontSize + OuterHeader::kSizeMax, behind);
 }
 
 /// The segments behind the first become the cipher's sources, and the first takes the room of their ciphertext.
@@ -78,8 +78,8 @@ Verdict prepare(Packet*& packet, WorkerState& worker) {
     job.text = text;
     job.length = static_cast<std::uint32_t>(payload + padding + kTrailer);
     job.icv = text + job.length;
-    write_header(text - kFront, *sa, *sequence);
-    describe(job, text - kFront, *sa, *sequence);
+    write_header(text - kFrontSize, *sa, *sequence);
+    describe(job, text - kFrontSize, *sa, *sequence);
     return Verdict::pass();
 }
 
@@ -91,13 +91,13 @@ Verdict settle(Packet& packet, const AeadJob& job, WorkerState& worker) {
         rte_pktmbuf_free(std::exchange(packet.next, nullptr));
         packet.nb_segs = 1;
     }
-    const std::size_t esp_length = kFront + job.length + kIcvSize;
+    const std::size_t esp_length = kFrontSize + job.length + kIcvSize;
     packet.data_len = static_cast<std::uint16_t>(job.length + kIcvSize);
     packet.pkt_len = packet.data_len;
     SaCounters& counters = worker.all_counters.outbound[peer->sa_slot.value];
     counters.packets.add(1);
     counters.bytes.add(packet.meta().inner_length);
-    peer->outer.write(packet.prepend(kFront + peer->outer.size()), {.payload_length = static_cast<std::uint16_t>(esp_length),
+    peer->outer.write(packet.prepend(kFrontSize + peer->outer.size()), {.payload_length = static_cast<std::uint16_t>(esp_length),
                                                                      .identification = static_cast<std::uint16_t>(packet.meta().sequence),
                                                                      .type_of_service = packet.meta().outer_type_of_service});
     return Verdict::pass();

@@ -52,7 +52,6 @@ constexpr std::array kOffloads{
     Offload{ETHTOOL_GFLAGS, ETHTOOL_SFLAGS, ETH_FLAG_LRO | ETH_FLAG_RXVLAN},
 };
 
-std::unexpected<SetupError> refuse(std::string text) { return std::unexpected{SetupError{std::move(text)}}; }
 
 std::unexpected<SetupError> refuse_after(int error, std::string_view name, std::string_view attempt) {
     const bool denied = error == EPERM || error == EACCES;

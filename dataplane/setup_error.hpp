@@ -1,7 +1,9 @@
 // Why the dataplane cannot start, in words for the operator.
 #pragma once
 
+#include <expected>
 #include <string>
+#include <utility>
 
 namespace nave::dataplane {
 
@@ -9,5 +11,8 @@ namespace nave::dataplane {
 struct SetupError {
     std::string text;
 };
+
+/// The way to say no with those words.
+inline std::unexpected<SetupError> refuse(std::string text) { return std::unexpected{SetupError{std::move(text)}}; }
 
 }  // namespace nave::dataplane

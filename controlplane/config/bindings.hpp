@@ -19,6 +19,9 @@ namespace nave::config {
 template <class X>
 using Parsed = std::expected<X, std::string>;
 
+/// The name of a port or tunnel, which is looked up once the whole file was read.
+inline Parsed<std::string> parse_reference(std::string_view text) { return std::string{text}; }
+
 /// Turns a parser without hints into one that has none to give.
 template <class X>
 Parsed<X> without_hint(std::optional<X> value) {

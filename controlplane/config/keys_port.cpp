@@ -13,7 +13,6 @@ Parsed<std::string> parse_device(std::string_view text) {
     return std::string{text};
 }
 
-Parsed<std::string> parse_reference(std::string_view text) { return std::string{text}; }
 
 }  // namespace
 

@@ -48,7 +48,6 @@ Parsed<std::string> parse_word(std::string_view text) {
     return std::string{text};
 }
 
-Parsed<std::string> parse_reference(std::string_view text) { return std::string{text}; }
 
 Bindings<TunnelDraft> overlay_keys() {
     return {

@@ -15,7 +15,7 @@
 namespace nave::management {
 namespace {
 
-using Json = nlohmann::json;
+using Json = nlohmann::ordered_json;
 /// The result as JSON text, or in words why there is none.
 using Result = std::expected<std::string, std::string>;
 

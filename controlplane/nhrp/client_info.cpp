@@ -4,7 +4,6 @@
 namespace nave::nhrp {
 namespace {
 
-constexpr std::size_t byte_count(Family family) { return family == Family::v4 ? 4 : 16; }
 
 /// A length of 0 means that the address is absent; any other must be the family's.
 std::optional<IpAddress> take_address(ByteReader& in, std::size_t length, Family family) {

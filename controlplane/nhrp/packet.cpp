@@ -23,7 +23,6 @@ constexpr std::uint16_t kVersionOffset = 16;
 constexpr std::uint16_t kTypeOffset = 17;
 constexpr std::uint16_t kLengthsOffset = 18;
 
-constexpr std::size_t byte_count(Family family) { return family == Family::v4 ? 4 : 16; }
 
 std::unexpected<DecodeFailure> failure(DecodeError error, std::size_t offset) {
     return std::unexpected{DecodeFailure{error, static_cast<std::uint16_t>(offset)}};

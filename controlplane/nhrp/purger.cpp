@@ -6,7 +6,7 @@
 namespace nave::nhrp {
 namespace {
 
-constexpr std::array kRetrySeconds{1, 2, 4, 7};
+constexpr std::array kPurgeRetrySeconds{1, 2, 4, 7};
 
 }  // namespace
 
@@ -61,7 +61,7 @@ void Purger::on_deadline(TimePoint now, Outbox& out) {
     while (const auto answer = expiries_.take_due(now)) answers_.erase(*answer);
     while (const auto id = retries_.take_due(now)) {
         Pending& pending = pending_.at(*id);
-        if (pending.attempts < kRetrySeconds.size()) {
+        if (pending.attempts < kPurgeRetrySeconds.size()) {
             transmit(*id, pending, now, out);
             continue;
         }
@@ -80,7 +80,7 @@ void Purger::start(Pending pending, TimePoint now, Outbox& out) {
 }
 
 void Purger::transmit(std::uint32_t id, Pending& pending, TimePoint now, Outbox& out) {
-    retries_.set(id, now + std::chrono::seconds{kRetrySeconds.at(pending.attempts++)});
+    retries_.set(id, now + std::chrono::seconds{kPurgeRetrySeconds.at(pending.attempts++)});
     if (pending.peer) return send(*pending.peer, pending.destination, id, 0, pending.prefixes, out);
     const Route route = context_.directory.route(pending.destination);
     // Without a route the requester is gone for now; it may be back before the last attempt.

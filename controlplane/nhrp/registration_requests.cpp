@@ -9,7 +9,7 @@ namespace {
 
 constexpr std::uint32_t kAttemptsMax = 7;  // waits of 1, 2, 4, 8, 16, 32 and 64 s
 constexpr std::size_t kPrefixesPerRequest = 16;
-constexpr std::uint8_t kHopCount = 1;          // a hub is one hop away; Cisco rejects 0
+constexpr std::uint8_t kRegistrationHopCount = 1;          // a hub is one hop away; Cisco rejects 0
 constexpr std::uint8_t kUniquePrefixLength = 0xff;  // RFC 2332 §5.2.0.1, with the U bit
 
 }  // namespace
@@ -18,7 +18,7 @@ void Registrar::transmit(const Server& server, Exchange& exchange, TimePoint now
     // With an unknown hub the destination is our own address, as FRR and Cisco do (RFC 2332 §5.2.3).
     const auto hub = server.configured ? server.configured : exchange.prefixes.empty() ? std::nullopt : server.learned;
     Packet packet = context_.originate(PacketType::registration_request, server.peer, hub ? hub->value : context_.own.value);
-    packet.hop_count = kHopCount;
+    packet.hop_count = kRegistrationHopCount;
     packet.flags = flag::nat;
     packet.request_id = exchange.id;
     ClientInfo client;

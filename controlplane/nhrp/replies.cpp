@@ -6,7 +6,7 @@
 namespace nave::nhrp {
 namespace {
 
-constexpr std::uint8_t kHopCount = 64;
+constexpr std::uint8_t kReplyHopCount = 64;
 
 /// Whether an extension that we understand holds what its type promises.
 bool is_well_formed(const Extension& extension, Families families) {
@@ -34,7 +34,7 @@ bool extensions_are_acceptable(Context& context, const Received& received, TimeP
 Packet make_reply(const Context& context, const Received& request, PacketType type, const IpAddress& destination) {
     Packet reply;
     reply.families = request.packet.families;
-    reply.hop_count = kHopCount;
+    reply.hop_count = kReplyHopCount;
     reply.type = type;
     reply.source_nbma = request.packet.source_nbma;
     reply.source_protocol = request.packet.source_protocol;

@@ -9,6 +9,7 @@ namespace nave::overlay {
 
 namespace {
 constexpr std::uint32_t kJitterMilliseconds = 1000;             // both ends may start: PROTOCOL section 5
+constexpr std::size_t kAttemptsMax = 256;                         // underlay addresses that are or were tried lately
 constexpr Duration kAttemptForgotten = std::chrono::minutes{20};  // pauses start small again after this long
 
 bool is_at(const Peer& peer, const Shortcut& shortcut) {
@@ -52,6 +53,8 @@ bool Gateway::Impl::is_sought_in_vain(const TunnelState& home, const NbmaAddress
 
 void Gateway::Impl::seek_peer(TunnelState& home, const NbmaAddress& nbma, const TunnelAddress& holder, TimePoint now) {
     if (!underlay(home.tunnel.underlay) || underlay(home.tunnel.underlay) == nbma || is_sought_in_vain(home, nbma, holder)) return;
+    // A spoke could name any address as its own and have us knock there.
+    if (home.attempts.size() >= kAttemptsMax && !home.attempts.contains(nbma)) return count("overlay-attempts-full");
     Attempt& attempt = home.attempts[nbma];
     attempt.used_at = now;
     if (attempt.sa || attempt.start_at || attempt.forbidden_until) return;

@@ -4,7 +4,7 @@ import time
 
 from lab import wait_until
 
-SETTINGS = {"liveness": "4s", "holding_time": "30s"}
+SETTINGS = {"liveness_interval": "4s", "holding_time": "30s"}
 
 
 def setup(lab):
