@@ -86,6 +86,19 @@ TEST_CASE_METHOD(Duplicates, "INITIAL_CONTACT in a crossing kills neither of the
     require_one_survivor();
 }
 
+TEST_CASE_METHOD(Duplicates, "INITIAL_CONTACT that was sent before the other SA came up does not forget that one") {
+    cross();
+    for (int i = 0; i < 4; ++i) lab.deliver();  // both IKE_SA_INIT exchanges
+    const Packet late = lab.intercept(&b);      // <-- IKE_AUTH { ..., N(INITIAL_CONTACT) } of b is delayed
+    lab.run();                                  // a's association comes up at both ends
+    REQUIRE(a.ups.size() == 1);
+    lab.inject(late);
+    REQUIRE(a.downs.empty());
+    REQUIRE(a.inbound.size() == 2);
+    lab.run();
+    require_one_survivor();
+}
+
 TEST_CASE_METHOD(Duplicates, "the loser is kept if the survivor dies before the loser is deleted") {
     cross();
     lab.run();

@@ -103,6 +103,32 @@ TEST_CASE_METHOD(IkeRekey, "an IKE rekey collision in which an answer is lost st
     require_one_ike_sa();
 }
 
+TEST_CASE_METHOD(IkeRekey, "in a collision, use of the peer's new IKE SA settles it before our own late answer, whose SA is deleted") {
+    int settled = 0;
+    for (int round = 0; round < 8; ++round) {
+        const auto before = hub.view().initiator_spi;
+        lab.rekey_ike(spoke);
+        lab.rekey_ike(hub);
+        lab.deliver(spoke), lab.deliver(hub);       // both requests
+        const Packet late = lab.intercept(&hub);    // <-- resp1 is delayed
+        lab.deliver(spoke);                         // resp2 -->
+        if (hub.view().initiator_spi != before) {   // the hub's won: it uses it, and its D(old) is lost
+            lab.lose(hub);
+            lab.act(hub, [&](Endpoint& endpoint, Outbox& out) { endpoint.probe(hub.sa(), lab.now, out); });
+            lab.run();
+            REQUIRE(spoke.view().initiator_spi == hub.view().initiator_spi);
+            ++settled;
+        }
+        lab.inject(late);
+        lab.run();
+        lab.advance(40s);
+        REQUIRE(spoke.view().initiator_spi == hub.view().initiator_spi);
+        REQUIRE(Lab::talk(spoke, hub));
+    }
+    REQUIRE(settled > 0);
+    require_one_ike_sa();
+}
+
 TEST_CASE_METHOD(IkeRekey, "many collisions in a row, with every order of delivery, keep traffic and one IKE SA") {
     for (std::uint32_t order = 0; order < 16; ++order) {
         lab.rekey_ike(spoke);
