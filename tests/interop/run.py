@@ -12,11 +12,12 @@ from guests import GuestLab, wait_until
 
 def configuration(lab, name, number, hubs, **tunnel):
     """A nave gateway at 192.0.2.NUMBER with tunnel address 10.255.0.NUMBER and LAN 172.16.NUMBER.0/24."""
-    text = lab.configuration("hub", identity=f"{name}.example", address=f"10.255.0.{number}/24", **tunnel)
+    text = lab.configuration("hub", address=f"10.255.0.{number}/24", **tunnel).replace("hub.example", "frrhub.example")
+    text = text.replace('identity = "frrhub.example"\n', f'identity = "{name}.example"\n')
     text = text.replace('"192.0.2.1/24"', f'"192.0.2.{number}/24"').replace('gateway = "192.0.2.254"\n', "").replace("172.16.1.1", f"172.16.{number}.1")
-    text = text.replace('name = "hub"', f'name = "{name}"').replace("hub.sock", f"{name}.sock").replace("hub.example", "*hub.example")
+    text = text.replace('name = "hub"', f'name = "{name}"').replace("hub.sock", f"{name}.sock")
     if hubs:
-        text += 'hub = [{ address = "192.0.2.1" }]\nroutes = ["172.16.0.0/16"]\n'
+        text += 'hub = [{ address = "192.0.2.1", identity = "frrhub.example" }]\nroutes = ["172.16.0.0/16"]\n'
     return text
 
 
