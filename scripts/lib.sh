@@ -44,17 +44,21 @@ need_packages() {
     rm -f "$log"
 }
 
-# build_tree DIRECTORY COMPILER MESON-OPTIONS... : configures once, then builds what changed.
+# build_tree DIRECTORY COMPILER MESON-OPTIONS... TARGETS... : configures once, then builds what changed; all when no target is named.
 build_tree() {
-    local directory=$1 compiler=$2
+    local directory=$1 compiler=$2 options=()
     shift 2
+    while [ $# -gt 0 ] && [[ $1 == -* ]]; do
+        options+=("$1")
+        shift
+    done
     if [ ! -f "$directory/build.ninja" ]; then
         say "configuring $directory ($compiler)"
-        CXX=$compiler meson setup "$directory" "$@" >"$root/.meson.log" 2>&1 || { cat "$root/.meson.log" >&2; exit 1; }
+        CXX=$compiler meson setup "$directory" "${options[@]}" >"$root/.meson.log" 2>&1 || { cat "$root/.meson.log" >&2; exit 1; }
         rm -f "$root/.meson.log"
     fi
     say "building $directory"
-    NINJA_STATUS='[%f/%t %es] ' ninja -C "$directory"
+    NINJA_STATUS='[%f/%t %es] ' ninja -C "$directory" "$@"
 }
 
 # link_commands DIRECTORY : puts the commands where DESIGN's contract says, directly below the build directory.

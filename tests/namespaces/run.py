@@ -28,7 +28,6 @@ def sanitizer_reports(lab):
 def run_module(name):
     module = importlib.import_module(name)
     passed = failed = 0
-    wanted = set(sys.argv[2:])
     with Lab(f"navet{os.getpid()}") as lab:
         try:
             module.setup(lab)
@@ -37,8 +36,6 @@ def run_module(name):
             print(f"FAIL {name}: setup")
             return 0, len(cases_of(module))
         for case in cases_of(module):
-            if wanted and case.__name__ not in wanted:
-                continue
             started = time.monotonic()
             try:
                 case(lab)
@@ -63,7 +60,7 @@ def run_module(name):
 
 
 def main():
-    modules = sys.argv[1:2] or sorted(path.stem for path in Path(__file__).parent.glob("test_*.py"))
+    modules = sys.argv[1:] or sorted(path.stem for path in Path(__file__).parent.glob("test_*.py"))
     results = [run_module(name) for name in modules]
     print(f"{sum(passed for passed, _ in results)} passed, {sum(failed for _, failed in results)} failed")
     sys.exit(1 if any(failed for _, failed in results) else 0)
