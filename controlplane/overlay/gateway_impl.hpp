@@ -73,6 +73,10 @@ struct Gateway::Impl {
     void start_attempt(TunnelState& tunnel, const NbmaAddress& nbma, TimePoint now, Outbox& out);
     void cancel_attempt(TunnelState& tunnel, const NbmaAddress& nbma, TimePoint now, Outbox& out);
     void attempt_failed(TunnelState& tunnel, const NbmaAddress& nbma, std::string_view reason, TimePoint now, Outbox& out);
+    /// The association at this address ended: shortcuts that waited for it to become usable do not wait for ever.
+    void give_up_waiting(TunnelState& tunnel, const NbmaAddress& nbma, std::string_view reason, TimePoint now, Outbox& out);
+    /// A peer that comes with a new association may have forgotten us: what each knew of the other does not count.
+    void forget_acquaintance(TunnelState& tunnel, Peer& peer, TimePoint now, Outbox& out);
     void introduce(TunnelState& tunnel, Peer& peer, TimePoint now, Outbox& out);
     void begin_introduction(TunnelState& tunnel, PeerId peer, TimePoint now, Outbox& out);
     void end_introduction(TunnelState& tunnel, PeerId peer, TimePoint now, Outbox& out);
@@ -84,6 +88,7 @@ struct Gateway::Impl {
     void plan_review(TunnelState& tunnel);
     bool knows_us(const TunnelState& tunnel, const Peer& peer, TimePoint now) const;
     /// Takes the route away first, so that traffic is back on the hub before anything else goes.
+    void unroute(TunnelState& tunnel, const Prefix& prefix, const Shortcut& shortcut, Outbox& out);
     void remove_shortcut(TunnelState& tunnel, const Prefix& prefix, bool forget, std::string_view reason, Outbox& out);
     void remove_shortcuts_through(TunnelState& tunnel, PeerId peer, std::string_view reason, Outbox& out);
     /// Associations of this tunnel's peers that are up.

@@ -1,6 +1,7 @@
 // What IKE says: associations come and go, SAs are installed and removed.
 #include "controlplane/overlay/gateway_impl.hpp"
 
+#include <algorithm>
 #include <fmt/format.h>
 
 namespace nave::overlay {
@@ -103,7 +104,12 @@ void Gateway::Impl::handle(const ike::SaDown& down, TimePoint now, Outbox& out) 
     Peer* peer = peers.find(down.sa);
     if (!peer) return;
     // The last association: traffic goes elsewhere before its SAs go.
-    if (peer->associations.size() == 1) remove_shortcuts_through(tunnel(peer->tunnel), peer->id, ike::name(down.reason), out);
+    if (peer->associations.size() == 1) {
+        TunnelState& home = tunnel(peer->tunnel);
+        const NbmaAddress remote = peer->associations.front().remote.address;
+        remove_shortcuts_through(home, peer->id, ike::name(down.reason), out);
+        give_up_waiting(home, remote, ike::name(down.reason), now, out);
+    }
     peers.detach(down.sa, now, out);
     if (peer->associations.empty()) peer_gone(*peer, ike::name(down.reason), now, out);
 }
@@ -130,11 +136,10 @@ void Gateway::Impl::handle(const ike::RemoveInbound& remove, TimePoint now, Outb
 void Gateway::Impl::handle(const ike::RemoveOutbound& remove, TimePoint now, Outbox& out) {
     Peer* peer = peers.find(remove.sa);
     if (!peer) return;
-    if (peer->associations.size() == 1 && peer->active_child == remove.child) {
-        // Traffic that has another way takes it before this SA goes.
-        remove_shortcuts_through(tunnel(peer->tunnel), peer->id, "its SA is removed", out);
-    }
     const bool was_active = peer->active == remove.sa && peer->active_child == remove.child;
+    const bool has_successor = std::ranges::any_of(peer->associations, [&](const Association& each) { return each.sa != remove.sa && each.standby; });
+    // Traffic that has another way takes it before this SA goes.
+    if (was_active && !has_successor) remove_shortcuts_through(tunnel(peer->tunnel), peer->id, "its SA is removed", out);
     peers.remove_outbound(remove.sa, remove.child, now, out);
     if (!was_active || !peer->carries_traffic()) return;
     // Most likely its crossing twin took over and nothing changes; to say who we are once more does no harm.
@@ -152,6 +157,7 @@ void Gateway::Impl::handle(ike::Log& line, TimePoint, Outbox& out) { out.push_ba
 void Gateway::Impl::peer_ready(Peer& peer, TimePoint now, Outbox& out) {
     TunnelState& home = tunnel(peer.tunnel);
     const PeerId id = peer.id;
+    forget_acquaintance(home, peer, now, out);
     nhrp::Outbox actions;
     home.node.peer_up(id, now, actions);
     for (std::size_t i = 0; i < home.hubs.size(); ++i)

@@ -34,8 +34,9 @@ public:
     static constexpr Duration kAskAgainAfter = std::chrono::seconds{10};
     /// How long after its first SA an attempt of the other end counts as crossing ours and not as a new start.
     static constexpr Duration kCrossingWindow = std::chrono::seconds{10};
-    /// How long a replaced association lives on, for what is still on its way.
-    static constexpr Duration kReplacedLingers = std::chrono::seconds{5};
+    /// How long a replaced association lives on, for what is still on its way; shorter than IKE takes to settle
+    /// duplicates by itself, which knows nothing of paths and might keep the dead one.
+    static constexpr Duration kReplacedLingers = std::chrono::seconds{1};
     /// How long an inbound SA stays when its association ends while another one of the peer lives: the peer may go on
     /// sending under it until it hears of the end.
     static constexpr Duration kInboundLingers = std::chrono::seconds{2};

@@ -39,7 +39,8 @@ bool Peers::install_outbound(const ike::InstallOutbound& install, TimePoint now,
     child(*owner, install.child, now);
 
     const Association* other = peer->active && peer->active != install.sa ? peer->association(*peer->active) : nullptr;
-    if (other && peer->active_child && other->initiator != owner->initiator && now - other->since < kCrossingWindow) {
+    const bool crossing = other && other->initiator != owner->initiator && other->remote.address == owner->remote.address && now - other->since < kCrossingWindow;
+    if (crossing && peer->active_child) {
         // Both ends started at once; IKE gives up one of the two soon. Both hold both, so either will do until then,
         // and an SA that was never used can still take over without a gap.
         if (owner->standby) outbound_.give_back(owner->standby->slot.value);

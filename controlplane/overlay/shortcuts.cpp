@@ -44,8 +44,8 @@ void Gateway::Impl::handle(TunnelState& home, const nhrp::Answered& answered, Ti
 bool Gateway::Impl::is_sought_in_vain(const TunnelState& home, const NbmaAddress& nbma, const TunnelAddress& holder) const {
     if (std::ranges::any_of(home.tunnel.hubs, [&](const Hub& hub) { return hub.address == nbma; })) return true;
     return std::ranges::any_of(peers.live(), [&](const Peer* peer) {
-        const Association* association = peer->best_association();
-        if (peer->tunnel != home.tunnel.id || !association || association->remote.address != nbma) return false;
+        const bool is_there = std::ranges::any_of(peer->associations, [&](const Association& each) { return each.remote.address == nbma && !each.replaced; });
+        if (peer->tunnel != home.tunnel.id || !is_there) return false;
         // One that has not said yet who it is may well be it.
         return peer->holds(holder) || peer->tunnel_addresses.empty();
     });
@@ -106,16 +106,28 @@ void Gateway::Impl::attempt_failed(TunnelState& home, const NbmaAddress& nbma, s
     plan_review(home);
 }
 
-void Gateway::Impl::introduce(TunnelState& home, Peer& peer, TimePoint now, Outbox& out) {
-    // A peer that comes with a new association may have forgotten us: what it knew does not count.
-    if (home.introductions.contains(peer.id)) {
-        for (auto& [prefix, shortcut] : home.shortcuts) {
-            if (shortcut.peer != peer.id) continue;
-            home.rib.remove(RouteSource::shortcut, prefix, out);
-            shortcut.state = Shortcut::State::waiting, shortcut.peer.reset();
-        }
-        end_introduction(home, peer.id, now, out);
+void Gateway::Impl::give_up_waiting(TunnelState& home, const NbmaAddress& nbma, std::string_view reason, TimePoint now, Outbox& out) {
+    const bool is_awaited = std::ranges::any_of(home.shortcuts, [&](const auto& entry) { return entry.second.nbma == nbma && entry.second.state == Shortcut::State::waiting; });
+    if (!is_awaited) return;
+    home.attempts[nbma].used_at = now;
+    attempt_failed(home, nbma, reason, now, out);
+}
+
+void Gateway::Impl::forget_acquaintance(TunnelState& home, Peer& peer, TimePoint now, Outbox& out) {
+    if (!home.introductions.contains(peer.id)) return;
+    for (auto& [prefix, shortcut] : home.shortcuts) {
+        if (shortcut.peer != peer.id) continue;
+        unroute(home, prefix, shortcut, out);
+        shortcut.state = Shortcut::State::waiting, shortcut.peer.reset();
     }
+    // Down first: a purge of our old registration could arrive behind the new one.
+    nhrp::Outbox actions;
+    home.node.peer_down(peer.id, now, actions);
+    run_nhrp(home, std::move(actions), now, out);
+    end_introduction(home, peer.id, now, out);
+}
+
+void Gateway::Impl::introduce(TunnelState& home, Peer& peer, TimePoint now, Outbox& out) {
     const auto number = introduction_ids.take();
     if (!number) return count("overlay-introductions-full");
     const bool initiator = peer.best_association()->initiator;
@@ -244,6 +256,12 @@ void Gateway::Impl::try_activate(TunnelState& home, const Prefix& prefix, Shortc
     cancel_attempt(home, nbma, now, out);
 }
 
+void Gateway::Impl::unroute(TunnelState& home, const Prefix& prefix, const Shortcut& shortcut, Outbox& out) {
+    home.rib.remove(RouteSource::shortcut, prefix, out);
+    const bool is_hub = std::ranges::any_of(home.hubs, [&](const HubLink& link) { return link.address == shortcut.next_hop; });
+    if (!is_hub && prefix == Prefix::host(shortcut.next_hop.value)) home.rib.unbind_gateway(shortcut.next_hop, out);
+}
+
 void Gateway::Impl::remove_shortcut(TunnelState& home, const Prefix& prefix, bool forget, std::string_view reason, Outbox& out) {
     const auto found = home.shortcuts.find(prefix);
     if (found == home.shortcuts.end()) return;
@@ -251,9 +269,8 @@ void Gateway::Impl::remove_shortcut(TunnelState& home, const Prefix& prefix, boo
     home.shortcuts.erase(found);
     if (forget) home.node.forget(prefix);
     if (!shortcut.peer) return;
-    home.rib.remove(RouteSource::shortcut, prefix, out);
+    unroute(home, prefix, shortcut, out);
     Peer* peer = peers.find(*shortcut.peer);
-    if (peer && peer->role == Role::spoke && prefix == Prefix::host(shortcut.next_hop.value)) home.rib.unbind_gateway(shortcut.next_hop, out);
     if (peer) update_sources(home, *peer, out);
     log(out, ike::Severity::notice, "shortcut-" + prefix.to_string(), fmt::format("{}: {} goes through the hub again: {}", home.tunnel.name, prefix.to_string(), reason));
 }

@@ -10,6 +10,7 @@ using namespace std::chrono_literals;
 namespace {
 struct Play {
     explicit Play(FleetPlan plan = {}, Weather weather = {}, std::uint64_t seed = 7) : world{seed, weather}, fleet{world, plan} {
+        world.echo_log(std::getenv("NAVE_SIMULATION_LOG"));
         fleet.start_all();
     }
     ~Play() { CHECK(world.violations() == std::vector<std::string>{}); }
@@ -51,7 +52,7 @@ TEST_CASE("a host behind a spoke reaches the hub's LAN and back") {
 TEST_CASE("before registration nothing but NHRP gets through: the hub drops a spoke's packets by source") {
     Play play{{.adapt = [](bool is_hub, std::size_t, Blueprint& blueprint) {
         if (is_hub) blueprint.settings.tunnels[0].access[0].prefixes.clear();
-    }}};
+    }}, Weather::fair()};
     play.world.run_for(20s);
     const auto id = play.world.ping(play.fleet.spoke(0), play.fleet.hub());
     play.world.run_for(1s);
@@ -243,4 +244,61 @@ TEST_CASE("when a NAT box gives a spoke another port, the hub's packets follow t
     const auto id = world.ping(fleet.hub(), fleet.spoke(0));
     world.run_for(100ms);
     CHECK(world.trace(id).direct());
+}
+
+TEST_CASE("the kernel of a hub learns of its spokes' LANs, the kernel of a spoke of what lies behind the hub") {
+    Play play{{.spokes = 1}, Weather::fair()};
+    REQUIRE(play.registered());
+    play.world.run_for(1s);
+    CHECK(play.world.kernel_routes(play.fleet.hub()) == std::map<Prefix, TunnelAddress>{{spoke_lan(0), spoke_tunnel_address(0)}});
+    CHECK(play.world.kernel_routes(play.fleet.spoke(0)) == std::map<Prefix, TunnelAddress>{{*Prefix::parse("10.0.0.0/8"), hub_tunnel_address(0)}});
+    play.world.shut_down(play.fleet.spoke(0));
+    play.world.run_for(1s);
+    CHECK(play.world.kernel_routes(play.fleet.hub()).empty());
+}
+
+TEST_CASE("a routing daemon's route through a spoke lets that spoke send from there, within its access rule") {
+    Play play{{.spokes = 1}, Weather::fair()};
+    REQUIRE(play.registered());
+    const auto arrives_from = [&](const char* source) {
+        const auto id = play.world.ping(play.fleet.spoke(0), *IpAddress::parse(source), play.world.blueprint(play.fleet.hub()).host, play.fleet.hub());
+        play.world.run_for(500ms);
+        return play.world.trace(id).path.has_value();
+    };
+    CHECK_FALSE(arrives_from("10.50.0.1"));
+    play.world.with(play.fleet.hub(), [](overlay::Gateway& gateway, TimePoint now, overlay::Outbox& out) {
+        gateway.set_tunnel_route(TunnelId{0}, *Prefix::parse("10.50.0.0/16"), spoke_tunnel_address(0), true, now, out);
+        gateway.set_tunnel_route(TunnelId{0}, *Prefix::parse("172.16.0.0/16"), spoke_tunnel_address(0), true, now, out);
+    });
+    CHECK(arrives_from("10.50.0.1"));
+    CHECK_FALSE(arrives_from("172.16.0.1"));
+    play.world.with(play.fleet.hub(), [](overlay::Gateway& gateway, TimePoint now, overlay::Outbox& out) {
+        gateway.set_tunnel_route(TunnelId{0}, *Prefix::parse("10.50.0.0/16"), spoke_tunnel_address(0), false, now, out);
+    });
+    CHECK_FALSE(arrives_from("10.50.0.1"));
+}
+
+TEST_CASE("an unregistered address of the tunnel's subnet is rejected at the hub") {
+    Play play{{.spokes = 1}, Weather::fair()};
+    REQUIRE(play.registered());
+    play.world.ping(play.fleet.hub(), hub_tunnel_address(0).value, *IpAddress::parse("10.255.0.99"), play.fleet.hub());
+    CHECK(play.world.dataplane(play.fleet.hub()).drops("route-rejected") == 1);
+}
+
+TEST_CASE("what the operator sees of a peer joins IKE, NHRP and the dataplane's counts") {
+    Play play{{.spokes = 1}, Weather::fair()};
+    REQUIRE(play.registered());
+    for (int i = 0; i < 10; ++i) play.world.ping(play.fleet.spoke(0), play.fleet.hub());
+    play.world.run_for(5s);
+    const auto row = play.fleet.peer(play.fleet.hub(), "s0.spokes.example");
+    CHECK(row->nbma == "198.18.16.0:500");
+    CHECK(row->nat == "none");
+    CHECK(row->ike_state == "established");
+    CHECK(row->sa_state == "up");
+    CHECK(row->packets_in >= 10);
+    CHECK(row->uptime >= 4s);
+    auto& hub = play.world.gateway(play.fleet.hub());
+    CHECK(hub.sas(play.world.now()).size() == 2);
+    CHECK(hub.ike(play.world.now()).size() == 1);
+    CHECK(hub.nhrp(play.world.now()).size() == 2);
 }

@@ -116,6 +116,27 @@ TEST_CASE("spokes that come and go leave nothing behind at the hub") {
     CHECK(world.violations() == std::vector<std::string>{});
 }
 
+TEST_CASE("when events of the dataplane get lost no slot is lost with them") {
+    World world{61, {}};
+    world.set_event_loss(30);
+    Fleet fleet{world, {.spokes = 5}};
+    fleet.start_all();
+    for (std::size_t round = 0; round < 20; ++round) {
+        const std::size_t spoke = fleet.spoke(round % 5);
+        if (world.is_running(spoke)) world.shut_down(spoke);
+        else world.start(spoke);
+        world.run_for(10s);
+    }
+    for (std::size_t i = 0; i < 5; ++i)
+        if (!world.is_running(fleet.spoke(i))) world.start(fleet.spoke(i));
+    REQUIRE(world.run_until([&] { return fleet.all_registered(); }, 2min));
+    world.run_for(3min);
+    CHECK(world.counter(fleet.hub(), "overlay-peer-slots-in-use") == 5);
+    CHECK(world.counter(fleet.hub(), "overlay-spis-in-use") == 5);
+    CHECK(world.counter(fleet.hub(), "overlay-outbound-slots-in-use") == 5);
+    CHECK(world.violations() == std::vector<std::string>{});
+}
+
 TEST_CASE("shortcuts that come and go leave nothing behind at the spokes") {
     World world{47, {}};
     Fleet fleet{world, {.spokes = 6, .adapt = [](bool, std::size_t, Blueprint& blueprint) { blueprint.settings.tunnels[0].shortcut_idle = 15s; }}};

@@ -13,6 +13,7 @@ using Way = Fleet::Way;
 
 struct Play {
     explicit Play(FleetPlan plan = {}, Weather weather = {}, std::uint64_t seed = 21) : world{seed, weather}, fleet{world, plan} {
+        world.echo_log(std::getenv("NAVE_SIMULATION_LOG"));
         fleet.start_all();
         REQUIRE(world.run_until([&] { return fleet.all_registered(); }, 60s));
     }
@@ -99,7 +100,7 @@ TEST_CASE("an unused shortcut is removed on both ends, and its slots are free ag
     CHECK(play.world.dataplane(play.fleet.spoke(1)).peer_count() == 1);
     CHECK(play.world.counter(play.fleet.spoke(0), "overlay-spis-in-use") == 1);
     CHECK(play.world.counter(play.fleet.spoke(0), "overlay-peer-slots-in-use") == 1);
-    CHECK(play.world.has_logged(play.fleet.spoke(0), "goes through the hub again: unused"));
+    CHECK(play.world.has_logged(play.fleet.spoke(0), "10.0.1.0/24 goes through the hub again"));
 }
 
 TEST_CASE("a shortcut in use outlives the idle time and the holding time") {
@@ -239,4 +240,71 @@ TEST_CASE("a shortcut's endpoint checks the inner source of each packet") {
     play.world.run_for(1s);
     CHECK_FALSE(play.world.trace(id).path);
     CHECK(play.world.dataplane(play.fleet.spoke(1)).drops("peer-wrong-source") == 1);
+}
+
+TEST_CASE("a peer that does not introduce itself is no nave: after ten seconds it is taken at its underlay address") {
+    Play play{{}, Weather::fair()};
+    const auto is_registration = [](const Bytes& packet) { return packet.size() > 17 && (packet[17] == 3 || packet[17] == 4); };
+    play.world.suppress_nhrp([&](std::size_t from, PeerId to, const Bytes& packet) { return from == play.fleet.spoke(1) && to != PeerId{0} && is_registration(packet); });
+    const auto is_direct = [&] { return play.world.has_logged(play.fleet.spoke(0), "10.0.1.0/24 goes direct to s1.spokes.example"); };
+    play.world.ping(play.fleet.spoke(0), play.fleet.spoke(1));
+    CHECK_FALSE(play.world.run_until(is_direct, 9s));
+    CHECK(play.world.run_until(is_direct, 3s));
+}
+
+TEST_CASE("while introductions get lost traffic stays on the hub, and no packet is dropped") {
+    Play play{{}, Weather::fair()};
+    play.world.run_for(2s);
+    play.world.suppress_nhrp([&](std::size_t from, PeerId to, const Bytes& packet) { return from == play.fleet.spoke(1) && to != PeerId{0} && packet.size() > 17 && packet[17] == 4; });
+    for (int i = 0; i < 60; ++i) REQUIRE(play.probe().relayed());
+    play.world.suppress_nhrp({});
+    CHECK(play.goes_direct());
+}
+
+TEST_CASE("a shortcut row says where it leads, and the peer's row that it is direct") {
+    Play play{{}, Weather::fair()};
+    REQUIRE(play.goes_direct());
+    CHECK(play.fleet.peer(play.fleet.spoke(0), "s1.spokes.example")->path == "direct");
+    const auto rows = play.world.gateway(play.fleet.spoke(0)).nhrp(play.world.now());
+    const auto row = std::ranges::find_if(rows, [](const overlay::NhrpView& each) { return each.kind == "shortcut"; });
+    REQUIRE(row != rows.end());
+    CHECK(row->prefix == "10.0.1.0/24");
+    CHECK(row->tunnel_address == "10.255.0.2");
+    CHECK(row->peer == "s1.spokes.example");
+    CHECK(row->state == "active");
+}
+
+TEST_CASE("a LAN that appears behind a spoke is let in by the peers of its shortcuts") {
+    Play play{{}, Weather::fair()};
+    REQUIRE(play.goes_direct());
+    play.world.with(play.fleet.spoke(0), [](overlay::Gateway& gateway, TimePoint now, overlay::Outbox& out) { gateway.set_local_prefix(TunnelId{0}, *Prefix::parse("10.77.0.0/24"), true, now, out); });
+    play.world.run_for(1s);
+    const auto id = play.world.ping(play.fleet.spoke(0), *IpAddress::parse("10.77.0.5"), play.world.blueprint(play.fleet.spoke(1)).host, play.fleet.spoke(1));
+    play.world.run_for(1s);
+    CHECK(play.world.trace(id).direct());
+}
+
+TEST_CASE("a LAN that goes away is purged from the spokes that resolved it") {
+    Play play{{}, Weather::fair()};
+    REQUIRE(play.goes_direct());
+    play.world.with(play.fleet.spoke(1), [](overlay::Gateway& gateway, TimePoint now, overlay::Outbox& out) { gateway.set_local_prefix(TunnelId{0}, spoke_lan(1), false, now, out); });
+    play.world.run_for(2s);
+    CHECK(play.world.has_logged(play.fleet.spoke(0), "10.0.1.0/24 goes through the hub again: purged"));
+}
+
+TEST_CASE("a kernel route through another spoke's tunnel address goes direct once that address does") {
+    Play play{{}, Weather::fair()};
+    const std::size_t spoke = play.fleet.spoke(0);
+    play.world.with(spoke, [](overlay::Gateway& gateway, TimePoint now, overlay::Outbox& out) { gateway.set_tunnel_route(TunnelId{0}, *Prefix::parse("10.90.0.0/16"), spoke_tunnel_address(1), true, now, out); });
+    const auto via = [&] {
+        for (const auto& row : play.world.gateway(spoke).routes())
+            if (row.prefix == "10.90.0.0/16") return row.via;
+        return std::string{};
+    };
+    CHECK(via() == "10.255.255.1 (hub0.example)");
+    const auto has_shortcut = [&] {
+        play.world.ping(spoke, spoke_tunnel_address(0).value, spoke_tunnel_address(1).value, play.fleet.spoke(1));
+        return via() == "10.255.0.2 (s1.spokes.example)";
+    };
+    CHECK(play.world.run_until(has_shortcut, 30s));
 }

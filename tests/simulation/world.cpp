@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <cstdio>
+#include <cstdlib>
 #include <fmt/format.h>
 
 namespace nave::simulation {
@@ -12,6 +13,12 @@ constexpr PortId kPort{0};
 constexpr Duration kEventDelay = std::chrono::microseconds{50};  // from a worker to the control thread
 constexpr std::size_t kLogLinesMax = 2000;
 constexpr std::uint32_t kSpinsMax = 1000;
+
+/// NAVE_SEED_SHIFT plays every case with other dice, for long runs.
+std::uint64_t seed_shift() {
+    const char* shift = std::getenv("NAVE_SEED_SHIFT");
+    return shift ? std::strtoull(shift, nullptr, 10) : 0;
+}
 }  // namespace
 
 struct World::Station {
@@ -23,10 +30,11 @@ struct World::Station {
     std::optional<TimePoint> wake_at;
     TimePoint last_wake;
     std::uint32_t spins = 0;  // wakes without time going on
+    std::map<Prefix, TunnelAddress> kernel_routes;
     std::vector<std::string> log, old_violations;
 };
 
-World::World(std::uint64_t seed, Weather weather) : random_{seed}, underlay_{weather, random_} {}
+World::World(std::uint64_t seed, Weather weather) : random_{seed + seed_shift()}, underlay_{weather, random_} {}
 World::~World() = default;
 
 std::size_t World::add(Blueprint blueprint) {
@@ -41,6 +49,8 @@ overlay::Gateway& World::gateway(std::size_t index) { return *stations_[index]->
 ModelDataplane& World::dataplane(std::size_t index) { return *stations_[index]->dataplane; }
 bool World::is_running(std::size_t index) const { return stations_[index]->gateway != nullptr; }
 const std::vector<std::string>& World::log(std::size_t index) const { return stations_[index]->log; }
+
+const std::map<Prefix, TunnelAddress>& World::kernel_routes(std::size_t index) const { return stations_[index]->kernel_routes; }
 
 void World::start_at(std::size_t index, TimePoint when) { push(when, index, 0, Start{}); }
 
@@ -173,11 +183,17 @@ void World::carry_out(std::size_t index, overlay::Outbox& out) {
     for (overlay::Action& action : out) {
         Effects effects;
         if (auto* send = std::get_if<overlay::SendDatagram>(&action)) effects.push_back(Transmit{{send->local, send->remote, IkeDatagram{std::move(send->payload)}}});
-        else if (const auto* nhrp = std::get_if<overlay::SendNhrp>(&action)) station.dataplane->send_nhrp(nhrp->peer, nhrp->packet, effects);
+        else if (const auto* nhrp = std::get_if<overlay::SendNhrp>(&action)) {
+            if (!suppressed_ || !suppressed_(index, nhrp->peer, nhrp->packet)) station.dataplane->send_nhrp(nhrp->peer, nhrp->packet, effects);
+        }
         else if (const auto* command = std::get_if<overlay::Dataplane>(&action)) station.dataplane->execute(command->command, effects);
         else if (const auto* path = std::get_if<overlay::ReachPeer>(&action)) station.dataplane->reach(*path);
         else if (const auto* gone = std::get_if<overlay::ForgetPeer>(&action)) station.dataplane->forget(gone->peer);
         else if (const auto* line = std::get_if<overlay::Log>(&action)) note(index, *line);
+        else if (const auto* route = std::get_if<overlay::KernelRoute>(&action)) {
+            if (route->present) station.kernel_routes[route->prefix] = route->gateway;
+            else station.kernel_routes.erase(route->prefix);
+        }
         carry_out(index, effects);
         if (!station.gateway) return;
     }
@@ -191,7 +207,7 @@ void World::carry_out(std::size_t index, Effects& effects) {
         if (auto* transmit = std::get_if<Transmit>(&effect)) {
             for (auto& [delay, packet] : underlay_.send(std::move(transmit->packet))) push(now_ + delay, index, 0, Arrival{std::move(packet), index});
         } else if (auto* raised = std::get_if<Raised>(&effect)) {
-            push(now_ + kEventDelay, index, station.life, raised->event);
+            if (!random_.chance(event_loss_percent_)) push(now_ + kEventDelay, index, station.life, raised->event);
         } else if (auto* delivered = std::get_if<Delivered>(&effect)) {
             Trace& trace = traces_[delivered->data.id];
             ++trace.copies;

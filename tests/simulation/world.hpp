@@ -6,6 +6,7 @@
 #include "tests/simulation/underlay.hpp"
 
 #include <functional>
+#include <map>
 #include <memory>
 #include <optional>
 #include <string>
@@ -63,6 +64,12 @@ public:
     /// True as soon as the condition holds, which is looked at every `step`; false when `limit` is over.
     bool run_until(const std::function<bool()>& condition, Duration limit, Duration step = std::chrono::milliseconds{200});
     void set_counter_interval(Duration interval) { counter_interval_ = interval; }
+    /// Loses so many percent of the dataplane's events.
+    void set_event_loss(std::uint32_t percent) { event_loss_percent_ = percent; }
+    /// Whoever fulfils it does not send this NHRP packet: a peer that speaks another dialect.
+    void suppress_nhrp(std::function<bool(std::size_t from, PeerId to, const Bytes& packet)> condition) { suppressed_ = std::move(condition); }
+    /// Routes that the gateway wanted in its kernel's table, with their gateways.
+    const std::map<Prefix, TunnelAddress>& kernel_routes(std::size_t index) const;
     /// Runs a function of the overlay on a gateway and carries out what it wants.
     void with(std::size_t index, const std::function<void(overlay::Gateway&, TimePoint, overlay::Outbox&)>& call);
 
@@ -105,6 +112,8 @@ private:
     SealingKeys sealing_keys_;
     std::vector<Trace> traces_;
     Duration counter_interval_ = std::chrono::seconds{1};
+    std::uint32_t event_loss_percent_ = 0;
+    std::function<bool(std::size_t, PeerId, const Bytes&)> suppressed_;
     std::vector<std::string> violations_;
     bool echo_ = false;
 };

@@ -103,10 +103,10 @@ TEST_CASE("not even a prefix given by name is shared by two live identities") {
 }
 
 TEST_CASE("a prefix given by name around others bounds nobody") {
-    Access access{{rule("exit.example", {}, {prefix("0.0.0.0/0")}), rule("*.spokes.example", {}, {prefix("10.0.0.0/9")})}, prefix("10.255.0.0/24"),
-                  {*IpAddress::parse("10.255.0.1")}};
-    CHECK_FALSE(access.refusal(identity("exit.example"), prefix("0.0.0.0/0")));
-    access.claim(identity("exit.example"), prefix("0.0.0.0/0"));
+    Access access{{rule("exit.example", {}, {prefix("10.0.0.0/8")}), rule("*.spokes.example", {}, {prefix("10.0.0.0/9")})}, prefix("172.31.0.0/24"),
+                  {*IpAddress::parse("172.31.0.1")}};
+    CHECK_FALSE(access.refusal(identity("exit.example"), prefix("10.0.0.0/8")));
+    access.claim(identity("exit.example"), prefix("10.0.0.0/8"));
     CHECK_FALSE(access.refusal(kA, prefix("10.5.0.0/24")));
 }
 
@@ -134,3 +134,17 @@ TEST_CASE("a hub may answer for every prefix") {
 }
 
 TEST_CASE("the rule carries the identity's group") { CHECK(make().rule(kA)->group == GroupId{7}); }
+
+TEST_CASE("what a rule names more closely is kept for its identities, also while they are away") {
+    const Access access = make();
+    CHECK(access.refusal(kA, prefix("10.255.0.9/32")) == CieCode::administratively_prohibited);
+    CHECK(access.refusal(kA, prefix("10.9.0.128/25")) == CieCode::administratively_prohibited);
+    CHECK_FALSE(access.permits(kA, prefix("10.9.0.0/24")));
+    CHECK_FALSE(access.refusal(kBank, prefix("10.9.0.0/24")));
+}
+
+TEST_CASE("a prefix around the tunnel's network is nobody's, as it would cover every tunnel address") {
+    const Access wide{{rule("*", {prefix("10.255.0.0/24")}, {prefix("10.0.0.0/8")})}, prefix("10.255.0.0/24"), {*IpAddress::parse("10.255.0.1")}};
+    CHECK(wide.refusal(kA, prefix("10.0.0.0/8")) == CieCode::administratively_prohibited);
+    CHECK_FALSE(wide.refusal(kA, prefix("10.1.0.0/16")));
+}

@@ -26,7 +26,8 @@ struct Table {
     Spi install(std::uint64_t sa, std::uint64_t child) {
         const Spi spi = *spis.allocate();
         peers.install_inbound({ike::SaId{sa}, ike::ChildId{child}, spi, EspAlgorithm::aes_gcm_128, EspMode::transport, true, {}, {}}, 1024, now, out);
-        REQUIRE(peers.install_outbound({ike::SaId{sa}, ike::ChildId{child}, Spi{static_cast<std::uint32_t>(1000 + child)}, EspAlgorithm::aes_gcm_128, EspMode::transport, true, {}, {}}, now, out));
+        REQUIRE(peers.install_outbound({ike::SaId{sa}, ike::ChildId{child}, Spi{static_cast<std::uint32_t>(1000 + child)},
+                                        EspAlgorithm::aes_gcm_128, EspMode::transport, true, {}, {}}, now, out));
         return spi;
     }
     template <class T>
@@ -139,6 +140,16 @@ TEST_CASE("of two attempts that crossed, the second waits unused and takes over 
     CHECK(peer.active == ike::SaId{2});
     REQUIRE(t.said<InstallOutboundSa>().size() == 1);
     CHECK(t.position<InstallOutboundSa>() < t.position<RemoveOutboundSa>());
+}
+
+TEST_CASE("a peer that starts anew from another address right after its first SA is not taken for a crossing attempt") {
+    Table t;
+    t.up(1, "a.example", false);
+    t.install(1, 1);
+    t.now += 1s;
+    Peer& peer = t.up(2, "a.example", true, kElsewhere);
+    t.install(2, 2);
+    CHECK(peer.active == ike::SaId{2});
 }
 
 TEST_CASE("of two attempts that crossed, the loser that was never used frees its slot at once") {
