@@ -7,6 +7,13 @@ namespace nave::overlay {
 
 namespace {
 bool overlaps(const Prefix& a, const Prefix& b) { return a.contains(b) || b.contains(a); }
+/// Length of the longest block that holds the prefix; -1 if none does.
+int longest(const std::vector<Prefix>& blocks, const Prefix& prefix) {
+    int length = -1;
+    for (const Prefix& block : blocks)
+        if (block.contains(prefix)) length = std::max<int>(length, block.length);
+    return length;
+}
 bool any_contains(const std::vector<Prefix>& blocks, const Prefix& prefix) {
     return std::ranges::any_of(blocks, [&](const Prefix& block) { return block.contains(prefix); });
 }
@@ -23,19 +30,29 @@ const AccessRule* Access::rule(const ike::Identity& identity) const {
 bool Access::is_permitted(const AccessRule& rule, const Prefix& prefix) const {
     if (is_tunnel_address(prefix)) return any_contains(rule.tunnel_addresses, prefix);
     // A part of the tunnel's subnet that is no single address would cover other gateways' tunnel addresses.
-    if (network_.contains(prefix)) return false;
+    if (network_.contains(prefix) || prefix.contains(network_)) return false;
     return any_contains(rule.prefixes, prefix);
+}
+
+bool Access::is_reserved(const AccessRule& rule, const Prefix& prefix) const {
+    const auto is_for_another = [&](const AccessRule& other) {
+        if (&other == &rule || other.hub) return false;
+        const auto& named = is_tunnel_address(prefix) ? other.tunnel_addresses : other.prefixes;
+        const auto& ours = is_tunnel_address(prefix) ? rule.tunnel_addresses : rule.prefixes;
+        return longest(named, prefix) > longest(ours, prefix);
+    };
+    return std::ranges::any_of(rules_, is_for_another);
 }
 
 bool Access::permits(const ike::Identity& identity, const Prefix& prefix) const {
     const AccessRule* found = rule(identity);
-    return found && (found->hub || is_permitted(*found, prefix));
+    return found && (found->hub || (is_permitted(*found, prefix) && !is_reserved(*found, prefix)));
 }
 
 std::optional<nhrp::CieCode> Access::refusal(const ike::Identity& identity, const Prefix& prefix) const {
     using enum nhrp::CieCode;
     const AccessRule* found = rule(identity);
-    if (!found || !is_permitted(*found, prefix) || prefix == Prefix::host(own_.value)) return administratively_prohibited;
+    if (!found || !is_permitted(*found, prefix) || is_reserved(*found, prefix) || prefix == Prefix::host(own_.value)) return administratively_prohibited;
     const bool touches_ours = std::ranges::any_of(local_, [&](const Prefix& local) { return overlaps(local, prefix); });
     if (touches_ours && !names_exactly(*found, prefix)) return administratively_prohibited;
     if (local_.contains(prefix)) return administratively_prohibited;

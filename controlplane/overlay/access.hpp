@@ -45,6 +45,8 @@ private:
     };
     static bool names_exactly(const AccessRule& rule, const Prefix& prefix);
     bool is_permitted(const AccessRule& rule, const Prefix& prefix) const;
+    /// True if another rule names a smaller block around the prefix: the most specific rule decides.
+    bool is_reserved(const AccessRule& rule, const Prefix& prefix) const;
     std::optional<nhrp::CieCode> conflict(const ike::Identity& identity, const AccessRule& rule, const Prefix& prefix) const;
 
     std::vector<AccessRule> rules_;

@@ -93,7 +93,8 @@ std::vector<NhrpView> Gateway::nhrp(TimePoint now) const {
                             peer ? peer->identity.to_string() : "", is_shortcut ? std::string{name(shortcut->second.state)} : "valid", seconds_between(now, entry.expires)});
         }
         for (const auto& entry : snapshot.pending)
-            rows.push_back({home->tunnel.name, "pending", Prefix::host(entry.destination).to_string(), "", "", "", fmt::format("attempt {}", entry.attempts), seconds_between(now, entry.next_request)});
+            rows.push_back({home->tunnel.name, "pending", Prefix::host(entry.destination).to_string(), "", "", "",
+                            fmt::format("attempt {}", entry.attempts), seconds_between(now, entry.next_request)});
     }
     return rows;
 }

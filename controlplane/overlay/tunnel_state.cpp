@@ -83,7 +83,7 @@ std::optional<nhrp::CieCode> TunnelState::registration_refusal(PeerId id, const 
 
 bool TunnelState::may_answer(PeerId id, const Prefix& prefix) const {
     const Peer* peer = peers_.find(id);
-    return peer && (peer->role == Role::hub || access.permits(peer->identity, prefix));
+    return peer && (peer->role == Role::hub || (access.permits(peer->identity, prefix) && !access.refusal(peer->identity, prefix)));
 }
 
 bool TunnelState::same_identity(PeerId a, PeerId b) const {
