@@ -8,6 +8,18 @@
 #include <ranges>
 
 namespace nave::ike {
+
+namespace {
+
+/// Without ESN the sequence number ends at 2^32 (RFC 4303 §3.3.3): the rekey must come before.
+SaLimits limits_of(const Profile& profile, bool esn) {
+    SaLimits limits = profile.child_limits;
+    const auto at_most = [](std::uint64_t& limit, std::uint64_t most) { limit = limit == 0 ? most : std::min(limit, most); };
+    if (!esn) at_most(limits.soft_packets, 0xe000'0000), at_most(limits.hard_packets, 0xffff'ffff);
+    return limits;
+}
+
+}  // namespace
 namespace {
 
 constexpr Duration kDrainTime = std::chrono::seconds{5};
@@ -38,7 +50,7 @@ ChildId install_child(Context& context, Association& association, const NewChild
                         .rekey_at = context.rekey_time(profile.child_lifetime),
                         .expires_at = context.now + profile.child_lifetime,
                         .state = Fresh{keys.sent_by(made.role)}};
-    context.out.push_back(InstallInbound{association.id, child.id, child.inbound, choice.suite.algorithm, child.mode, choice.suite.esn, profile.child_limits,
+    context.out.push_back(InstallInbound{association.id, child.id, child.inbound, choice.suite.algorithm, child.mode, choice.suite.esn, limits_of(profile, choice.suite.esn),
                                          keys.sent_by(other(made.role))});
     context.log(Severity::info, fmt::format("child {}: none -> installed: {} in {} mode, SPI {:08x} in, {:08x} out", describe(association), to_string(choice.suite),
                                             child.mode == EspMode::transport ? "transport" : "tunnel", child.inbound.value, child.outbound.value));
@@ -51,7 +63,7 @@ void use_outbound(Context& context, Association& association, ChildSa& child) {
     const auto* fresh = std::get_if<Fresh>(&child.state);
     if (!fresh) return;
     const Profile& profile = context.profile_of(association);
-    context.out.push_back(InstallOutbound{association.id, child.id, child.outbound, child.suite.algorithm, child.mode, child.suite.esn, profile.child_limits, fresh->outbound});
+    context.out.push_back(InstallOutbound{association.id, child.id, child.outbound, child.suite.algorithm, child.mode, child.suite.esn, limits_of(profile, child.suite.esn), fresh->outbound});
     child.outbound_installed = true;
     child.state = InUse{};
 }

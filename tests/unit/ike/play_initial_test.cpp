@@ -286,6 +286,10 @@ TEST_CASE_METHOD(TwoGateways, "ESN is used when both can, and left out when one 
     restart();
     lab.establish(spoke, hub);
     REQUIRE_FALSE(spoke.view().children.at(0).esn);
+    // RFC 4303 §3.3.3: 32 bits of sequence number end; the rekey comes first.
+    const InstallInbound& installed = spoke.inbound.begin()->second;
+    REQUIRE(installed.limits.soft_packets < installed.limits.hard_packets);
+    REQUIRE(installed.limits.hard_packets < std::uint64_t{1} << 32);
 }
 
 TEST_CASE_METHOD(TwoGateways, "a second connect to the same place waits for the first one's outcome") {
