@@ -37,6 +37,9 @@ std::set<Rule> rules_for(const Mirror& mirror, const Plan& plan) {
     for (const TunnelPlan& tunnel : plan.tunnels) {
         if (tunnel.index == 0) continue;
         add_interface(rules, tunnel.twin, tunnel.table);
+        // What lies behind the hubs goes into the tunnel or nowhere, also for the gateway's own sockets.
+        for (const Prefix& prefix : tunnel.routes)
+            if (prefix.length > 0) add_pair(rules, {.table = tunnel.table, .to = prefix});
         for_each_address(mirror, tunnel.index, [&](const Address& address) {
             add_pair(rules, {.table = tunnel.table, .from = Prefix::host(address.address)});
             add_pair(rules, {.table = tunnel.table, .to = address.network()});

@@ -65,6 +65,12 @@ TEST_CASE("the gateway's own packets from tunnel and inside addresses use the tu
     CHECK(bench.has([](const Rule& rule) { return rule.outgoing == "nave0"; }));
 }
 
+TEST_CASE("what lies behind the hubs never leaves by the underlay, even from an unbound socket of the gateway") {
+    Bench bench;
+    bench.plan.tunnels[0].routes = {prefix("172.16.0.0/12")};
+    CHECK(bench.has([](const Rule& rule) { return rule.to == prefix("172.16.0.0/12") && rule.action == Rule::Action::unreachable; }));
+}
+
 TEST_CASE("an underlay port in the main table needs no rule") {
     const Bench bench;
     CHECK_FALSE(bench.has([](const Rule& rule) { return rule.incoming == "wan" || rule.outgoing == "wan" || rule.from == prefix("192.0.2.7/32"); }));
