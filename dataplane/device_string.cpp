@@ -126,7 +126,8 @@ std::expected<DeviceString::Options, SetupError> parse_options(std::string_view 
         const auto option = list.substr(0, comma);
         list = comma == std::string_view::npos ? std::string_view{} : list.substr(comma + 1);
         const auto equals = option.find('=');
-        if (equals == std::string_view::npos || equals == 0 || equals + 1 == option.size()) return refuse_device(text, fmt::format("\"{}\" is not an option; write KEY=VALUE", option));
+        if (equals == std::string_view::npos || equals == 0 || equals + 1 == option.size())
+            return refuse_device(text, fmt::format("\"{}\" is not an option; write KEY=VALUE", option));
         const auto key = option.substr(0, equals), value = option.substr(equals + 1);
         if (std::ranges::any_of(options, [&](const auto& earlier) { return earlier.first == key; })) return refuse_device(text, fmt::format("option {} stands twice", key));
         ValueType type = ValueType::text;

@@ -52,9 +52,8 @@ Verdict prepare(Packet& packet, WorkerState& worker) {
 /// First use, soft limit, and a new address of the peer: only for packets that are genuine, and newest (RFC 7296 §2.23).
 void tell_control_plane(const Packet& packet, InboundSa& sa, const Peer& peer, std::uint64_t payload, WorkerState& worker) {
     const PacketMeta& meta = packet.meta();
-    if (!sa.used) worker.emit(InboundSaUsed{sa.spi, sa.peer});
-    sa.used = true;
-    if (sa.usage.add(payload)) worker.emit(SaNearLimit{Direction::inbound, spi_layout::slot(sa.spi), sa.peer, sa.spi});
+    if (!sa.used) sa.used = worker.emit(InboundSaUsed{sa.spi, sa.peer});
+    if (sa.usage.add(payload)) sa.usage.told(worker.emit(SaNearLimit{Direction::inbound, spi_layout::slot(sa.spi), sa.peer, sa.spi}));
     const bool elsewhere = !peer.has_path || peer.nbma_remote != meta.nbma_source || peer.nbma_udp_port != meta.nbma_udp_port;
     if (!elsewhere || meta.sequence != sa.window.highest()) return;
     if (sa.moved_told_at != 0 && worker.now - sa.moved_told_at < worker.cycles_per_second) return;

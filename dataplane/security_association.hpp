@@ -14,12 +14,13 @@ public:
 
     /// True when the SA may not be used any more.
     bool exhausted() const { return reached(limits_.hard_packets, packets_) || reached(limits_.hard_bytes, bytes_); }
-    /// Counts a packet; true exactly once, when a soft limit is reached.
+    /// Counts a packet; true while a soft limit is reached and the control plane does not know.
     [[nodiscard]] bool add(std::uint64_t bytes) {
         ++packets_, bytes_ += bytes;
-        if (told_ || !(reached(limits_.soft_packets, packets_) || reached(limits_.soft_bytes, bytes_))) return false;
-        return told_ = true;
+        return !told_ && (reached(limits_.soft_packets, packets_) || reached(limits_.soft_bytes, bytes_));
     }
+    /// The event that says so was sent, or did not fit and is due again.
+    void told(bool sent) { told_ = sent; }
 
 private:
     static bool reached(std::uint64_t limit, std::uint64_t value) { return limit != 0 && value >= limit; }

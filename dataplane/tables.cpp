@@ -17,7 +17,7 @@ void remove_from(std::vector<std::uint32_t>& list, const IpAddress& address) {
 
 Tables::Tables(WorkerId worker, const GatewayConfig& config)
     : worker_{worker}, tunnels_(config.limits.tunnels), peers_(config.limits.peers), adjacencies_(config.limits.adjacencies),
-      inbound_(config.limits.sa_slots), outbound_(config.limits.sa_slots), local_(config.limits.tables) {
+      inbound_(config.limits.sa_slots), outbound_(config.limits.sa_slots), outbound_owner_(config.limits.sa_slots), local_(config.limits.tables) {
     for (const PortConfig& port : config.ports) {
         PortState state;
         state.role = port.role, state.table = port.table, state.vlan = port.vlan;
@@ -126,6 +126,7 @@ bool Tables::update(const InstallInboundSa& command, EspCrypto& crypto) {
 bool Tables::update(const InstallOutboundSa& command, EspCrypto& crypto) {
     Peer* peer = find(command.peer);
     if (!peer || command.slot.value >= outbound_.size()) return false;
+    outbound_owner_[command.slot.value] = command.owner;
     if (command.owner == worker_) {
         auto sa = std::make_unique<OutboundSa>(command);
         if (!crypto.expand(command.algorithm, command.keymat.view(), sa->key)) return false;
@@ -147,9 +148,9 @@ bool Tables::update(const RemoveInboundSa& command) {
 
 std::optional<Spi> Tables::update(const RemoveOutboundSa& command) {
     if (Peer* peer = find(command.peer); peer && peer->has_sa && peer->sa_slot == command.slot) peer->has_sa = false;
+    if (command.slot.value >= outbound_.size() || outbound_owner_[command.slot.value] != worker_) return std::nullopt;
     const OutboundSa* sa = outbound(command.slot);
-    if (!sa) return std::nullopt;
-    const Spi spi = sa->spi;
+    const Spi spi = sa ? sa->spi : Spi{};
     outbound_[command.slot.value].reset();
     return spi;
 }

@@ -94,6 +94,7 @@ private:
     std::vector<Adjacency> adjacencies_;
     std::vector<std::unique_ptr<InboundSa>> inbound_;
     std::vector<std::unique_ptr<OutboundSa>> outbound_;
+    std::vector<WorkerId> outbound_owner_;  // of the last installation in the slot: who acknowledges its removal, also a repeated one
     std::vector<std::vector<std::uint32_t>> local_;  // by TableId
 };
 

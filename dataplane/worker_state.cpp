@@ -51,9 +51,11 @@ void WorkerState::flush_handover(WorkerId to) {
     burst.size = 0;
 }
 
-void WorkerState::emit(const Event& event) {
-    if (rings.events.push(event)) event_sent = true;
+bool WorkerState::emit(const Event& event) {
+    const bool sent = rings.events.push(event);
+    if (sent) event_sent = true;
     else counters.events_lost.add(1);
+    return sent;
 }
 
 }  // namespace nave::dataplane

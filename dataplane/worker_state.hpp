@@ -89,7 +89,8 @@ struct WorkerState {
     Verdict hand_over(Packet& packet, WorkerId to, PacketMeta::Handover what);
     void flush_handover(WorkerId to);
     /// Tells the control plane; a full ring is counted, never waited for.
-    void emit(const Event& event);
+    /// False when the ring is full; the loss is counted.
+    bool emit(const Event& event);
 };
 
 }  // namespace nave::dataplane

@@ -204,6 +204,14 @@ TEST_CASE("after an SA was removed nothing enters under it and nothing leaves, a
     CHECK(pair.hub.sent(kUnderlay).empty());
 }
 
+TEST_CASE("a removal that is asked for again is acknowledged again, since the first answer may be lost") {
+    Pair pair;
+    pair.hub.command(RemoveOutboundSa{slot_for(pair.spoke), peer_id(pair.spoke)});
+    CHECK(count<SaRemoved>(pair.hub.events()) == 1);
+    pair.hub.command(RemoveOutboundSa{slot_for(pair.spoke), peer_id(pair.spoke)});
+    CHECK(count<SaRemoved>(pair.hub.events()) == 1);
+}
+
 TEST_CASE("rekeying moves traffic to the new SA, and removing the old one leaves it there") {
     Pair pair;
     const SaSlot fresh{33};
