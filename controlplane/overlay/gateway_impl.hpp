@@ -96,6 +96,7 @@ struct Gateway::Impl {
 
     // traffic.cpp: what the dataplane counts and reports
     void read_counters(Peer& peer, const Counters& counters, TimePoint now);
+    void probe_if_deaf(Peer& peer, TimePoint now, Outbox& out);
     void close_if_idle(Peer& peer, TimePoint now, Outbox& out);
     void handle(const SaNearLimit& near, TimePoint now, Outbox& out);
     void handle(const InboundSaUsed& used, TimePoint now, Outbox& out);

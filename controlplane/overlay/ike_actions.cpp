@@ -77,7 +77,8 @@ void Gateway::Impl::handle(const ike::SaUp& up, TimePoint now, Outbox& out) {
         if (admission) peer = peers.admit(*admission, up, now, out);
         if (admission && !peer) {
             count("overlay-peers-full");
-            log(out, ike::Severity::error, "peers-full", fmt::format("{}: {} refused: all {} peers are taken", found->tunnel.name, up.remote_identity.to_string(), settings.peers_max));
+            log(out, ike::Severity::error, "peers-full",
+                fmt::format("{}: {} refused: all {} peers are taken", found->tunnel.name, up.remote_identity.to_string(), settings.peers_max));
         }
     }
     if (for_shortcut && !peer) attempt_failed(*found, for_shortcut->nbma, "the identity there is refused", now, out);

@@ -45,6 +45,7 @@ struct Association {
     std::vector<Child> children;
     std::optional<InstallOutboundSa> standby;  // agreed upon but not used yet: its crossing twin carries the traffic
     ike::ChildId standby_child;
+    TimePoint heard_at, sent_at, probed_at;    // as the counters showed
     bool replaced = false;                     // a newer one took over; it is deleted when nothing can be on its way any more
 };
 

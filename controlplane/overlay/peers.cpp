@@ -26,7 +26,7 @@ Peer* Peers::admit(const Admission& admission, const ike::SaUp& up, TimePoint no
     tell(*peer, out);
 
     Association association;
-    association.sa = up.sa, association.initiator = up.initiator, association.since = now;
+    association.sa = up.sa, association.initiator = up.initiator, association.since = association.heard_at = now;
     association.local_behind_nat = up.local_behind_nat, association.remote_behind_nat = up.remote_behind_nat;
     association.encapsulated = up.encapsulated, association.local = up.local_endpoint, association.remote = up.remote_endpoint;
     peer->associations.push_back(association);

@@ -74,7 +74,8 @@ void Gateway::Impl::start_attempt(TunnelState& home, const NbmaAddress& nbma, Ti
     const ike::ConnectRequest request{home.tunnel.profile, {*local, kUdpPortIke}, {nbma, kUdpPortIke}, std::nullopt, ++last_token};
     attempt.token = request.token;
     purposes.emplace(request.token, ShortcutAttempt{home.tunnel.id, nbma});
-    log(out, ike::Severity::info, "shortcut-" + nbma.value.to_string(), fmt::format("{}: starting IKE with {} for {}", home.tunnel.name, nbma.value.to_string(), attempt.holder.value.to_string()));
+    log(out, ike::Severity::info, "shortcut-" + nbma.value.to_string(),
+        fmt::format("{}: starting IKE with {} for {}", home.tunnel.name, nbma.value.to_string(), attempt.holder.value.to_string()));
     ike::Outbox actions;
     const ike::SaId sa = endpoint.connect(request, now, actions);
     attempt.sa = sa;
@@ -241,7 +242,8 @@ void Gateway::Impl::try_activate(TunnelState& home, const Prefix& prefix, Shortc
             shortcut.state = Shortcut::State::failed;
             count("overlay-shortcut-refused");
             return log(out, ike::Severity::warning, "refused-" + peer->identity.to_string(),
-                       fmt::format("{}: {} may not answer for {}: {}; traffic stays on the hub", home.tunnel.name, peer->identity.to_string(), prefix.to_string(), nhrp::name(*code)));
+                       fmt::format("{}: {} may not answer for {}: {}; traffic stays on the hub",
+                                   home.tunnel.name, peer->identity.to_string(), prefix.to_string(), nhrp::name(*code)));
         }
     }
     shortcut.state = Shortcut::State::active, shortcut.peer = peer->id;

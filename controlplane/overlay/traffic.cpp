@@ -7,6 +7,8 @@
 namespace nave::overlay {
 
 namespace {
+// We send and hear nothing: whoever waits for an answer shall not wait for the whole liveness interval.
+constexpr Duration kDeafAfter = std::chrono::seconds{3}, kProbeInterval = std::chrono::seconds{5};
 constexpr Duration kFollowInterval = std::chrono::seconds{5};  // between two changes of path that only packets show
 
 /// What was added since the last reading. A count below the last one belongs to a new SA in the same slot.
@@ -36,8 +38,12 @@ void Gateway::Impl::read_counters(Peer& peer, const Counters& counters, TimePoin
                 heard = heard || added.packets > 0;
                 peer.in += added;
             }
-            if (child.outbound) peer.out += advance(child.out, counters.outbound.at(child.outbound->value));
+            if (!child.outbound) continue;
+            const Traffic added = advance(child.out, counters.outbound.at(child.outbound->value));
+            if (added.packets > 0) association.sent_at = now;
+            peer.out += added;
         }
+        if (heard) association.heard_at = now;
         if (heard) endpoint.traffic_seen(association.sa, now);
     }
     if (has_new_data(peer.in, peer.nhrp_in, peer.data_in_seen)) peer.last_data_in = now;
@@ -46,6 +52,16 @@ void Gateway::Impl::read_counters(Peer& peer, const Counters& counters, TimePoin
     TunnelState& home = tunnel(peer.tunnel);
     for (const auto& [prefix, shortcut] : home.shortcuts)
         if (shortcut.peer == peer.id) home.node.shortcut_used(prefix);
+}
+
+void Gateway::Impl::probe_if_deaf(Peer& peer, TimePoint now, Outbox& out) {
+    if (!peer.active) return;
+    Association* association = peer.association(*peer.active);
+    if (!association || association->sent_at != now || now - association->heard_at < kDeafAfter || now - association->probed_at < kProbeInterval) return;
+    association->probed_at = now;
+    ike::Outbox actions;
+    endpoint.probe(association->sa, now, actions);
+    run_ike(std::move(actions), now, out);
 }
 
 void Gateway::Impl::close_if_idle(Peer& peer, TimePoint now, Outbox& out) {

@@ -183,3 +183,17 @@ TEST_CASE("a hundred spokes converge in weather with a fifth of all packets lost
     CHECK(world.run_until([&] { return fleet.all_registered(); }, 5min, 1s));
     CHECK(world.violations() == std::vector<std::string>{});
 }
+
+TEST_CASE("a hub of two hundred spokes that restarts has all of them again in bad weather") {
+    World world{62, {}};
+    Fleet fleet{world, {.spokes = 200, .hub_slots = 800}};
+    fleet.start_all();
+    REQUIRE(world.run_until([&] { return fleet.all_registered(); }, 2min, 1s));
+    world.crash(fleet.hub());
+    world.run_for(5s);
+    world.start(fleet.hub());
+    CHECK(world.run_until([&] { return fleet.all_registered(); }, 3min, 1s));
+    world.run_for(1min);
+    CHECK(world.counter(fleet.hub(), "overlay-peer-slots-in-use") == 200);
+    CHECK(world.violations() == std::vector<std::string>{});
+}

@@ -24,7 +24,8 @@ bool try_seeds(std::uint64_t first, std::uint64_t count, nave::simulation::Conve
             const auto result = converge(seed, plan);
             const std::lock_guard lock{printing};
             if (result.failures.empty()) {
-                fmt::print("seed {}: {} spokes registered after {:.1f} s, {} of {} pairs direct; {} events\n", seed, plan.spokes, result.registered_after, result.pairs_direct, plan.pairs, result.events);
+                fmt::print("seed {}: {} spokes registered after {:.1f} s, {} of {} pairs direct; {} events\n",
+                           seed, plan.spokes, result.registered_after, result.pairs_direct, plan.pairs, result.events);
             } else {
                 ++failed;
                 fmt::print("seed {} FAILED; replay: simulation --seed {} --spokes {} --verbose\n", seed, seed, plan.spokes);

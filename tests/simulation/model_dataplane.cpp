@@ -89,7 +89,8 @@ void ModelDataplane::seal(PeerId id, std::variant<NhrpPacket, Data> inner, std::
     counters_.outbound[out.sa.slot.value].bytes.add(bytes);
     const overlay::ReachPeer& path = *peer->second.path;
     const ByteView key = out.sa.keymat.view();
-    effects.push_back(Transmit{{{path.local, path.local_udp_port}, {path.remote, path.remote_udp_port}, Esp{out.sa.spi, out.sequence, {key.begin(), key.end()}, std::move(inner)}}});
+    Esp sealed{out.sa.spi, out.sequence, {key.begin(), key.end()}, std::move(inner)};
+    effects.push_back(Transmit{{{path.local, path.local_udp_port}, {path.remote, path.remote_udp_port}, std::move(sealed)}});
 }
 
 bool ModelDataplane::is_fresh(Inbound& inbound, std::uint64_t sequence) const {

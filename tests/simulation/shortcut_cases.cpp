@@ -255,7 +255,9 @@ TEST_CASE("a peer that does not introduce itself is no nave: after ten seconds i
 TEST_CASE("while introductions get lost traffic stays on the hub, and no packet is dropped") {
     Play play{{}, Weather::fair()};
     play.world.run_for(2s);
-    play.world.suppress_nhrp([&](std::size_t from, PeerId to, const Bytes& packet) { return from == play.fleet.spoke(1) && to != PeerId{0} && packet.size() > 17 && packet[17] == 4; });
+    play.world.suppress_nhrp([&](std::size_t from, PeerId to, const Bytes& packet) {
+        return from == play.fleet.spoke(1) && to != PeerId{0} && packet.size() > 17 && packet[17] == 4;
+    });
     for (int i = 0; i < 60; ++i) REQUIRE(play.probe().relayed());
     play.world.suppress_nhrp({});
     CHECK(play.goes_direct());
@@ -277,7 +279,9 @@ TEST_CASE("a shortcut row says where it leads, and the peer's row that it is dir
 TEST_CASE("a LAN that appears behind a spoke is let in by the peers of its shortcuts") {
     Play play{{}, Weather::fair()};
     REQUIRE(play.goes_direct());
-    play.world.with(play.fleet.spoke(0), [](overlay::Gateway& gateway, TimePoint now, overlay::Outbox& out) { gateway.set_local_prefix(TunnelId{0}, *Prefix::parse("10.77.0.0/24"), true, now, out); });
+    play.world.with(play.fleet.spoke(0), [](overlay::Gateway& gateway, TimePoint now, overlay::Outbox& out) {
+        gateway.set_local_prefix(TunnelId{0}, *Prefix::parse("10.77.0.0/24"), true, now, out);
+    });
     play.world.run_for(1s);
     const auto id = play.world.ping(play.fleet.spoke(0), *IpAddress::parse("10.77.0.5"), play.world.blueprint(play.fleet.spoke(1)).host, play.fleet.spoke(1));
     play.world.run_for(1s);
@@ -287,7 +291,9 @@ TEST_CASE("a LAN that appears behind a spoke is let in by the peers of its short
 TEST_CASE("a LAN that goes away is purged from the spokes that resolved it") {
     Play play{{}, Weather::fair()};
     REQUIRE(play.goes_direct());
-    play.world.with(play.fleet.spoke(1), [](overlay::Gateway& gateway, TimePoint now, overlay::Outbox& out) { gateway.set_local_prefix(TunnelId{0}, spoke_lan(1), false, now, out); });
+    play.world.with(play.fleet.spoke(1), [](overlay::Gateway& gateway, TimePoint now, overlay::Outbox& out) {
+        gateway.set_local_prefix(TunnelId{0}, spoke_lan(1), false, now, out);
+    });
     play.world.run_for(2s);
     CHECK(play.world.has_logged(play.fleet.spoke(0), "10.0.1.0/24 goes through the hub again: purged"));
 }
@@ -295,7 +301,9 @@ TEST_CASE("a LAN that goes away is purged from the spokes that resolved it") {
 TEST_CASE("a kernel route through another spoke's tunnel address goes direct once that address does") {
     Play play{{}, Weather::fair()};
     const std::size_t spoke = play.fleet.spoke(0);
-    play.world.with(spoke, [](overlay::Gateway& gateway, TimePoint now, overlay::Outbox& out) { gateway.set_tunnel_route(TunnelId{0}, *Prefix::parse("10.90.0.0/16"), spoke_tunnel_address(1), true, now, out); });
+    play.world.with(spoke, [](overlay::Gateway& gateway, TimePoint now, overlay::Outbox& out) {
+        gateway.set_tunnel_route(TunnelId{0}, *Prefix::parse("10.90.0.0/16"), spoke_tunnel_address(1), true, now, out);
+    });
     const auto via = [&] {
         for (const auto& row : play.world.gateway(spoke).routes())
             if (row.prefix == "10.90.0.0/16") return row.via;
