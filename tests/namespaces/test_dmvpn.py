@@ -1,14 +1,12 @@
 """One DMVPN through its life: registration, relay, shortcut, the kernel's side, rekey, idleness. The cases run in order on one lab."""
 
-import json
 import re
-import socket
 import threading
 import time
 
 from lab import wait_until
 
-SETTINGS = {"child_lifetime": "40s", "shortcut_idle": "20s", "holding_time": "60s"}
+SETTINGS = {"child_lifetime": "25s", "shortcut_idle": "12s", "holding_time": "60s"}
 
 
 def setup(lab):
@@ -84,11 +82,15 @@ def a_host_without_route_is_not_reached_and_the_drop_is_counted(lab):
 
 
 def tcp_carries_a_megabyte_each_way_unchanged(lab):
-    lab.start("host2", "iperf3 -s", "iperf3.log")
-    time.sleep(0.3)
-    for option in ("", "-R"):
-        report = json.loads(lab.run("host1", f"iperf3 -c 172.16.12.10 -n 1M -J {option}", check=False))
-        assert report.get("end", {}).get("sum_received", {}).get("bytes", 0) >= 1_000_000, report
+    echo = ("import socket;s=socket.create_server(('172.16.12.10', 7000));c,_=s.accept();n=0\n"
+            "while n < 1000000:\n d=c.recv(65536); n+=len(d); c.sendall(d)")
+    client = ("import socket,os,threading;s=socket.create_connection(('172.16.12.10', 7000),5);out=os.urandom(1000000);got=b''\n"
+              "threading.Thread(target=s.sendall,args=(out,)).start()\n"
+              "while len(got) < 1000000: got+=s.recv(65536)\n"
+              "print('same' if got == out else 'different')")
+    lab.start("host2", ["python3", "-c", echo], "echo.log")
+    time.sleep(0.5)
+    assert lab.run("host1", ["timeout", "30", "python3", "-c", client]).strip() == "same", lab.log("echo")
 
 
 def a_multicast_of_the_hub_reaches_every_spokes_twin(lab):
@@ -112,13 +114,13 @@ def the_inside_lives_in_a_table_of_its_own(lab):
     assert "172.16.0.0/16" in inside and "192.168.1.1" not in inside, inside
 
 
-def a_route_that_is_added_with_ip_route_is_followed(lab):
+def a_route_that_is_added_with_ip_route_is_followed_and_one_that_is_removed_is_not(lab):
     lab.run("host2", "ip addr add 172.16.77.1/32 dev lo")
     lab.run("spoke2", "ip route add 172.16.77.0/24 via 172.16.12.10 table 1000")
-    lab.run("spoke1", "ip route add 172.16.77.0/24 via 10.255.0.12 dev nave0 onlink table 1000")
-    assert wait_until(lambda: lab.ping("host1", "172.16.77.1", count=1).received, 5), lab.drops("spoke2")
-    lab.run("spoke1", "ip route del 172.16.77.0/24 table 1000")
-    assert wait_until(lambda: not lab.ping("host1", "172.16.77.1", count=1).received, 5)
+    lab.run("hub", "ip route add 172.16.77.0/24 via 10.255.0.12 dev nave0 onlink table 1000")
+    assert wait_until(lambda: lab.ping("host0", "172.16.77.1", count=1).received, 5), {name: lab.drops(name) for name in ("hub", "spoke2")}
+    lab.run("hub", "ip route del 172.16.77.0/24 table 1000")
+    assert wait_until(lambda: not lab.ping("host0", "172.16.77.1", count=1).received, 5)
 
 
 def a_rekey_under_traffic_loses_nothing(lab):
@@ -126,11 +128,11 @@ def a_rekey_under_traffic_loses_nothing(lab):
     lab.ping("host1", "172.16.12.10", count=2)
     before = spis()
     ping = []
-    flood = threading.Thread(target=lambda: ping.append(lab.ping("host1", "172.16.12.10", count=1500, interval=0.03)))
+    flood = threading.Thread(target=lambda: ping.append(lab.ping("host1", "172.16.12.10", count=1000, interval=0.03)))
     flood.start()
     flood.join()
     assert len(spis() - before) >= 2, (before, spis())
-    assert ping[0].received == ping[0].sent == 1500, ping[0].output[-300:]
+    assert ping[0].received == ping[0].sent == 1000, ping[0].output[-300:]
 
 
 def an_unused_shortcut_goes_away_and_traffic_is_back_on_the_hub(lab):
