@@ -63,7 +63,8 @@ void use_outbound(Context& context, Association& association, ChildSa& child) {
     const auto* fresh = std::get_if<Fresh>(&child.state);
     if (!fresh) return;
     const Profile& profile = context.profile_of(association);
-    context.out.push_back(InstallOutbound{association.id, child.id, child.outbound, child.suite.algorithm, child.mode, child.suite.esn, limits_of(profile, child.suite.esn), fresh->outbound});
+    context.out.push_back(InstallOutbound{association.id, child.id, child.outbound, child.suite.algorithm, child.mode, child.suite.esn,
+                                          limits_of(profile, child.suite.esn), fresh->outbound});
     child.outbound_installed = true;
     child.state = InUse{};
 }
