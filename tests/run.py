@@ -73,7 +73,7 @@ def run_catch(tally, tree, paths, arguments=(), jobs=2):
 
 def tidy(tally):
     status, output, seconds = run(["scripts/tidy"])
-    tally.add("tidy", status == 0, status != 0, output, seconds)
+    tally.add("tidy", int(status == 0), int(status != 0), output, seconds)
 
 
 def unit(tally):
@@ -84,7 +84,7 @@ def simulation(tally):
     for tree, extent in ((RELEASE, "full"), (SANITIZE, "reduced")):
         status, output, seconds = run([tree / "tests" / "simulation" / "simulation"], {**SANITIZER_ENVIRONMENT, "NAVE_SIMULATION": extent}, timeout=900)
         print("\n".join(output.splitlines()[-3:]))
-        tally.add(f"simulation, {extent} ({tree.name})", status == 0, status != 0, output, seconds)
+        tally.add(f"simulation, {extent} ({tree.name})", int(status == 0), int(status != 0), output, seconds)
     run_catch(tally, SANITIZE, programs(SANITIZE, "simulation", "simulation_cases"))
 
 
@@ -100,7 +100,7 @@ def e2e(tally):
         status, output, seconds = run([sys.executable, "tests/namespaces/run.py", *modules], variables, timeout=1200)
         count(tally, f"end to end ({name})", status, output, seconds)
     status, output, seconds = run(["scripts/demo", "--once", "--json", str(ROOT / "build" / "demo.json")], timeout=400)
-    tally.add("demo --once", status == 0, status != 0, output, seconds)
+    tally.add("demo --once", int(status == 0), int(status != 0), output, seconds)
 
 
 def interop(tally):
@@ -127,7 +127,7 @@ def fuzz(tally):
 
     with concurrent.futures.ThreadPoolExecutor(2) as pool:
         for path, (status, output, seconds) in zip(targets, pool.map(one, targets)):
-            tally.add(path.name, status == 0, status != 0, output, seconds)
+            tally.add(path.name, int(status == 0), int(status != 0), output, seconds)
 
 
 def main():
