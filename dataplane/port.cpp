@@ -49,7 +49,7 @@ rte_mbuf* copied(const rte_mbuf& packet, rte_mempool* pool) {
 }  // namespace
 
 Port::Port(Port&& other) noexcept
-    : setup_{std::move(other.setup_)}, text_{std::move(other.text_)}, kernel_{std::move(other.kernel_)}, sockets_before_{std::move(other.sockets_before_)},
+    : setup_{std::move(other.setup_)}, text_{std::move(other.text_)}, kernel_{std::move(other.kernel_)}, sockets_{std::move(other.sockets_)},
       device_{other.device_}, attached_{std::exchange(other.attached_, false)}, started_{std::exchange(other.started_, false)}, interrupts_{other.interrupts_},
       on_bus_{std::move(other.on_bus_)}, capabilities_{std::move(other.capabilities_)}, mac_{other.mac_}, wakes_{std::move(other.wakes_)} {}
 
@@ -89,10 +89,8 @@ void Port::stop() {
 
 void Port::find_wakes() {
     if (kernel_) {
-        std::vector<int> made;
-        std::ranges::set_difference(packet_sockets(), sockets_before_, std::back_inserter(made));
-        if (made.size() != capabilities_.queues) return;
-        for (const int descriptor : made)
+        if (sockets_.size() != capabilities_.queues) return;
+        for (const int descriptor : sockets_)
             wakes_.push_back({.descriptor = descriptor, .is_counter = false, .needs_arming = false, .device = device_, .queue = static_cast<std::uint16_t>(wakes_.size())});
     }
     for (std::uint16_t queue = 0; interrupts_ && queue < capabilities_.queues; ++queue) {

@@ -109,7 +109,7 @@ private:
     PortSetup setup_;
     std::string text_;  // the device as an operator names it, for errors
     std::optional<KernelInterface> kernel_;  // under af_packet and af_xdp
-    std::vector<int> sockets_before_;        // the process's packet sockets before this device made its own
+    std::vector<int> sockets_;               // packet sockets that the device made, one for each receive queue
     std::uint16_t device_ = 0;
     bool attached_ = false, started_ = false;
     bool interrupts_ = false;                // the device was asked for receive interrupts

@@ -6,6 +6,7 @@
 #include "dataplane/packet_sockets.hpp"
 #include "dataplane/ring_cable.hpp"
 
+#include <iterator>
 #include <algorithm>
 #include <charconv>
 #include <fmt/format.h>
@@ -66,6 +67,12 @@ std::expected<Port, SetupError> Port::open(const PortSetup& setup) {
         if (const auto said = log.text(); !said.empty()) done.error().text += fmt::format(". DPDK says: {}", said);
         return std::unexpected{std::move(done.error())};
     }
+    // Before the next port opens its own.
+    if (port.kernel_) {
+        std::vector<int> made;
+        std::ranges::set_difference(packet_sockets(), port.sockets_, std::back_inserter(made));
+        port.sockets_ = std::move(made);
+    }
     port.read_mac();
     return port;
 }
@@ -78,7 +85,7 @@ std::expected<void, SetupError> Port::take_kernel_interface() {
         return refuse(fmt::format("the interface spreads packets over {} queues, but there are workers for {}; set it with `ethtool -L {} combined {}`, or use af_packet",
                                   taken->receive_queues(), setup_.queues, setup_.device.name, setup_.queues));
     kernel_.emplace(std::move(*taken));
-    sockets_before_ = packet_sockets();
+    sockets_ = packet_sockets();  // those that are not this device's
     return {};
 }
 
