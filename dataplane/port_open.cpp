@@ -6,10 +6,10 @@
 #include "dataplane/packet_sockets.hpp"
 #include "dataplane/ring_cable.hpp"
 
-#include <iterator>
 #include <algorithm>
 #include <charconv>
 #include <fmt/format.h>
+#include <iterator>
 #include <rte_dev.h>
 #include <rte_errno.h>
 #include <rte_ethdev.h>

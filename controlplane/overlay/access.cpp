@@ -14,9 +14,6 @@ int longest(const std::vector<Prefix>& blocks, const Prefix& prefix) {
         if (block.contains(prefix)) length = std::max<int>(length, block.length);
     return length;
 }
-bool any_contains(const std::vector<Prefix>& blocks, const Prefix& prefix) {
-    return std::ranges::any_of(blocks, [&](const Prefix& block) { return block.contains(prefix); });
-}
 }  // namespace
 
 Access::Access(std::vector<AccessRule> rules, const Prefix& network, const TunnelAddress& own)
@@ -28,10 +25,10 @@ const AccessRule* Access::rule(const ike::Identity& identity) const {
 }
 
 bool Access::is_permitted(const AccessRule& rule, const Prefix& prefix) const {
-    if (is_tunnel_address(prefix)) return any_contains(rule.tunnel_addresses, prefix);
+    if (is_tunnel_address(prefix)) return longest(rule.tunnel_addresses, prefix) >= 0;
     // A part of the tunnel's subnet that is no single address would cover other gateways' tunnel addresses.
     if (network_.contains(prefix) || prefix.contains(network_)) return false;
-    return any_contains(rule.prefixes, prefix);
+    return longest(rule.prefixes, prefix) >= 0;
 }
 
 bool Access::is_reserved(const AccessRule& rule, const Prefix& prefix) const {
