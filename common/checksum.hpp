@@ -2,21 +2,31 @@
 #pragma once
 
 #include "common/bytes.hpp"
+#include "common/endian.hpp"
 
 namespace nave {
 
-/// Adds bytes to a running one's-complement sum; an odd tail counts as if one zero byte followed.
-inline std::uint64_t checksum_add(std::uint64_t sum, ByteView bytes) {
-    std::size_t i = 0;
-    for (; i + 1 < bytes.size(); i += 2) sum += static_cast<std::uint64_t>(bytes[i]) << 8 | bytes[i + 1];
-    if (i < bytes.size()) sum += static_cast<std::uint64_t>(bytes[i]) << 8;
-    return sum;
-}
-
 /// Folds a running sum to 16 bits, not complemented.
 constexpr std::uint16_t checksum_fold(std::uint64_t sum) {
-    while (sum >> 16) sum = (sum & 0xffff) + (sum >> 16);
-    return static_cast<std::uint16_t>(sum);
+    sum = (sum & 0xffffffff) + (sum >> 32);  // at most 33 bits
+    sum = (sum & 0xffff) + (sum >> 16);      // 18
+    sum = (sum & 0xffff) + (sum >> 16);      // 17
+    return static_cast<std::uint16_t>(sum + (sum >> 16));
+}
+
+/// Adds bytes to a running one's-complement sum; an odd tail counts as if one zero byte followed.
+inline std::uint64_t checksum_add(std::uint64_t sum, ByteView bytes) {
+    // The sum does not depend on the byte order (RFC 1071 §2 (B)): four bytes at a time as they lie, and swapped once.
+    std::uint64_t native = 0;
+    const auto add = [&]<class Word>(Word word, std::size_t size) {
+        std::memcpy(&word, bytes.data(), size);
+        native += word;
+        bytes = bytes.subspan(size);
+    };
+    while (bytes.size() >= 4) add(std::uint32_t{0}, 4);
+    if (bytes.size() >= 2) add(std::uint16_t{0}, 2);
+    if (!bytes.empty()) add(std::uint16_t{0}, 1);
+    return sum + be16::from_wire(checksum_fold(native)).host();
 }
 
 /// The checksum to store for `bytes`, whose checksum field holds zero; 0 when called on bytes with a right checksum inside.

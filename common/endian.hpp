@@ -14,6 +14,12 @@ class BigEndian {
 public:
     constexpr BigEndian() = default;
     constexpr explicit BigEndian(T host) : raw_{std::bit_cast<Raw>(swap(host))} {}
+    /// From bytes that are in network order already, as a load from a packet gives them.
+    static constexpr BigEndian from_wire(T loaded) {
+        BigEndian value;
+        value.raw_ = std::bit_cast<Raw>(loaded);
+        return value;
+    }
     /// The value in host order, to compute with.
     constexpr T host() const { return swap(std::bit_cast<T>(raw_)); }
     constexpr bool operator==(const BigEndian&) const = default;

@@ -27,7 +27,10 @@ struct Gcm {
 
 }  // namespace
 
-AeadKey::~AeadKey() { wipe(expanded), wipe(salt); }
+void AeadKey::clear() {
+    wipe(expanded), wipe(salt);
+    ready = false;
+}
 
 struct EspCrypto::Engine {
     IMB_MGR* manager = nullptr;

@@ -22,7 +22,9 @@ struct AeadKey {
     AeadKey() = default;
     AeadKey(const AeadKey&) = delete;
     AeadKey& operator=(const AeadKey&) = delete;
-    ~AeadKey();
+    ~AeadKey() { clear(); }
+    /// Wipes the key; it is not ready then.
+    void clear();
 
     static constexpr std::size_t kExpandedSize = 1024;
     alignas(64) std::array<std::uint8_t, kExpandedSize> expanded{};

@@ -53,7 +53,7 @@ Verdict prepare(Packet& packet, WorkerState& worker) {
 void tell_control_plane(const Packet& packet, InboundSa& sa, const Peer& peer, std::uint64_t payload, WorkerState& worker) {
     const PacketMeta& meta = packet.meta();
     if (!sa.used) sa.used = worker.emit(InboundSaUsed{sa.spi, sa.peer});
-    if (sa.usage.add(payload)) sa.usage.told(worker.emit(SaNearLimit{Direction::inbound, spi_layout::slot(sa.spi), sa.peer, sa.spi}));
+    if (sa.usage.add(payload) && sa.usage.judge(sa.limits)) sa.usage.told(worker.emit(SaNearLimit{Direction::inbound, spi_layout::slot(sa.spi), sa.peer, sa.spi}), sa.limits);
     const bool elsewhere = !peer.has_path || peer.nbma_remote != meta.nbma_source || peer.nbma_udp_port != meta.nbma_udp_port;
     if (!elsewhere || meta.sequence != sa.window.highest()) return;
     if (sa.moved_told_at != 0 && worker.now - sa.moved_told_at < worker.cycles_per_second) return;

@@ -67,7 +67,7 @@ Verdict prepare(Packet*& packet, WorkerState& worker) {
     const auto sequence = sa->sequence.next();
     if (!sequence) return Drop::esp_sequence_exhausted;
     packet->meta().sequence = *sequence;
-    if (sa->usage.add(payload)) sa->usage.told(worker.emit(SaNearLimit{Direction::outbound, peer->sa_slot, sa->peer, sa->spi}));
+    if (sa->usage.add(payload) && sa->usage.judge(sa->limits)) sa->usage.told(worker.emit(SaNearLimit{Direction::outbound, peer->sa_slot, sa->peer, sa->spi}), sa->limits);
 
     auto& batch = worker.sealing;
     AeadJob& job = batch.jobs[batch.size];

@@ -66,6 +66,7 @@ struct Gateway::Parts {
     std::span<PlaneRings* const> rings;
     PacketPools pools;
     RouteTables routes;
+    AssociationStore associations;
     HandoverRings handovers;
     std::vector<std::unique_ptr<Port>> ports;
     std::vector<Port*> port_pointers;
@@ -82,10 +83,10 @@ struct Gateway::Parts {
                   .groups = wanted.limits.route_groups,
                   .workers = wanted.workers,
                   .socket = SOCKET_ID_ANY}},
-          handovers{"nave_handover", wanted.workers, wanted.limits.handover_packets}, ports{open_ports(wanted, pools.receive_pool())} {
+          associations{wanted.limits.sa_slots}, handovers{"nave_handover", wanted.workers, wanted.limits.handover_packets}, ports{open_ports(wanted, pools.receive_pool())} {
         for (const auto& port : ports) port_pointers.push_back(port.get());
         for (std::uint8_t i = 0; i < wanted.workers; ++i)
-            workers.push_back(std::make_unique<Worker>(WorkerSetup{WorkerId{i}, config, port_pointers, counters, rings, pools, routes, handovers, rte_get_tsc_hz()}));
+            workers.push_back(std::make_unique<Worker>(WorkerSetup{WorkerId{i}, config, port_pointers, counters, rings, pools, routes, associations, handovers, rte_get_tsc_hz()}));
     }
 };
 

@@ -1,7 +1,9 @@
-// Checks of untrusted IPv4 and GRE headers as pure functions over bytes; the stages and the fuzz target share them.
+// Checks of untrusted IPv4 and GRE headers as pure functions over bytes; the stages and the fuzz target share them. Inline,
+// because each of them runs for every packet.
 #pragma once
 
 #include "common/bytes.hpp"
+#include "common/checksum.hpp"
 #include "common/drop.hpp"
 #include "common/headers.hpp"
 
@@ -17,17 +19,46 @@ struct Ipv4Extent {
     std::uint16_t header_length = 0, total_length = 0;
 };
 
+/// False if the options are malformed or hold a source route (RFC 791 §3.1: loose 131, strict 137).
+bool options_are_harmless(ByteView options);
+
 /// Version, lengths, header checksum (RFC 1812 §5.2.2) and source-route options, which we never follow (RFC 1812 §5.3.13.4
 /// lets a router refuse them). Bytes behind total_length are link padding, for the caller to cut.
-std::expected<Ipv4Extent, Drop> check_ipv4(ByteView bytes, ChecksumCheck checksum = ChecksumCheck::verify);
-
-/// Addresses that no packet on its way through a router may have (RFC 1812 §5.3.7). Drop::none if all is well.
-Drop check_ipv4_addresses(std::uint32_t source, std::uint32_t destination);
+inline std::expected<Ipv4Extent, Drop> check_ipv4(ByteView bytes, ChecksumCheck checksum = ChecksumCheck::verify) {
+    if (bytes.size() < sizeof(Ipv4Header)) return std::unexpected{Drop::ip_runt};
+    const auto* ip = reinterpret_cast<const Ipv4Header*>(bytes.data());
+    if (ip->version() != 4) return std::unexpected{Drop::ip_bad_version};
+    const std::size_t header_length = ip->header_length();
+    if (header_length < sizeof(Ipv4Header) || header_length > bytes.size()) return std::unexpected{Drop::ip_bad_header_length};
+    const std::uint16_t total_length = ip->total_length.host();
+    if (total_length < header_length || total_length > bytes.size()) return std::unexpected{Drop::ip_bad_total_length};
+    if (checksum == ChecksumCheck::verify) {
+        // The usual length by its constant, which the compiler unrolls.
+        const bool usual = header_length == sizeof(Ipv4Header);
+        const std::uint16_t sum = usual ? internet_checksum(bytes.first<sizeof(Ipv4Header)>()) : internet_checksum(bytes.first(header_length));
+        if (sum != 0) return std::unexpected{Drop::ip_bad_checksum};
+    }
+    if (header_length > sizeof(Ipv4Header) && !options_are_harmless(bytes.subspan(sizeof(Ipv4Header), header_length - sizeof(Ipv4Header))))
+        return std::unexpected{Drop::ip_options};
+    return Ipv4Extent{static_cast<std::uint16_t>(header_length), total_length};
+}
 
 constexpr bool is_multicast(std::uint32_t address) { return address >> 28 == 0xe; }
 /// 224.0.0.0/24, which no router forwards (RFC 5771 §4).
 constexpr bool is_link_local_multicast(std::uint32_t address) { return address >> 8 == 0xe00000; }
 constexpr bool is_limited_broadcast(std::uint32_t address) { return address == 0xffffffff; }
+
+/// Addresses that no packet on its way through a router may have (RFC 1812 §5.3.7). Drop::none if all is well.
+constexpr Drop check_ipv4_addresses(std::uint32_t source, std::uint32_t destination) {
+    const auto is_zero_net = [](std::uint32_t address) { return address >> 24 == 0; };
+    const auto is_loopback = [](std::uint32_t address) { return address >> 24 == 127; };
+    // 240.0.0.0/4 is reserved (RFC 1112 §4); it ends with the limited broadcast, which is a destination but never a source.
+    const auto is_reserved = [](std::uint32_t address) { return address >> 28 == 0xf; };
+    if (is_zero_net(source) || is_loopback(source) || is_multicast(source) || is_reserved(source)) return Drop::ip_bad_source;
+    if (is_zero_net(destination) || is_loopback(destination)) return Drop::ip_bad_destination;
+    if (is_reserved(destination) && !is_limited_broadcast(destination)) return Drop::ip_bad_destination;
+    return Drop::none;
+}
 
 /// What check_gre found.
 struct GreExtent {
@@ -37,7 +68,26 @@ struct GreExtent {
 
 /// RFC 2784 §2 and RFC 2890 §2: version, routing bits, the key that the tunnel expects (nothing = no key), the checksum when
 /// present. Sequence numbers are tolerated and ignored. The protocol is one that we carry: IPv4 or NHRP.
-std::expected<GreExtent, Drop> check_gre(ByteView bytes, std::optional<std::uint32_t> expected_key);
+inline std::expected<GreExtent, Drop> check_gre(ByteView bytes, std::optional<std::uint32_t> expected_key) {
+    if (bytes.size() < sizeof(GreHeader)) return std::unexpected{Drop::gre_runt};
+    const auto* gre = reinterpret_cast<const GreHeader*>(bytes.data());
+    if (gre->version() != 0) return std::unexpected{Drop::gre_version};
+    // Routing (bit 1) and strict source route, recursion (bits 4 and 5) of RFC 1701: RFC 2784 §2.3 says discard.
+    if (gre->has_routing() || (gre->flags.host() & 0x0c00) != 0) return std::unexpected{Drop::gre_routing_present};
+    const std::size_t size = gre->size();
+    if (size > bytes.size()) return std::unexpected{Drop::gre_runt};
+    if (gre->has_key() != expected_key.has_value()) return std::unexpected{Drop::gre_wrong_key};
+    if (expected_key) {
+        be32 key;
+        std::memcpy(&key, bytes.data() + sizeof(GreHeader) + (gre->has_checksum() ? 4 : 0), sizeof key);
+        if (key.host() != *expected_key) return std::unexpected{Drop::gre_wrong_key};
+    }
+    if (gre->has_checksum() && internet_checksum(bytes) != 0) return std::unexpected{Drop::gre_bad_checksum};
+    const std::uint16_t protocol = gre->protocol.host();
+    if (protocol == kEtherTypeIpv6) return std::unexpected{Drop::ip_version_unsupported};
+    if (protocol != kEtherTypeIpv4 && protocol != kEtherTypeNhrp) return std::unexpected{Drop::gre_unknown_protocol};
+    return GreExtent{protocol, static_cast<std::uint16_t>(size)};
+}
 
 /// What an inner packet is, once everything behind ESP was checked; the way in for the fuzz target.
 struct InnerExtent {
@@ -46,7 +96,17 @@ struct InnerExtent {
 };
 
 /// GRE header, then the IPv4 header and addresses when GRE carries IPv4.
-std::expected<InnerExtent, Drop> check_inner(ByteView bytes, std::optional<std::uint32_t> expected_key);
+inline std::expected<InnerExtent, Drop> check_inner(ByteView bytes, std::optional<std::uint32_t> expected_key) {
+    const auto gre = check_gre(bytes, expected_key);
+    if (!gre) return std::unexpected{gre.error()};
+    if (gre->protocol == kEtherTypeNhrp) return InnerExtent{*gre, std::nullopt};
+    const ByteView inner = bytes.subspan(gre->header_length);
+    const auto ipv4 = check_ipv4(inner);
+    if (!ipv4) return std::unexpected{ipv4.error()};
+    const auto* ip = reinterpret_cast<const Ipv4Header*>(inner.data());
+    if (const Drop reason = check_ipv4_addresses(ip->source.host(), ip->destination.host()); reason != Drop::none) return std::unexpected{reason};
+    return InnerExtent{*gre, *ipv4};
+}
 
 /// Length of an ESP payload without its trailer, and the next header (RFC 4303 §2.4 to §2.6).
 struct EspPayload {
@@ -55,6 +115,15 @@ struct EspPayload {
 };
 
 /// Checks the padding 1, 2, 3, … of decrypted ESP bytes (RFC 4303 §2.4).
-std::expected<EspPayload, Drop> check_esp_trailer(ByteView decrypted);
+inline std::expected<EspPayload, Drop> check_esp_trailer(ByteView decrypted) {
+    if (decrypted.size() < 2) return std::unexpected{Drop::esp_runt};
+    const std::uint8_t next_header = decrypted[decrypted.size() - 1];
+    const std::size_t pad_length = decrypted[decrypted.size() - 2];
+    if (pad_length + 2 > decrypted.size()) return std::unexpected{Drop::esp_bad_padding};
+    const std::size_t length = decrypted.size() - 2 - pad_length;
+    for (std::size_t i = 0; i < pad_length; ++i)
+        if (decrypted[length + i] != i + 1) return std::unexpected{Drop::esp_bad_padding};
+    return EspPayload{static_cast<std::uint16_t>(length), next_header};
+}
 
 }  // namespace nave::dataplane

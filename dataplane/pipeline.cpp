@@ -1,9 +1,9 @@
 // The flow of packets through a worker. Bursts go down these functions; a stage keeps a packet in its burst, drops it with a
 // reason, or takes it to one of the queues of WorkerState that finish_turn() empties.
 //
-//   underlay port -> check_frame -> check_outer_ip -> reassembly -> classify_outer -> esp_decrypt -> decap_gre -+
-//   inside port ---> check_frame -> classify_inside ------------------------------------------------------------+-> forward
-//   injected by the control plane ------------------------------------------------------------------------------+
+//   underlay port -> check_frame -> check_outer_ip -> (reassembly) -> classify_outer -> esp_decrypt -> decap_gre -+
+//   inside port ---> check_frame -> classify_inside --------------------------------------------------------------+-> forward
+//   injected by the control plane --------------------------------------------------------------------------------+
 //   forward -> to this box (punt) | to a neighbour (transmit) | to peers (encap_gre -> esp_encrypt -> transmit)
 #include "dataplane/pipeline.hpp"
 
@@ -23,15 +23,16 @@ namespace {
 template <class Function>
 void stage(Burst& burst, WorkerState& worker, Stage name, Function&& function) {
     if (burst.empty()) return;
-    StageTimer timer{worker.clock, name, burst.size};
+    worker.clock.begin(name, burst.size);
     run_stage(burst, worker.drops, [&](Packet& packet) { return function(packet, worker); });
 }
 
 void forward_once(Burst& burst, WorkerState& worker) {
     if (burst.empty()) return;
-    StageTimer timer{worker.clock, Stage::route, burst.size};
+    worker.clock.begin(Stage::route, burst.size);
     run_stage(burst, worker.drops, [&](Packet& packet) { return deliver_or_replicate(packet, worker); });
     worker.routes.lookup(burst);
+    for (const Packet* packet : burst.view()) worker.tables.prefetch(packet->meta().next_hop);
     run_stage(burst, worker.drops, [&](Packet& packet) { return follow_route(packet, worker); });
 }
 
@@ -44,29 +45,25 @@ void forward(Burst& burst, WorkerState& worker) {
 /// ESP packets of this worker's SAs.
 void from_tunnel(Burst& burst, WorkerState& worker) {
     if (burst.empty()) return;
-    {
-        StageTimer timer{worker.clock, Stage::esp_decrypt, burst.size};
-        esp_decrypt(burst, worker);
-    }
+    worker.clock.begin(Stage::esp_decrypt, burst.size);
+    esp_decrypt(burst, worker);
     stage(burst, worker, Stage::gre_decap, decap_gre);
     forward(burst, worker);
 }
 
-void reassemble(Burst& burst, WorkerState& worker) {
-    if (burst.empty()) return;
-    StageTimer timer{worker.clock, Stage::reassemble, burst.size};
-    Burst completed;
-    run_stage(burst, worker.drops, [&](Packet& packet) { return worker.reassembly.add(packet, worker.now, completed); });
-    for (Packet* datagram : completed.view()) burst.push(*datagram);
+/// One pass over a burst as it came from the underlay: is it ours, is it whole, whose is it.
+Verdict classify_underlay(Packet& packet, Burst& completed, WorkerState& worker) {
+    if (const Verdict frame = check_frame(packet, worker); !frame.passes()) return frame;
+    if (const Verdict ours = check_outer_ip(packet, worker); !ours.passes()) return ours;
+    if (packet.header<Ipv4Header>(sizeof(EthernetHeader))->is_fragment()) return worker.reassembly.add(packet, worker.now, completed);
+    return classify_outer(packet, worker);
 }
 
 void from_underlay(Burst& burst, WorkerState& worker) {
-    stage(burst, worker, Stage::classify, [](Packet& packet, WorkerState& w) {
-        const Verdict frame = check_frame(packet, w);
-        return frame.passes() ? check_outer_ip(packet, w) : frame;
-    });
-    reassemble(burst, worker);
-    stage(burst, worker, Stage::classify, classify_outer);
+    Burst completed;
+    stage(burst, worker, Stage::classify, [&](Packet& packet, WorkerState& w) { return classify_underlay(packet, completed, w); });
+    stage(completed, worker, Stage::reassemble, classify_outer);
+    for (Packet* datagram : completed.view()) burst.push(*datagram);
     from_tunnel(burst, worker);
 }
 
@@ -80,16 +77,18 @@ void from_inside(Burst& burst, WorkerState& worker) {
 
 /// One burst of one port, each packet in one piece and with fresh metadata.
 void receive(PortId id, Burst& burst, WorkerState& worker) {
-    constexpr std::size_t kAtOnce = 32;
-    StageTimer timer{worker.clock, Stage::receive, 0};
     const PortLane& lane = worker.lanes[id.value];
-    std::array<rte_mbuf*, kAtOnce> frames;
+    std::array<rte_mbuf*, Burst::kCapacity> frames;
     const std::size_t count = lane.port->receive(lane.queue, frames);
+    if (count == 0) return;
+    worker.clock.count(Stage::receive, count);
+    PacketMeta fresh;
+    fresh.port = id;
     std::uint64_t bytes = 0;
     for (std::size_t i = 0; i < count; ++i) {
+        if (i + kPrefetchAhead < count) rte_prefetch0(frames[i + kPrefetchAhead]);
         Packet* packet = Packet::from(frames[i]);
-        packet->meta() = PacketMeta{};
-        packet->meta().port = id;
+        packet->meta() = fresh;
         bytes += packet->length();
         if (packet->nb_segs > 1) {
             Packet* whole = worker.pools.contiguous(*packet, 0, 0);
@@ -101,10 +100,9 @@ void receive(PortId id, Burst& burst, WorkerState& worker) {
         }
         burst.push(*packet);
     }
-    if (count == 0) return;
-    worker.clock.count(Stage::receive, count);
-    worker.counters.ports[id.value].received_packets.add(count);
-    worker.counters.ports[id.value].received_bytes.add(bytes);
+    PortCounters& counters = worker.counters.ports[id.value];
+    counters.received_packets.add(count);
+    counters.received_bytes.add(bytes);
 }
 
 }  // namespace
@@ -113,6 +111,7 @@ std::size_t receive_all(WorkerState& worker) {
     std::size_t total = 0;
     for (std::uint16_t i = 0; i < worker.lanes.size(); ++i) {
         if (!worker.lanes[i].has_queue) continue;
+        worker.clock.enter(Stage::receive);
         Burst burst;
         receive(PortId{i}, burst, worker);
         total += burst.size;
@@ -143,7 +142,7 @@ std::size_t take_injected(WorkerState& worker) {
     Burst to_forward;
     std::size_t total = 0;
     if (worker.rings.injected.read_available() == 0) return 0;
-    StageTimer timer{worker.clock, Stage::inject, 0};
+    worker.clock.enter(Stage::inject);
     while (total < Burst::kCapacity && worker.rings.injected.read_available() > 0) {
         inject(worker.rings.injected.front(), to_forward, worker);
         worker.rings.injected.pop();
@@ -156,12 +155,12 @@ std::size_t take_injected(WorkerState& worker) {
 
 void encap_and_send(WorkerState& worker) {
     Burst& burst = worker.to_encap;
-    stage(burst, worker, Stage::gre_encap, encap_gre);
     if (burst.empty()) return;
-    {
-        StageTimer timer{worker.clock, Stage::esp_encrypt, burst.size};
-        esp_encrypt(burst, worker);
-    }
+    // Also called from the middle of another stage, when the queue is full.
+    StageTimer timer{worker.clock, Stage::gre_encap, burst.size};
+    run_stage(burst, worker.drops, [&](Packet& packet) { return encap_gre(packet, worker); });
+    worker.clock.begin(Stage::esp_encrypt, burst.size);
+    esp_encrypt(burst, worker);
     for (Packet* packet : burst.view()) queue_to_port(*packet, packet->meta().port, worker);
     burst.size = 0;
 }
@@ -171,6 +170,7 @@ void finish_turn(WorkerState& worker) {
     flush_ports(worker);
     for (std::uint8_t to = 0; to < worker.worker_count; ++to)
         if (!worker.to_worker[to].empty()) worker.flush_handover(WorkerId{to});
+    worker.clock.enter(Stage::idle);
     if (worker.punts.take_bell_due() || std::exchange(worker.event_sent, false)) worker.rings.control_bell->ring();
 }
 

@@ -13,7 +13,10 @@ namespace nave::dataplane {
 class ReplayWindow {
 public:
     static constexpr std::uint32_t kWidthMin = 64, kWidthMax = 8192;
+    static constexpr std::size_t kHighestSize = sizeof(std::uint64_t);  // what stands in front and suffices for packets in order
 
+    /// The narrowest.
+    ReplayWindow() = default;
     /// `width` in packets; anything that is not a power of two in 64 to 8192 becomes the next one that is.
     explicit ReplayWindow(std::uint32_t width) : width_{std::bit_ceil(std::clamp(width, kWidthMin, kWidthMax))} {}
 
@@ -67,13 +70,14 @@ private:
     }
 
     std::uint64_t highest_ = 0;
-    std::uint32_t width_;
+    std::uint32_t width_ = kWidthMin;
     std::array<std::uint64_t, kWidthMax / 64> bits_{};
 };
 
 /// Sequence numbers of an outbound SA: 1, 2, 3, … and never a number twice (RFC 4303 §3.3.3).
 class SequenceCounter {
 public:
+    SequenceCounter() = default;
     explicit SequenceCounter(bool extended, std::uint64_t last = 0) : last_{last}, limit_{extended ? ~std::uint64_t{0} : 0xffffffffu} {}
     /// Nothing when the numbers are used up; the SA must be replaced.
     [[nodiscard]] std::optional<std::uint64_t> next() {
@@ -82,7 +86,7 @@ public:
     }
 
 private:
-    std::uint64_t last_, limit_;
+    std::uint64_t last_ = 0, limit_ = 0;
 };
 
 }  // namespace nave::dataplane

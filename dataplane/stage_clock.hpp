@@ -20,6 +20,11 @@ public:
         since_ = now;
         return std::exchange(current_, stage);
     }
+    /// Stages that follow each other need one reading of the TSC each: the next one's start is the end of this one.
+    void begin(Stage stage, std::size_t packets) {
+        enter(stage);
+        count(stage, packets);
+    }
     void count(Stage stage, std::size_t packets) {
         of(stage).calls.add(1);
         of(stage).packets.add(packets);
@@ -32,7 +37,7 @@ private:
     std::uint64_t since_;
 };
 
-/// A stage for the length of a scope.
+/// A stage that interrupts another one for the length of a scope.
 class StageTimer {
 public:
     StageTimer(StageClock& clock, Stage stage, std::size_t packets) : clock_{clock}, outer_{clock.enter(stage)} { clock.count(stage, packets); }

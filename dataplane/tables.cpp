@@ -15,9 +15,9 @@ void remove_from(std::vector<std::uint32_t>& list, const IpAddress& address) {
 
 }  // namespace
 
-Tables::Tables(WorkerId worker, const GatewayConfig& config)
-    : worker_{worker}, tunnels_(config.limits.tunnels), peers_(config.limits.peers), adjacencies_(config.limits.adjacencies),
-      inbound_(config.limits.sa_slots), outbound_(config.limits.sa_slots), outbound_owner_(config.limits.sa_slots), local_(config.limits.tables) {
+Tables::Tables(WorkerId worker, const GatewayConfig& config, AssociationStore& associations)
+    : worker_{worker}, tunnels_(config.limits.tunnels), peers_{config.limits.peers}, adjacencies_{config.limits.adjacencies},
+      associations_{associations}, outbound_owner_(associations.outbound.size()), local_(config.limits.tables) {
     for (const PortConfig& port : config.ports) {
         PortState state;
         state.role = port.role, state.table = port.table, state.vlan = port.vlan;
@@ -29,8 +29,8 @@ bool Tables::update(const SetPort& command) {
     if (command.port.value >= ports_.size()) return false;
     PortState& port = ports_[command.port.value];
     port.mac = command.mac, port.mtu = command.mtu;
-    for (Peer& peer : peers_)
-        if (peer.valid && peer.has_path && peer.port == command.port) refresh_mtu(peer);
+    for (std::size_t i = 0; i < peers_end_; ++i)
+        if (Peer& peer = peers_[i]; peer.valid && peer.has_path && peer.port == command.port) refresh_mtu(peer);
     return true;
 }
 
@@ -54,8 +54,8 @@ bool Tables::update(const SetTunnel& command) {
     const TableId before = tunnel.settings.table;
     tunnel.valid = true, tunnel.settings = command;
     refresh_local(before), refresh_local(command.table);
-    for (Peer& peer : peers_)
-        if (peer.valid && peer.tunnel == command.tunnel) refresh_mtu(peer);
+    for (std::size_t i = 0; i < peers_end_; ++i)
+        if (Peer& peer = peers_[i]; peer.valid && peer.tunnel == command.tunnel) refresh_mtu(peer);
     return true;
 }
 
@@ -77,6 +77,7 @@ bool Tables::update(const SetPeer& command) {
     if (command.peer.value >= peers_.size() || command.tunnel.value >= tunnels_.size()) return false;
     Peer& peer = peers_[command.peer.value];
     if (peer.valid) leave_tunnel(command.peer, peer);
+    peers_end_ = std::max(peers_end_, std::size_t{command.peer.value} + 1);
     peer.valid = true;
     peer.tunnel = command.tunnel;
     peer.multicast = command.multicast;
@@ -116,21 +117,23 @@ bool Tables::update(const RemovePeer& command) {
 
 bool Tables::update(const InstallInboundSa& command, EspCrypto& crypto) {
     const SaSlot slot = spi_layout::slot(command.spi);
-    if (slot.value >= inbound_.size() || spi_layout::worker(command.spi) != worker_) return false;
-    auto sa = std::make_unique<InboundSa>(command);
-    if (!crypto.expand(command.algorithm, command.keymat.view(), sa->key)) return false;
-    inbound_[slot.value] = std::move(sa);
+    if (slot.value >= associations_.inbound.size() || spi_layout::worker(command.spi) != worker_) return false;
+    InboundSa& sa = associations_.inbound[slot.value];
+    sa.clear();
+    if (!crypto.expand(command.algorithm, command.keymat.view(), sa.key)) return false;
+    sa.install(command);
     return true;
 }
 
 bool Tables::update(const InstallOutboundSa& command, EspCrypto& crypto) {
     Peer* peer = find(command.peer);
-    if (!peer || command.slot.value >= outbound_.size()) return false;
+    if (!peer || command.slot.value >= associations_.outbound.size()) return false;
     outbound_owner_[command.slot.value] = command.owner;
     if (command.owner == worker_) {
-        auto sa = std::make_unique<OutboundSa>(command);
-        if (!crypto.expand(command.algorithm, command.keymat.view(), sa->key)) return false;
-        outbound_[command.slot.value] = std::move(sa);
+        OutboundSa& sa = associations_.outbound[command.slot.value];
+        sa.clear();
+        if (!crypto.expand(command.algorithm, command.keymat.view(), sa.key)) return false;
+        sa.install(command);
     }
     peer->has_sa = true;
     peer->sa_owner = command.owner;
@@ -141,18 +144,18 @@ bool Tables::update(const InstallOutboundSa& command, EspCrypto& crypto) {
 }
 
 bool Tables::update(const RemoveInboundSa& command) {
-    if (!inbound(command.spi)) return false;
-    inbound_[spi_layout::slot(command.spi).value].reset();
-    return true;
+    InboundSa* sa = inbound(command.spi);
+    if (sa) sa->clear();
+    return sa != nullptr;
 }
 
 std::optional<Spi> Tables::update(const RemoveOutboundSa& command) {
     if (Peer* peer = find(command.peer); peer && peer->has_sa && peer->sa_slot == command.slot) peer->has_sa = false;
-    if (command.slot.value >= outbound_.size() || outbound_owner_[command.slot.value] != worker_) return std::nullopt;
-    const OutboundSa* sa = outbound(command.slot);
-    const Spi spi = sa ? sa->spi : Spi{};
-    outbound_[command.slot.value].reset();
-    return spi;
+    if (command.slot.value >= associations_.outbound.size() || outbound_owner_[command.slot.value] != worker_) return std::nullopt;
+    OutboundSa* sa = outbound(command.slot);
+    if (!sa) return Spi{};
+    sa->clear();
+    return sa->spi;
 }
 
 bool Tables::update(const SetAdjacency& command) {

@@ -3,6 +3,7 @@
 
 #include "dataplane/gateway.hpp"
 #include "dataplane/peer.hpp"
+#include "dataplane/route_tables.hpp"
 #include "dataplane/security_association.hpp"
 
 #include <algorithm>
@@ -43,7 +44,8 @@ struct Adjacency {
 /// One worker's tables. Sizes are fixed at start; `update` answers false when a command names something beyond them.
 class Tables {
 public:
-    Tables(WorkerId worker, const GatewayConfig& config);
+    /// `associations` belongs to all workers and outlives the tables.
+    Tables(WorkerId worker, const GatewayConfig& config, AssociationStore& associations);
 
     // ---- commands ----
     [[nodiscard]] bool update(const SetPort& command);
@@ -73,11 +75,19 @@ public:
     /// Compares the whole SPI: slot, worker and generation.
     InboundSa* inbound(Spi spi) {
         const std::size_t slot = spi_layout::slot(spi).value;
-        InboundSa* sa = slot < inbound_.size() ? inbound_[slot].get() : nullptr;
-        return sa && sa->spi == spi ? sa : nullptr;
+        InboundSa* sa = slot < associations_.inbound.size() ? &associations_.inbound[slot] : nullptr;
+        return sa && sa->spi == spi && spi != Spi{} ? sa : nullptr;
     }
-    OutboundSa* outbound(SaSlot slot) { return slot.value < outbound_.size() ? outbound_[slot.value].get() : nullptr; }
+    OutboundSa* outbound(SaSlot slot) {
+        OutboundSa* sa = slot.value < associations_.outbound.size() ? &associations_.outbound[slot.value] : nullptr;
+        return sa && sa->valid ? sa : nullptr;
+    }
     std::span<const Tunnel> tunnels() const { return tunnels_; }
+    /// Fetches what a packet on its way to this target will need.
+    void prefetch(std::uint32_t next_hop) const {
+        const RouteTarget target = next_hop::decode(next_hop);
+        if (target.kind == RouteTarget::Kind::peer && target.index < peers_.size()) peers_[target.index].prefetch();
+    }
     /// True if the address is one of ours in that table: a tunnel's or an inside port's.
     bool is_local(TableId table, std::uint32_t address) const;
 
@@ -90,10 +100,10 @@ private:
     WorkerId worker_;
     std::vector<PortState> ports_;
     std::vector<Tunnel> tunnels_;
-    std::vector<Peer> peers_;
-    std::vector<Adjacency> adjacencies_;
-    std::vector<std::unique_ptr<InboundSa>> inbound_;
-    std::vector<std::unique_ptr<OutboundSa>> outbound_;
+    LazyArray<Peer> peers_;
+    std::size_t peers_end_ = 0;  // one behind the highest slot that ever held a peer
+    LazyArray<Adjacency> adjacencies_;
+    AssociationStore& associations_;
     std::vector<WorkerId> outbound_owner_;  // of the last installation in the slot: who acknowledges its removal, also a repeated one
     std::vector<std::vector<std::uint32_t>> local_;  // by TableId
 };

@@ -44,11 +44,13 @@ private:
     WorkerCounters& counters_;
 };
 
+/// How many packets before its turn a packet's metadata and first bytes are fetched.
+inline constexpr std::size_t kPrefetchAhead = 4;
+
 /// Runs `stage` (Packet& -> Verdict) over a burst and keeps in it what passed, in order. A stage that may replace a packet by
 /// a copy with more room takes Packet*& instead.
 template <class Stage>
 void run_stage(Burst& burst, DropCounters& drops, Stage&& stage) {
-    constexpr std::size_t kPrefetchAhead = 4;
     std::size_t kept = 0;
     for (std::size_t i = 0; i < burst.size; ++i) {
         if (i + kPrefetchAhead < burst.size) {

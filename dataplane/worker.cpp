@@ -56,7 +56,7 @@ void Worker::run() {
 std::size_t Worker::drain_commands() {
     auto& commands = state_.rings.commands;
     if (commands.read_available() == 0) return 0;
-    StageTimer timer{state_.clock, Stage::commands, 0};
+    const StageTimer timer{state_.clock, Stage::commands, 0};
     std::size_t done = 0;
     for (int budget = kCommandsPerTurn; budget > 0 && commands.read_available() > 0; --budget) {
         const Command& command = commands.front();

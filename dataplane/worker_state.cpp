@@ -22,7 +22,7 @@ std::vector<PortLane> make_lanes(const WorkerSetup& setup) {
 WorkerState::WorkerState(const WorkerSetup& setup)
     : id{setup.id}, worker_count{setup.handovers.workers()}, cycles_per_second{setup.cycles_per_second}, all_counters{setup.counters},
       counters{setup.counters.workers[setup.id.value]}, drops{counters}, rings{*setup.rings[setup.id.value]}, pools{setup.pools}, routes{setup.routes},
-      handovers{setup.handovers}, lanes{make_lanes(setup)}, tables{setup.id, setup.config},
+      handovers{setup.handovers}, lanes{make_lanes(setup)}, tables{setup.id, setup.config, setup.associations},
       reassembly{setup.config.limits.reassembly_datagrams, setup.cycles_per_second, setup.pools, drops, counters.reassembled},
       punts{setup.config.limits, setup.cycles_per_second, rings}, redirects{setup.config.limits.redirect_interval_seconds * setup.cycles_per_second},
       icmp_errors{setup.config.limits.icmp_errors.packets_per_second, setup.config.limits.icmp_errors.burst, setup.cycles_per_second}, clock{counters},

@@ -28,6 +28,7 @@ struct WorkerSetup {
     std::span<PlaneRings* const> rings;  // by WorkerId
     PacketPools& pools;
     RouteTables& routes;
+    AssociationStore& associations;
     HandoverRings& handovers;
     std::uint64_t cycles_per_second;
 };

@@ -49,7 +49,7 @@ std::unique_ptr<Port> open_end(const std::string& cable, std::uint8_t queues, Po
 
 }  // namespace
 
-Box::Box(const BoxOptions& options) : options_{options}, counters_{options.workers, 2, 4096} {
+Box::Box(const BoxOptions& options) : options_{options}, counters_{options.workers, 2, kSaSlots} {
     static int boxes = 0;
     World& shared = world();
     ++boxes;
@@ -58,7 +58,7 @@ Box::Box(const BoxOptions& options) : options_{options}, counters_{options.worke
     config_.workers = options.workers;
     config_.limits = options.limits;
     config_.limits.peers = config_.limits.adjacencies = 64;
-    config_.limits.sa_slots = 4096;
+    config_.limits.sa_slots = kSaSlots;
     config_.limits.tables = kTables;
     for (std::uint16_t i = 0; i < 2; ++i) {
         const std::string cable = fmt::format("t{}p{}", boxes, i);
@@ -73,7 +73,7 @@ Box::Box(const BoxOptions& options) : options_{options}, counters_{options.worke
     }
     for (std::uint8_t i = 0; i < options.workers; ++i)
         workers_.push_back(std::make_unique<Worker>(
-            WorkerSetup{WorkerId{i}, config_, port_pointers_, counters_, ring_pointers_, shared.pools, shared.routes, *handovers_, kSecond}));
+            WorkerSetup{WorkerId{i}, config_, port_pointers_, counters_, ring_pointers_, shared.pools, shared.routes, associations_, *handovers_, kSecond}));
     for (const PortId port : {kUnderlay, kInside}) command(SetPort{port, kBoxMac, 1500});
     const auto n = options.number;
     command(AddLocalAddress{kUnderlay, IpAddress::parse(underlay_address()).value()});

@@ -14,6 +14,7 @@ namespace nave::test {
 
 using namespace nave::dataplane;
 
+inline constexpr std::size_t kSaSlots = 4096;
 inline constexpr PortId kUnderlay{0}, kInside{1};
 inline constexpr TunnelId kTunnel{0};
 inline constexpr MacAddress kBoxMac{{2, 0, 0, 0, 0, 1}}, kNeighbourMac{{2, 0, 0, 0, 0, 2}}, kBroadcastMac{{255, 255, 255, 255, 255, 255}};
@@ -80,6 +81,7 @@ private:
     std::vector<PlaneRings*> ring_pointers_;
     std::vector<std::unique_ptr<Port>> ports_, far_ends_;
     std::vector<Port*> port_pointers_;
+    AssociationStore associations_{kSaSlots};
     std::unique_ptr<HandoverRings> handovers_;
     std::vector<std::unique_ptr<Worker>> workers_;
     std::vector<Prefix> routes_;
