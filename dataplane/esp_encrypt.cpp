@@ -40,10 +40,10 @@ void describe(AeadJob& job, const std::uint8_t* esp, const OutboundSa& sa, std::
 /// A first segment with room for headers and for everything behind it; nullptr when there is no buffer.
 /// Chains keep their shared payload, unless the first segment is too small for the ciphertext.
 Packet* with_room(Packet& packet, std::size_t behind, WorkerState& worker) {
-    const bool fits = packet.nb_segs <= 1 + AeadJob::kGatherMax && rte_pktmbuf_headroom(&packet) >= kFrontSize + OuterHeader::kSizeMax &&
+    const bool fits = packet.nb_segs <= 1 + AeadJob::kGatherMax && rte_pktmbuf_headroom(&packet) >= kFrontSize + OuterHeader::kRoom &&
                       std::size_t{packet.buf_len} - packet.data_off - packet.data_len >= packet.length() - packet.data_len + behind;
     if (packet.nb_segs > 1 && fits) return &packet;
-    return worker.pools.contiguous(packet, kFrontSize + OuterHeader::kSizeMax, behind);
+    return worker.pools.contiguous(packet, kFrontSize + OuterHeader::kRoom, behind);
 }
 
 /// The segments behind the first become the cipher's sources, and the first takes the room of their ciphertext.
@@ -97,7 +97,8 @@ Verdict settle(Packet& packet, const AeadJob& job, WorkerState& worker) {
     SaCounters& counters = worker.all_counters.outbound[peer->sa_slot.value];
     counters.packets.add(1);
     counters.bytes.add(packet.meta().inner_length);
-    peer->outer.write(packet.prepend(kFrontSize + peer->outer.size()), {.payload_length = static_cast<std::uint16_t>(esp_length),
+    packet.prepend(kFrontSize + peer->outer.size());
+    peer->outer.write(packet.data() + peer->outer.size(), {.payload_length = static_cast<std::uint16_t>(esp_length),
                                                                      .identification = static_cast<std::uint16_t>(packet.meta().sequence),
                                                                      .type_of_service = packet.meta().outer_type_of_service});
     return Verdict::pass();

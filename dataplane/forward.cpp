@@ -29,6 +29,11 @@ Drop spend_hop(Packet& packet, WorkerState& worker) {
     return Drop::none;
 }
 
+/// TCP only, which spares the others the call.
+void clamp(Packet& packet, const Tunnel& tunnel, std::uint16_t mtu) {
+    if (tunnel.settings.mss_clamp && packet.header<Ipv4Header>()->protocol == kProtocolTcp) clamp_mss(packet.bytes(), mtu);
+}
+
 /// Calls `send` with the packet, or with its fragments when it is longer than `mtu`.
 template <class Send>
 Verdict fit(Packet& packet, std::uint16_t mtu, WorkerState& worker, Send&& send) {
@@ -69,7 +74,7 @@ Verdict to_peer(Packet& packet, PeerId id, WorkerState& worker) {
     if (const Drop reason = spend_hop(packet, worker); reason != Drop::none) return reason;
     consider_redirect(packet, *tunnel, *peer, worker);
     const std::uint16_t mtu = std::min(tunnel->settings.mtu, peer->mtu);
-    if (tunnel->settings.mss_clamp) clamp_mss(packet.bytes(), mtu);
+    clamp(packet, *tunnel, mtu);
     const std::uint8_t type_of_service = packet.header<Ipv4Header>()->type_of_service;
     return fit(packet, mtu, worker, [&](Packet& piece) { queue_to_peer(piece, {id, kEtherTypeIpv4, type_of_service}, worker); });
 }
@@ -82,7 +87,7 @@ Verdict to_neighbour(Packet& packet, AdjacencyId id, WorkerState& worker) {
     if (const Drop reason = spend_hop(packet, worker); reason != Drop::none) return reason;
     if (packet.meta().origin == Origin::peer) {
         const Tunnel* tunnel = worker.tables.tunnel(packet.meta().tunnel);
-        if (tunnel && tunnel->settings.mss_clamp) clamp_mss(packet.bytes(), tunnel->settings.mtu);
+        if (tunnel) clamp(packet, *tunnel, tunnel->settings.mtu);
     }
     return fit(packet, port->mtu, worker, [&](Packet& piece) { send_to_neighbour(piece, *adjacency, worker); });
 }

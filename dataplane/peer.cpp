@@ -1,7 +1,6 @@
 // Ready-made outer headers, and what fits behind them.
 #include "dataplane/peer.hpp"
 
-#include "common/checksum.hpp"
 #include "dataplane/esp_crypto.hpp"
 
 #include <algorithm>
@@ -18,11 +17,12 @@ void put(std::uint8_t*& to, const Header& header) {
 
 }  // namespace
 
-OuterHeader::OuterHeader(const SetPeerPath& path, std::uint8_t ttl, std::optional<std::uint16_t> vlan) : has_udp_{path.remote_udp_port != 0} {
-    std::uint8_t* to = bytes_.data();
+OuterHeader::OuterHeader(const SetPeerPath& path, std::uint8_t ttl, std::optional<std::uint16_t> vlan)
+    : size_{static_cast<std::uint8_t>(sizeof(EthernetHeader) + (vlan ? sizeof(VlanHeader) : 0) + sizeof(Ipv4Header) + (path.remote_udp_port != 0 ? sizeof(UdpHeader) : 0))},
+      has_udp_{path.remote_udp_port != 0} {
+    std::uint8_t* to = bytes_.data() + kRoom - size_;
     put(to, EthernetHeader{path.destination_mac, path.source_mac, be16(vlan ? kEtherTypeVlan : kEtherTypeIpv4)});
     if (vlan) put(to, VlanHeader{be16(*vlan), be16(kEtherTypeIpv4)});
-    ip_offset_ = static_cast<std::uint8_t>(to - bytes_.data());
     Ipv4Header ip{};
     ip.version_and_length = 0x45;
     ip.time_to_live = ttl == 0 ? 64 : ttl;
@@ -33,18 +33,6 @@ OuterHeader::OuterHeader(const SetPeerPath& path, std::uint8_t ttl, std::optiona
     put(to, ip);
     // RFC 3948 §2.1: the UDP checksum is sent as zero.
     if (has_udp_) put(to, UdpHeader{be16(path.local_udp_port), be16(path.remote_udp_port), be16(), be16()});
-    size_ = static_cast<std::uint8_t>(to - bytes_.data());
-}
-
-void OuterHeader::write(std::uint8_t* to, const PerPacket& packet) const {
-    std::memcpy(to, bytes_.data(), size_);
-    auto* ip = reinterpret_cast<Ipv4Header*>(to + ip_offset_);
-    const auto ip_length = static_cast<std::uint16_t>(size_ - ip_offset_ + packet.payload_length);
-    ip->type_of_service = packet.type_of_service;
-    ip->total_length = be16(ip_length);
-    ip->identification = be16(packet.identification);
-    ip->checksum = be16(static_cast<std::uint16_t>(~checksum_fold(std::uint64_t{checksum_base_} + packet.type_of_service + ip_length + packet.identification)));
-    if (has_udp_) reinterpret_cast<UdpHeader*>(ip + 1)->length = be16(static_cast<std::uint16_t>(sizeof(UdpHeader) + packet.payload_length));
 }
 
 std::uint16_t inner_mtu(std::uint16_t port_mtu, const EspShape& shape) {

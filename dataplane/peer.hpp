@@ -1,10 +1,13 @@
 // A peer as the packet path needs it: a ready-made outer header one way, the permitted sources the other way.
 #pragma once
 
+#include "common/checksum.hpp"
 #include "common/headers.hpp"
 #include "common/plane_messages.hpp"
 
 #include <array>
+#include <cstddef>
+#include <cstring>
 #include <optional>
 #include <rte_prefetch.h>
 
@@ -14,6 +17,9 @@ namespace nave::dataplane {
 /// checksum differ from packet to packet.
 class OuterHeader {
 public:
+    /// Bytes in front of the ESP header that write() may overwrite, whatever the header's size.
+    static constexpr std::size_t kRoom = 48;
+
     OuterHeader() = default;
     /// `ttl` of the outer header; `vlan` of the port that the path leaves on.
     OuterHeader(const SetPeerPath& path, std::uint8_t ttl, std::optional<std::uint16_t> vlan);
@@ -25,17 +31,28 @@ public:
         std::uint16_t payload_length = 0, identification = 0;
         std::uint8_t type_of_service = 0;
     };
-    /// Writes size() bytes to `to`.
-    void write(std::uint8_t* to, const PerPacket& packet) const;
-
-    static constexpr std::size_t kSizeMax = sizeof(EthernetHeader) + sizeof(VlanHeader) + sizeof(Ipv4Header) + sizeof(UdpHeader);
+    /// Puts the header, size() bytes, right in front of `esp`.
+    void write(std::uint8_t* esp, const PerPacket& packet) const {
+        // The header stands at the end of its room, so that a copy of constant size does for all; what it overwrites in front
+        // of the header is headroom.
+        std::memcpy(esp - kRoom, bytes_.data(), kRoom);
+        std::uint8_t* const behind_ip = esp - (has_udp_ ? sizeof(UdpHeader) : 0);
+        auto* ip = reinterpret_cast<Ipv4Header*>(behind_ip - sizeof(Ipv4Header));
+        const auto ip_length = static_cast<std::uint16_t>(esp - behind_ip + static_cast<std::ptrdiff_t>(sizeof(Ipv4Header)) + packet.payload_length);
+        ip->type_of_service = packet.type_of_service;
+        ip->total_length = be16(ip_length);
+        ip->identification = be16(packet.identification);
+        ip->checksum = be16(static_cast<std::uint16_t>(~checksum_fold(std::uint64_t{checksum_base_} + packet.type_of_service + ip_length + packet.identification)));
+        if (has_udp_) reinterpret_cast<UdpHeader*>(behind_ip)->length = be16(static_cast<std::uint16_t>(sizeof(UdpHeader) + packet.payload_length));
+    }
 
 private:
-    std::array<std::uint8_t, kSizeMax> bytes_{};
-    std::uint8_t size_ = 0, ip_offset_ = 0;
+    std::array<std::uint8_t, kRoom> bytes_{};
+    std::uint8_t size_ = 0;
     bool has_udp_ = false;
     std::uint16_t checksum_base_ = 0;  // sum over the IPv4 header as it stands in bytes_
 };
+static_assert(OuterHeader::kRoom >= sizeof(EthernetHeader) + sizeof(VlanHeader) + sizeof(Ipv4Header) + sizeof(UdpHeader));
 
 /// Inner bytes that fit into one outer packet.
 struct EspShape {
@@ -45,9 +62,9 @@ struct EspShape {
 /// The largest inner packet (IP bytes) whose ESP packet fits into `port_mtu`; 0 when nothing fits.
 std::uint16_t inner_mtu(std::uint16_t port_mtu, const EspShape& shape);
 
-/// One slot of the peer table.
+/// One slot of the peer table; all-zero bytes are an empty one. What arrives needs the first cache line alone, unless the peer
+/// has more than four prefixes; what leaves needs the outer header's as well.
 struct alignas(64) Peer {
-    // Outbound: the first two cache lines.
     bool valid = false, has_path = false, has_sa = false;
     bool any_source = false, multicast = false;
     EspMode mode = EspMode::transport;  // of the outbound SA
@@ -59,13 +76,12 @@ struct alignas(64) Peer {
     std::uint16_t mtu = 0;  // inner IP bytes that the path carries
     std::uint16_t nbma_udp_port = 0;
     std::uint32_t nbma_remote = 0, nbma_local = 0;  // host order
-    OuterHeader outer;
 
-    // Inbound.
     struct Source {
         std::uint32_t network = 0, mask = 0;  // host order
     };
     std::array<Source, SetPeer::kSourcesMax> sources{};
+    alignas(64) OuterHeader outer;
 
     /// True if the peer may send from this inner address (host order).
     bool permits(std::uint32_t source) const {
@@ -75,11 +91,12 @@ struct alignas(64) Peer {
         return false;
     }
     void set_sources(const SetPeer& command);
-    /// Fetches the lines that a packet to the peer, or from a peer with few sources, needs.
+    /// Fetches what a packet to the peer needs.
     void prefetch() const {
         rte_prefetch0(this);
-        rte_prefetch0(reinterpret_cast<const std::uint8_t*>(this) + RTE_CACHE_LINE_SIZE);
+        rte_prefetch0(&outer);
     }
 };
+static_assert(offsetof(Peer, sources) + 4 * sizeof(Peer::Source) <= 64);
 
 }  // namespace nave::dataplane

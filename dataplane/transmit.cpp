@@ -18,20 +18,22 @@ void flush(PortId id, WorkerState& worker) {
         burst.size = 0;
         return;
     }
-    StageTimer timer{worker.clock, Stage::transmit, burst.size};
+    const StageTimer timer{worker.clock, Stage::transmit, burst.size};
     std::array<rte_mbuf*, Burst::kCapacity> frames;
-    std::array<std::uint32_t, Burst::kCapacity> sizes;
+    std::uint64_t bytes = 0;
     for (std::size_t i = 0; i < burst.size; ++i) {
         frames[i] = burst.packets[i];
         frames[i]->ol_flags = 0;
-        sizes[i] = frames[i]->pkt_len;
+        bytes += frames[i]->pkt_len;
     }
     const std::size_t sent = lane.port->transmit(lane.queue, {frames.data(), burst.size});
-    std::uint64_t bytes = 0;
-    for (std::size_t i = 0; i < sent; ++i) bytes += sizes[i];
-    worker.counters.ports[id.value].sent_packets.add(sent);
-    worker.counters.ports[id.value].sent_bytes.add(bytes);
-    for (std::size_t i = sent; i < burst.size; ++i) worker.drops.discard(*Packet::from(frames[i]), Drop::port_transmit_full);
+    for (std::size_t i = sent; i < burst.size; ++i) {
+        bytes -= frames[i]->pkt_len;
+        worker.drops.discard(*Packet::from(frames[i]), Drop::port_transmit_full);
+    }
+    PortCounters& counters = worker.counters.ports[id.value];
+    counters.sent_packets.add(sent);
+    counters.sent_bytes.add(bytes);
     burst.size = 0;
 }
 
