@@ -63,12 +63,13 @@ struct InstallInboundSa {
     SaLimits limits; EspKeymat keymat;
 };
 /// Installs an outbound SA and makes it the one that the peer's traffic uses from now on. To every worker, so is its removal:
-/// `owner` keeps it, the others learn whom to hand the peer's packets to.
+/// `owner` keeps it, the others learn whom to hand the peer's packets to. With `for_owner_alone` (a per-resource SA, RFC 9611)
+/// only the owner's packets use it, and the others stay with the peer's other SA, which is everybody's fallback.
 struct InstallOutboundSa {
     SaSlot slot; WorkerId owner; Spi spi; PeerId peer; EspAlgorithm algorithm; EspMode mode; bool esn;
-    SaLimits limits; EspKeymat keymat;
+    SaLimits limits; EspKeymat keymat; bool for_owner_alone = false;
 };
-/// Acknowledged by SaRemoved. An outbound SA that is removed while in use leaves the peer without one: fail closed.
+/// Acknowledged by SaRemoved. An outbound SA that is removed while in use leaves the peer with its fallback, or without one: fail closed.
 struct RemoveInboundSa { Spi spi; };
 struct RemoveOutboundSa { SaSlot slot; PeerId peer; };
 

@@ -83,6 +83,21 @@ struct alignas(64) Peer {
     std::array<Source, SetPeer::kSourcesMax> sources{};
     alignas(64) OuterHeader outer;
 
+    /// An outbound SA of the peer, wherever it is kept.
+    struct OutboundChoice {
+        bool valid = false;
+        WorkerId owner{};
+        EspMode mode = EspMode::transport;
+        SaSlot slot{};
+    };
+    OutboundChoice fallback, own;  // everybody's, and this worker's alone (RFC 9611), which goes before
+
+    /// Takes over what the two say: has_sa, sa_owner, sa_slot and mode.
+    void choose_sa() {
+        const OutboundChoice& choice = own.valid ? own : fallback;
+        has_sa = choice.valid, sa_owner = choice.owner, sa_slot = choice.slot, mode = choice.mode;
+    }
+
     /// True if the peer may send from this inner address (host order).
     bool permits(std::uint32_t source) const {
         if (any_source) return true;

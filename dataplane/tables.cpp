@@ -135,10 +135,10 @@ bool Tables::update(const InstallOutboundSa& command, EspCrypto& crypto) {
         if (!crypto.expand(command.algorithm, command.keymat.view(), sa.key)) return false;
         sa.install(command);
     }
-    peer->has_sa = true;
-    peer->sa_owner = command.owner;
-    peer->sa_slot = command.slot;
-    peer->mode = command.mode;
+    const Peer::OutboundChoice choice{true, command.owner, command.mode, command.slot};
+    if (!command.for_owner_alone) peer->fallback = choice;
+    else if (command.owner == worker_) peer->own = choice;
+    peer->choose_sa();
     refresh_mtu(*peer);
     return true;
 }
@@ -150,7 +150,12 @@ bool Tables::update(const RemoveInboundSa& command) {
 }
 
 std::optional<Spi> Tables::update(const RemoveOutboundSa& command) {
-    if (Peer* peer = find(command.peer); peer && peer->has_sa && peer->sa_slot == command.slot) peer->has_sa = false;
+    if (Peer* peer = find(command.peer)) {
+        for (Peer::OutboundChoice* choice : {&peer->own, &peer->fallback})
+            if (choice->slot == command.slot) choice->valid = false;
+        peer->choose_sa();
+        refresh_mtu(*peer);
+    }
     if (command.slot.value >= associations_.outbound.size() || outbound_owner_[command.slot.value] != worker_) return std::nullopt;
     OutboundSa* sa = outbound(command.slot);
     if (!sa) return Spi{};

@@ -26,6 +26,30 @@ TEST_CASE("whichever worker a packet arrives at, it is sealed and opened by the 
     CHECK(a.counters().outbound[slot_for(b).value].packets.read() == 2);
 }
 
+TEST_CASE("a worker with an SA of its own to a peer uses that one, and the peer's fallback when it is gone") {
+    LeakCheck leaks;
+    Box a{{.workers = 2, .number = 1}}, b{{.workers = 2, .number = 2}};
+    connect(a, b, {.owner = 0});
+    const SaSlot own{100};
+    a.command(InstallOutboundSa{own, WorkerId{1}, Spi{0x12345678}, peer_id(b), EspAlgorithm::aes_gcm_128, EspMode::transport, false, {}, EspKeymat{pattern(20)}, true});
+    const auto sent_on = [&](SaSlot slot, std::uint8_t arrival) {
+        const std::uint64_t before = a.counters().outbound[slot.value].packets.read();
+        a.from_host(host_packet(a, b), arrival);
+        a.turn(3);
+        static_cast<void>(a.sent(kUnderlay));
+        return a.counters().outbound[slot.value].packets.read() - before;
+    };
+    CHECK(sent_on(own, 1) == 1);
+    CHECK(sent_on(slot_for(b), 0) == 1);
+    CHECK(a.counters().workers[0].handed_over.read() + a.counters().workers[1].handed_over.read() == 0);
+    a.command(RemoveOutboundSa{own, peer_id(b)});
+    CHECK(sent_on(slot_for(b), 1) == 1);
+    CHECK(a.drops() == 0);
+    a.command(RemoveOutboundSa{slot_for(b), peer_id(b)});
+    for (const std::uint8_t arrival : {std::uint8_t{0}, std::uint8_t{1}}) CHECK(sent_on(slot_for(b), arrival) == 0);
+    CHECK(a.drops(Drop::peer_no_sa) == 2);
+}
+
 TEST_CASE("a handover ring that is full drops by name, and what was in it is not lost") {
     LeakCheck leaks;
     BoxOptions options{.workers = 2};
