@@ -2,7 +2,6 @@
 #include "dataplane/peer.hpp"
 
 #include "common/checksum.hpp"
-#include "dataplane/esp_crypto.hpp"
 
 #include <algorithm>
 
@@ -48,9 +47,10 @@ void OuterHeader::write(std::uint8_t* to, const PerPacket& packet) const {
 }
 
 std::uint16_t inner_mtu(std::uint16_t port_mtu, const EspShape& shape) {
-    const int around = static_cast<int>(sizeof(Ipv4Header) + (shape.udp ? sizeof(UdpHeader) : 0) + sizeof(EspHeader) + kEspIvSize + kIcvSize);
-    // Ciphertext comes in units of four bytes and ends with pad length and next header (RFC 4303 §2.4).
-    const int plaintext = ((port_mtu - around) & ~3) - 2;
+    const EspSizes sizes = sizes_of(shape.algorithm);
+    const int around = static_cast<int>(sizeof(Ipv4Header) + (shape.udp ? sizeof(UdpHeader) : 0) + sizeof(EspHeader) + sizes.iv + sizes.icv);
+    // Ciphertext comes in whole units of the cipher and ends with pad length and next header (RFC 4303 §2.4).
+    const int plaintext = ((port_mtu - around) & -static_cast<int>(sizes.alignment)) - 2;
     const int inside = static_cast<int>(sizeof(GreHeader) + (shape.gre_key ? 4 : 0) + (shape.mode == EspMode::tunnel ? sizeof(Ipv4Header) : 0));
     return static_cast<std::uint16_t>(std::max(0, plaintext - inside));
 }

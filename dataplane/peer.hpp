@@ -36,8 +36,9 @@ private:
     std::uint16_t checksum_base_ = 0;  // sum over the IPv4 header as it stands in bytes_
 };
 
-/// Inner bytes that fit into one outer packet.
+/// What decides how many inner bytes fit into one outer packet.
 struct EspShape {
+    EspAlgorithm algorithm = EspAlgorithm::aes_gcm_256;
     EspMode mode = EspMode::transport;
     bool udp = false, gre_key = false;
 };
@@ -49,7 +50,8 @@ struct alignas(64) Peer {
     // Outbound: the first two cache lines.
     bool valid = false, has_path = false, has_sa = false;
     bool any_source = false, multicast = false;
-    EspMode mode = EspMode::transport;  // of the outbound SA
+    EspMode mode = EspMode::transport;  // of the outbound SA, as is the algorithm
+    EspAlgorithm algorithm = EspAlgorithm::aes_gcm_256;
     WorkerId sa_owner{};
     std::uint8_t source_count = 0;
     TunnelId tunnel{};

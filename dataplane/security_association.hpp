@@ -32,31 +32,33 @@ private:
 /// What arrives under an SPI that we chose. The first cache line answers the lookup and the cheap checks.
 struct alignas(64) InboundSa {
     explicit InboundSa(const InstallInboundSa& command)
-        : spi{command.spi}, peer{command.peer}, mode{command.mode}, esn{command.esn}, usage{command.limits}, window{command.replay_window} {}
+        : spi{command.spi}, peer{command.peer}, mode{command.mode}, esn{command.esn}, sizes{sizes_of(command.algorithm)}, usage{command.limits}, window{command.replay_window} {}
 
     Spi spi;
     PeerId peer;
     EspMode mode;
     bool esn;
+    EspSizes sizes;                  // of its algorithm
     bool used = false;               // InboundSaUsed was sent
     std::uint64_t moved_told_at = 0; // TSC of the last PeerMoved
     SaUsage usage;
     ReplayWindow window;
-    AeadKey key;
+    EspKey key;
 };
 
 /// What leaves under an SPI that the peer chose.
 struct alignas(64) OutboundSa {
     explicit OutboundSa(const InstallOutboundSa& command)
-        : spi{command.spi}, peer{command.peer}, mode{command.mode}, esn{command.esn}, sequence{command.esn}, usage{command.limits} {}
+        : spi{command.spi}, peer{command.peer}, mode{command.mode}, esn{command.esn}, sizes{sizes_of(command.algorithm)}, sequence{command.esn}, usage{command.limits} {}
 
     Spi spi;
     PeerId peer;
     EspMode mode;
     bool esn;
+    EspSizes sizes;  // of its algorithm
     SequenceCounter sequence;
     SaUsage usage;
-    AeadKey key;
+    EspKey key;
 };
 
 }  // namespace nave::dataplane

@@ -136,6 +136,7 @@ bool Tables::update(const InstallOutboundSa& command, EspCrypto& crypto) {
     peer->sa_owner = command.owner;
     peer->sa_slot = command.slot;
     peer->mode = command.mode;
+    peer->algorithm = command.algorithm;
     refresh_mtu(*peer);
     return true;
 }
@@ -176,7 +177,7 @@ bool Tables::is_local(TableId table, std::uint32_t address) const {
 void Tables::refresh_mtu(Peer& peer) {
     if (!peer.has_path) return;
     const bool has_key = tunnels_[peer.tunnel.value].settings.has_key;
-    peer.mtu = inner_mtu(ports_[peer.port.value].mtu, {.mode = peer.mode, .udp = peer.outer.has_udp(), .gre_key = has_key});
+    peer.mtu = inner_mtu(ports_[peer.port.value].mtu, {.algorithm = peer.algorithm, .mode = peer.mode, .udp = peer.outer.has_udp(), .gre_key = has_key});
 }
 
 void Tables::refresh_local(TableId table) {
