@@ -2,6 +2,7 @@
 #pragma once
 
 #include "common/addresses.hpp"
+#include "common/esp_algorithm.hpp"
 #include "common/ids.hpp"
 #include "common/secret.hpp"
 
@@ -13,12 +14,11 @@
 
 namespace nave {
 
-enum class EspAlgorithm : std::uint8_t { aes_gcm_128, aes_gcm_256, chacha20_poly1305 };  // RFC 4106, RFC 7634; 16-byte ICV
 enum class EspMode : std::uint8_t { transport, tunnel };
 enum class Direction : std::uint8_t { inbound, outbound };
 
-/// AEAD key followed by its 4-byte salt (RFC 4106 §8.1, RFC 7634 §2).
-using EspKeymat = SecretArray<36>;
+/// One direction's keys, as long as and in the order that EspSizes says.
+using EspKeymat = SecretArray<kEspKeymatMax>;
 
 /// When a worker reports, and when it stops using an SA. Bytes of ESP payload; 0 means no limit.
 struct SaLimits {

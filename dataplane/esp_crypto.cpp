@@ -1,8 +1,10 @@
 // ipsec-mb as ESP uses it. AES-GCM goes through the direct calls, which are the fastest at every size (there is no
-// multi-buffer GCM in ipsec-mb 1.3); ChaCha20-Poly1305 through the job interface, which wins up to 1,420 bytes.
+// multi-buffer GCM in ipsec-mb 1.3); ChaCha20-Poly1305 through the job interface, which wins up to 1,420 bytes; AES-CBC with HMAC
+// waits for its likes, see esp_crypto_cbc.hpp.
 #include "dataplane/esp_crypto.hpp"
 
 #include "common/secret.hpp"
+#include "dataplane/esp_crypto_cbc.hpp"
 
 #include <cstring>
 #include <intel-ipsec-mb.h>
@@ -13,9 +15,14 @@ namespace nave::dataplane {
 
 namespace {
 
-static_assert(sizeof(gcm_key_data) <= AeadKey::kExpandedSize);
+constexpr std::size_t kAeadIcvSize = 16;
 
-const gcm_key_data* gcm_key(const AeadKey& key) { return reinterpret_cast<const gcm_key_data*>(key.expanded.data()); }
+static_assert(sizeof(gcm_key_data) <= EspKey::kExpandedSize);
+
+const gcm_key_data* gcm_key(const EspKey& key) { return reinterpret_cast<const gcm_key_data*>(key.expanded.data()); }
+
+bool is_gcm(const EspJob& job) { return job.key->algorithm == EspAlgorithm::aes_gcm_128 || job.key->algorithm == EspAlgorithm::aes_gcm_256; }
+bool is_chacha(const EspJob& job) { return job.key->algorithm == EspAlgorithm::chacha20_poly1305; }
 
 /// The four direct functions of one key size.
 struct Gcm {
@@ -27,20 +34,21 @@ struct Gcm {
 
 }  // namespace
 
-void AeadKey::clear() {
+void EspKey::clear() {
     wipe(expanded), wipe(salt);
     ready = false;
 }
 
 struct EspCrypto::Engine {
     IMB_MGR* manager = nullptr;
+    CbcHmac cbc;
     Gcm gcm128{}, gcm256{};
 
-    const Gcm& gcm(const AeadJob& job) const { return job.key->algorithm == EspAlgorithm::aes_gcm_128 ? gcm128 : gcm256; }
-    void seal_gcm(AeadJob& job);
-    void open_gcm(AeadJob& job);
-    void seal_gathered_chacha(AeadJob& job);
-    void submit_chacha(AeadJob& job, std::uint8_t* tag, IMB_CIPHER_DIRECTION direction);
+    const Gcm& gcm(const EspJob& job) const { return job.key->algorithm == EspAlgorithm::aes_gcm_128 ? gcm128 : gcm256; }
+    void seal_gcm(EspJob& job);
+    void open_gcm(EspJob& job);
+    void seal_gathered_chacha(EspJob& job);
+    void submit_chacha(EspJob& job, std::uint8_t* tag, IMB_CIPHER_DIRECTION direction);
     void flush();
     bool in_flight = false;  // spares the flush for bursts without ChaCha20
 };
@@ -60,25 +68,24 @@ EspCrypto::EspCrypto() : engine_{std::make_unique<Engine>()} {
 
 EspCrypto::~EspCrypto() { free_mb_mgr(engine_->manager); }
 
-bool EspCrypto::expand(EspAlgorithm algorithm, ByteView keymat, AeadKey& key) {
-    if (keymat.size() != keymat_size(algorithm)) return false;
+bool EspCrypto::expand(EspAlgorithm algorithm, ByteView keymat, EspKey& key) {
+    const EspSizes sizes = sizes_of(algorithm);
+    if (keymat.size() != sizes.keymat()) return false;
     key.algorithm = algorithm;
-    const std::size_t key_size = keymat.size() - key.salt.size();
-    std::memcpy(key.salt.data(), keymat.data() + key_size, key.salt.size());
+    if (!sizes.is_aead()) return key.ready = engine_->cbc.expand(*engine_->manager, keymat, key);
+    std::memcpy(key.salt.data(), keymat.data() + sizes.encryption_key, key.salt.size());
     auto* expanded = reinterpret_cast<gcm_key_data*>(key.expanded.data());
-    switch (algorithm) {
-    case EspAlgorithm::aes_gcm_128: IMB_AES128_GCM_PRE(engine_->manager, keymat.data(), expanded); break;
-    case EspAlgorithm::aes_gcm_256: IMB_AES256_GCM_PRE(engine_->manager, keymat.data(), expanded); break;
-    case EspAlgorithm::chacha20_poly1305: std::memcpy(key.expanded.data(), keymat.data(), key_size); break;
-    }
+    if (algorithm == EspAlgorithm::aes_gcm_128) IMB_AES128_GCM_PRE(engine_->manager, keymat.data(), expanded);
+    else if (algorithm == EspAlgorithm::aes_gcm_256) IMB_AES256_GCM_PRE(engine_->manager, keymat.data(), expanded);
+    else std::memcpy(key.expanded.data(), keymat.data(), sizes.encryption_key);
     return key.ready = true;
 }
 
-void EspCrypto::Engine::seal_gcm(AeadJob& job) {
+void EspCrypto::Engine::seal_gcm(EspJob& job) {
     const Gcm& call = gcm(job);
     gcm_context_data context;
     if (job.gather_count == 0) {
-        call.seal(gcm_key(*job.key), &context, job.text, job.text, job.length, job.nonce.data(), job.associated.data(), job.associated_length, job.icv, kIcvSize);
+        call.seal(gcm_key(*job.key), &context, job.text, job.text, job.length, job.nonce.data(), job.associated.data(), job.associated_length, job.icv, kAeadIcvSize);
     } else {
         call.init(gcm_key(*job.key), &context, job.nonce.data(), job.associated.data(), job.associated_length);
         call.seal_update(gcm_key(*job.key), &context, job.text, job.text, job.head_length);
@@ -88,19 +95,19 @@ void EspCrypto::Engine::seal_gcm(AeadJob& job) {
             at += job.gather[i].size();
         }
         call.seal_update(gcm_key(*job.key), &context, job.text + at, job.text + at, job.length - at);
-        call.seal_finalize(gcm_key(*job.key), &context, job.icv, kIcvSize);
+        call.seal_finalize(gcm_key(*job.key), &context, job.icv, kAeadIcvSize);
     }
     job.ok = true;
 }
 
-void EspCrypto::Engine::open_gcm(AeadJob& job) {
+void EspCrypto::Engine::open_gcm(EspJob& job) {
     gcm_context_data context;
-    std::array<std::uint8_t, kIcvSize> computed;
-    gcm(job).open(gcm_key(*job.key), &context, job.text, job.text, job.length, job.nonce.data(), job.associated.data(), job.associated_length, computed.data(), kIcvSize);
-    job.ok = equal_in_constant_time(computed, {job.icv, kIcvSize});
+    std::array<std::uint8_t, kAeadIcvSize> computed;
+    gcm(job).open(gcm_key(*job.key), &context, job.text, job.text, job.length, job.nonce.data(), job.associated.data(), job.associated_length, computed.data(), kAeadIcvSize);
+    job.ok = equal_in_constant_time(computed, {job.icv, kAeadIcvSize});
 }
 
-void EspCrypto::Engine::seal_gathered_chacha(AeadJob& job) {
+void EspCrypto::Engine::seal_gathered_chacha(EspJob& job) {
     chacha20_poly1305_context_data context;
     const void* key = job.key->expanded.data();
     manager->chacha20_poly1305_init(key, &context, job.nonce.data(), job.associated.data(), job.associated_length);
@@ -111,11 +118,11 @@ void EspCrypto::Engine::seal_gathered_chacha(AeadJob& job) {
         at += job.gather[i].size();
     }
     manager->chacha20_poly1305_enc_update(key, &context, job.text + at, job.text + at, job.length - at);
-    manager->chacha20_poly1305_finalize(&context, job.icv, kIcvSize);
+    manager->chacha20_poly1305_finalize(&context, job.icv, kAeadIcvSize);
     job.ok = true;
 }
 
-void EspCrypto::Engine::submit_chacha(AeadJob& job, std::uint8_t* tag, IMB_CIPHER_DIRECTION direction) {
+void EspCrypto::Engine::submit_chacha(EspJob& job, std::uint8_t* tag, IMB_CIPHER_DIRECTION direction) {
     IMB_JOB* work = IMB_GET_NEXT_JOB(manager);
     work->cipher_mode = IMB_CIPHER_CHACHA20_POLY1305;
     work->hash_alg = IMB_AUTH_CHACHA20_POLY1305;
@@ -129,12 +136,12 @@ void EspCrypto::Engine::submit_chacha(AeadJob& job, std::uint8_t* tag, IMB_CIPHE
     work->iv = job.nonce.data();
     work->iv_len_in_bytes = job.nonce.size();
     work->auth_tag_output = tag;
-    work->auth_tag_output_len_in_bytes = kIcvSize;
+    work->auth_tag_output_len_in_bytes = kAeadIcvSize;
     work->u.CHACHA20_POLY1305.aad = job.associated.data();
     work->u.CHACHA20_POLY1305.aad_len_in_bytes = job.associated_length;
     work->user_data = &job;
     const auto settle = [](const IMB_JOB* done) {
-        if (done) static_cast<AeadJob*>(done->user_data)->ok = done->status == IMB_STATUS_COMPLETED;
+        if (done) static_cast<EspJob*>(done->user_data)->ok = done->status == IMB_STATUS_COMPLETED;
     };
     in_flight = true;
     settle(IMB_SUBMIT_JOB(manager));
@@ -143,38 +150,41 @@ void EspCrypto::Engine::submit_chacha(AeadJob& job, std::uint8_t* tag, IMB_CIPHE
 
 void EspCrypto::Engine::flush() {
     if (!std::exchange(in_flight, false)) return;
-    while (const IMB_JOB* done = IMB_FLUSH_JOB(manager)) static_cast<AeadJob*>(done->user_data)->ok = done->status == IMB_STATUS_COMPLETED;
+    while (const IMB_JOB* done = IMB_FLUSH_JOB(manager)) static_cast<EspJob*>(done->user_data)->ok = done->status == IMB_STATUS_COMPLETED;
 }
 
-void EspCrypto::seal(std::span<AeadJob> jobs) {
-    for (AeadJob& job : jobs) {
+void EspCrypto::seal(std::span<EspJob> jobs) {
+    for (EspJob& job : jobs) {
         job.ok = false;
         if (!job.key->ready) continue;
-        if (job.key->algorithm != EspAlgorithm::chacha20_poly1305) engine_->seal_gcm(job);
+        if (is_gcm(job)) engine_->seal_gcm(job);
+        else if (!is_chacha(job)) engine_->cbc.seal(*engine_->manager, job);
         else if (job.gather_count > 0) engine_->seal_gathered_chacha(job);
         else engine_->submit_chacha(job, job.icv, IMB_DIR_ENCRYPT);
     }
     engine_->flush();
+    engine_->cbc.flush_seal(*engine_->manager);
 }
 
-void EspCrypto::open(std::span<AeadJob> jobs) {
+void EspCrypto::open(std::span<EspJob> jobs) {
     // Computed tags of the jobs in flight: the job interface writes tags, it does not compare them.
     constexpr std::size_t kAtOnce = 64;
-    std::array<std::array<std::uint8_t, kIcvSize>, kAtOnce> computed;
+    std::array<std::array<std::uint8_t, kAeadIcvSize>, kAtOnce> computed;
     while (!jobs.empty()) {
         const auto part = jobs.first(std::min(kAtOnce, jobs.size()));
         for (std::size_t i = 0; i < part.size(); ++i) {
             part[i].ok = false;
             if (!part[i].key->ready) continue;
-            if (part[i].key->algorithm != EspAlgorithm::chacha20_poly1305) engine_->open_gcm(part[i]);
-            else engine_->submit_chacha(part[i], computed[i].data(), IMB_DIR_DECRYPT);
+            if (is_gcm(part[i])) engine_->open_gcm(part[i]);
+            else if (is_chacha(part[i])) engine_->submit_chacha(part[i], computed[i].data(), IMB_DIR_DECRYPT);
+            else engine_->cbc.open(*engine_->manager, part[i]);
         }
         engine_->flush();
         for (std::size_t i = 0; i < part.size(); ++i)
-            if (part[i].key->algorithm == EspAlgorithm::chacha20_poly1305)
-                part[i].ok = part[i].ok && equal_in_constant_time(computed[i], {part[i].icv, kIcvSize});
+            if (is_chacha(part[i])) part[i].ok = part[i].ok && equal_in_constant_time(computed[i], {part[i].icv, kAeadIcvSize});
         jobs = jobs.subspan(part.size());
     }
+    engine_->cbc.flush_open(*engine_->manager);
 }
 
 }  // namespace nave::dataplane

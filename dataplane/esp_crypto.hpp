@@ -1,28 +1,27 @@
-// AEAD of ESP on bursts; the one place that knows ipsec-mb.
+// The ciphers of ESP on bursts; with its neighbour esp_crypto_cbc.* the one place that knows ipsec-mb.
 #pragma once
 
 #include "common/bytes.hpp"
+#include "common/headers.hpp"
 #include "common/plane_messages.hpp"
 
+#include <algorithm>
 #include <array>
 #include <cstddef>
 #include <cstdint>
+#include <cstring>
 #include <memory>
 #include <span>
 
 namespace nave::dataplane {
 
-inline constexpr std::size_t kIcvSize = 16, kEspIvSize = 8;
-
-/// Length of keymat (key and salt) that an algorithm takes, in bytes.
-constexpr std::size_t keymat_size(EspAlgorithm algorithm) { return algorithm == EspAlgorithm::aes_gcm_128 ? 20 : 36; }
-
-/// A key, expanded for the cipher at installation; wipes itself. Aligned as ipsec-mb wants it. Not copyable: it is used by address.
-struct AeadKey {
-    AeadKey() = default;
-    AeadKey(const AeadKey&) = delete;
-    AeadKey& operator=(const AeadKey&) = delete;
-    ~AeadKey() { clear(); }
+/// The keys of one direction, expanded for the cipher at installation; wipes itself. Aligned as ipsec-mb wants it. Not copyable:
+/// it is used by address.
+struct EspKey {
+    EspKey() = default;
+    EspKey(const EspKey&) = delete;
+    EspKey& operator=(const EspKey&) = delete;
+    ~EspKey() { clear(); }
     /// Wipes the key; it is not ready then.
     void clear();
 
@@ -33,23 +32,42 @@ struct AeadKey {
     bool ready = false;  // expanded; nothing is ever sealed or opened with a key that is not
 };
 
-/// One packet for the cipher. `text` holds `length` bytes that are changed in place, the ICV stands at `icv`.
-/// When sealing, bytes of other buffers may be put between the first `head_length` bytes of `text` and the rest: they are
+/// Bytes of a packet in front of what is encrypted: ESP header and IV.
+constexpr std::size_t front_of(const EspSizes& sizes) { return sizeof(EspHeader) + sizes.iv; }
+
+/// One packet for the cipher. `text` holds `length` bytes that are changed in place, the ICV stands at `icv`, right behind it; in
+/// front of it stand the ESP header and the IV, which suites without AEAD authenticate where they lie.
+/// When an AEAD seals, bytes of other buffers may be put between the first `head_length` bytes of `text` and the rest: they are
 /// encrypted from where they lie straight into `text`, so that packets that share a payload never copy it.
-struct AeadJob {
+struct EspJob {
     static constexpr std::size_t kGatherMax = 4;
 
-    const AeadKey* key = nullptr;
+    const EspKey* key = nullptr;
     std::uint8_t* text = nullptr;
     std::uint32_t length = 0;
+    EspSizes sizes{};                            // of the key's algorithm
     std::uint8_t* icv = nullptr;
-    std::array<std::uint8_t, 12> nonce{};        // salt, then the IV of the packet
-    std::array<std::uint8_t, 12> associated{};   // SPI and sequence number (RFC 4106 §5)
+    std::array<std::uint8_t, 12> nonce{};        // of AEADs: salt, then the IV of the packet
+    std::array<std::uint8_t, 12> associated{};   // SPI and sequence number, extended or not (RFC 4106 §5)
     std::uint8_t associated_length = 8;          // 12 with extended sequence numbers
     std::uint8_t gather_count = 0;
     std::uint32_t head_length = 0;
     std::array<ByteView, kGatherMax> gather{};
     bool ok = false;                             // out: sealed, or opened with a right ICV
+
+    /// Fills in whatever follows from the SA and from header and IV of the packet that starts at `esp` (RFC 4106 §4 and §5, RFC 7634 §2).
+    void describe(const EspKey& with, const EspSizes& format, const std::uint8_t* esp, bool extended, std::uint64_t sequence) {
+        key = &with;
+        sizes = format;
+        std::copy_n(with.salt.begin(), 4, nonce.begin());
+        std::copy_n(esp + sizeof(EspHeader), 8, nonce.begin() + 4);
+        std::copy_n(esp, 4, associated.begin());
+        const be64 whole{sequence};
+        const be32 low{static_cast<std::uint32_t>(sequence)};
+        if (extended) std::memcpy(associated.data() + 4, &whole, sizeof whole);
+        else std::memcpy(associated.data() + 4, &low, sizeof low);
+        associated_length = extended ? 12 : 8;
+    }
 };
 
 /// One worker's cipher engine. All calls from its own thread.
@@ -62,11 +80,12 @@ public:
     EspCrypto& operator=(const EspCrypto&) = delete;
 
     /// False if `keymat` has not the algorithm's length; `key` is unusable then.
-    [[nodiscard]] bool expand(EspAlgorithm algorithm, ByteView keymat, AeadKey& key);
-    /// Encrypts and writes the ICV of every job.
-    void seal(std::span<AeadJob> jobs);
+    [[nodiscard]] bool expand(EspAlgorithm algorithm, ByteView keymat, EspKey& key);
+    /// Encrypts and writes the ICV of every job. AEADs take the IV that stands in the packet, which must be unique under the key;
+    /// CBC's is written into the packet, made from `associated`, which must be unique likewise.
+    void seal(std::span<EspJob> jobs);
     /// Decrypts and compares the ICV of every job; what a job with `ok == false` left in `text` is not to be looked at.
-    void open(std::span<AeadJob> jobs);
+    void open(std::span<EspJob> jobs);
 
 private:
     struct Engine;

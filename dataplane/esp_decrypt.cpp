@@ -9,36 +9,26 @@ namespace nave::dataplane {
 namespace {
 
 constexpr std::uint8_t kNextHeaderDummy = 59;  // traffic flow confidentiality (RFC 4303 §2.6)
-constexpr std::size_t kFront = sizeof(EspHeader) + kEspIvSize;
 
-/// Fills the cipher's job, as nonce and associated data follow from the packet (RFC 4106 §4 and §5, RFC 7634 §2).
-void describe(AeadJob& job, Packet& packet, const InboundSa& sa) {
-    const std::uint8_t* esp = packet.data();
-    job.key = &sa.key;
-    job.text = packet.data() + kFront;
-    job.length = static_cast<std::uint32_t>(packet.data_len - kFront - kIcvSize);
-    job.icv = packet.data() + packet.data_len - kIcvSize;
+/// The cipher's job: everything between the IV and the ICV.
+void describe(EspJob& job, Packet& packet, const InboundSa& sa) {
+    const std::size_t front = front_of(sa.sizes);
+    job.text = packet.data() + front;
+    job.length = static_cast<std::uint32_t>(packet.data_len - front - sa.sizes.icv);
+    job.icv = job.text + job.length;
     job.gather_count = 0;
-    std::copy_n(sa.key.salt.begin(), 4, job.nonce.begin());
-    std::copy_n(esp + sizeof(EspHeader), kEspIvSize, job.nonce.begin() + 4);
-    std::copy_n(esp, 4, job.associated.begin());
-    if (sa.esn) {
-        const be32 high{static_cast<std::uint32_t>(packet.meta().sequence >> 32)};
-        std::memcpy(job.associated.data() + 4, &high, sizeof high);
-        std::copy_n(esp + 4, 4, job.associated.begin() + 8);
-    } else {
-        std::copy_n(esp + 4, 4, job.associated.begin() + 4);
-    }
-    job.associated_length = sa.esn ? 12 : 8;
+    job.describe(sa.key, sa.sizes, packet.data(), sa.esn, packet.meta().sequence);
 }
 
 Verdict prepare(Packet& packet, WorkerState& worker) {
     const auto* esp = packet.header<EspHeader>();
-    if (!esp || packet.data_len < kFront + 4 + kIcvSize) return Drop::esp_runt;
-    if ((packet.data_len - kFront - kIcvSize) % 4 != 0) return Drop::esp_not_multiple;
+    if (!esp) return Drop::esp_runt;
     PacketMeta& meta = packet.meta();
     InboundSa* sa = worker.tables.inbound(meta.spi);
     if (!sa) return Drop::esp_unknown_spi;
+    const std::size_t around = front_of(sa->sizes) + sa->sizes.icv;
+    if (packet.data_len < around + sa->sizes.alignment) return Drop::esp_runt;
+    if (((packet.data_len - around) & (sa->sizes.alignment - 1u)) != 0) return Drop::esp_not_multiple;
     if (sa->usage.exhausted()) return Drop::esp_hard_limit;
     const std::uint32_t low = esp->sequence_low.host();
     meta.sequence = sa->esn ? sa->window.infer(low) : low;
@@ -79,7 +69,7 @@ Verdict strip_middle_header(Packet& packet) {
     return Verdict::pass();
 }
 
-Verdict settle(Packet& packet, const AeadJob& job, InboundSa& sa, WorkerState& worker) {
+Verdict settle(Packet& packet, const EspJob& job, InboundSa& sa, WorkerState& worker) {
     if (!job.ok) return Drop::esp_bad_icv;
     PacketMeta& meta = packet.meta();
     // Both again: other packets of this burst may have used the number, or the limit, up.
@@ -95,8 +85,9 @@ Verdict settle(Packet& packet, const AeadJob& job, InboundSa& sa, WorkerState& w
         packet.free();  // quietly: it did its work by arriving
         return Verdict::taken();
     }
-    packet.trim_back(packet.data_len - kFront - payload->length);
-    packet.trim_front(kFront);
+    const std::size_t front = front_of(sa.sizes);
+    packet.trim_back(packet.data_len - front - payload->length);
+    packet.trim_front(front);
     meta.from_peer = sa.peer;
     meta.tunnel = peer->tunnel;
     meta.origin = PacketMeta::Origin::peer;

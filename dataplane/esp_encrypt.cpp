@@ -1,23 +1,26 @@
 // The three phases of encryption. Zero copy: headers are prepended and the trailer appended once, the cipher works in place; a
-// payload that several packets share is read where it lies, and only its ciphertext is written to each packet's own buffer.
+// payload that several packets share is read where it lies by AEADs, and only its ciphertext is written to each packet's own buffer.
 #include "dataplane/encap.hpp"
 
 namespace nave::dataplane {
 
 namespace {
 
-constexpr std::size_t kFrontSize = sizeof(EspHeader) + kEspIvSize, kTrailer = 2;
+constexpr std::size_t kTrailer = 2;
+constexpr std::array<std::uint8_t, 16> kPadding{1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16};
 
-/// What the trailer adds: padding to four bytes with pad length and next header (RFC 4303 §2.4).
-constexpr std::size_t pad_length(std::size_t payload) { return (4 - (payload + kTrailer) % 4) % 4; }
+/// What makes payload, padding, pad length and next header whole units of the cipher (RFC 4303 §2.4).
+std::size_t pad_length(std::size_t payload, std::size_t alignment) { return (0 - (payload + kTrailer)) & (alignment - 1); }
 
+/// Always writes as many bytes as the longest padding has: where they are too many, the rest of the trailer and the ICV follow.
 void write_trailer(std::uint8_t* to, std::size_t padding, EspMode mode) {
-    for (std::size_t i = 0; i < padding; ++i) to[i] = static_cast<std::uint8_t>(i + 1);
+    std::memcpy(to, kPadding.data(), kPadding.size());
     to[padding] = static_cast<std::uint8_t>(padding);
     to[padding + 1] = mode == EspMode::transport ? kProtocolGre : kProtocolIpip;
 }
 
-/// ESP header and IV. The IV is the sequence number: unique under the key, which is all that GCM and ChaCha20 ask for (RFC 4106 §3.1).
+/// ESP header and the IV of AEADs. It is the sequence number: unique under the key, which is all that GCM and ChaCha20 ask for
+/// (RFC 4106 §3.1). The IV of CBC stands in the same place, and the cipher writes it.
 void write_header(std::uint8_t* to, const OutboundSa& sa, std::uint64_t sequence) {
     const EspHeader esp{be32(sa.spi.value), be32(static_cast<std::uint32_t>(sequence))};
     const be64 iv{sequence};
@@ -25,29 +28,18 @@ void write_header(std::uint8_t* to, const OutboundSa& sa, std::uint64_t sequence
     std::memcpy(to + sizeof esp, &iv, sizeof iv);
 }
 
-void describe(AeadJob& job, const std::uint8_t* esp, const OutboundSa& sa, std::uint64_t sequence) {
-    job.key = &sa.key;
-    std::copy_n(sa.key.salt.begin(), 4, job.nonce.begin());
-    std::copy_n(esp + sizeof(EspHeader), kEspIvSize, job.nonce.begin() + 4);
-    std::copy_n(esp, 4, job.associated.begin());
-    const be64 whole{sequence};
-    const be32 low{static_cast<std::uint32_t>(sequence)};
-    if (sa.esn) std::memcpy(job.associated.data() + 4, &whole, sizeof whole);
-    else std::memcpy(job.associated.data() + 4, &low, sizeof low);
-    job.associated_length = sa.esn ? 12 : 8;
-}
-
 /// A first segment with room for headers and for everything behind it; nullptr when there is no buffer.
-/// Chains keep their shared payload, unless the first segment is too small for the ciphertext.
-Packet* with_room(Packet& packet, std::size_t behind, WorkerState& worker) {
-    const bool fits = packet.nb_segs <= 1 + AeadJob::kGatherMax && rte_pktmbuf_headroom(&packet) >= kFrontSize + OuterHeader::kRoom &&
+/// Chains keep their shared payload, unless the suite cannot gather or the first segment is too small for the ciphertext.
+Packet* with_room(Packet& packet, const EspSizes& sizes, std::size_t behind, WorkerState& worker) {
+    const std::size_t front = front_of(sizes) + OuterHeader::kRoom;
+    const bool fits = sizes.is_aead() && packet.nb_segs <= 1 + EspJob::kGatherMax && rte_pktmbuf_headroom(&packet) >= front &&
                       std::size_t{packet.buf_len} - packet.data_off - packet.data_len >= packet.length() - packet.data_len + behind;
     if (packet.nb_segs > 1 && fits) return &packet;
-    return worker.pools.contiguous(packet, kFrontSize + OuterHeader::kRoom, behind);
+    return worker.pools.contiguous(packet, front, behind);
 }
 
 /// The segments behind the first become the cipher's sources, and the first takes the room of their ciphertext.
-void gather(AeadJob& job, Packet& packet) {
+void gather(EspJob& job, Packet& packet) {
     job.gather_count = 0;
     job.head_length = packet.data_len;
     for (const rte_mbuf* segment = packet.next; segment; segment = segment->next)
@@ -60,17 +52,18 @@ Verdict prepare(Packet*& packet, WorkerState& worker) {
     OutboundSa* sa = peer && peer->has_sa ? worker.tables.outbound(peer->sa_slot) : nullptr;
     if (!sa) return Drop::peer_no_sa;
     if (sa->usage.exhausted()) return Drop::esp_hard_limit;
-    const std::size_t payload = packet->length(), padding = pad_length(payload), behind = padding + kTrailer + kIcvSize;
-    Packet* roomy = with_room(*packet, behind, worker);
+    const EspSizes sizes = sa->sizes;
+    const std::size_t payload = packet->length(), padding = pad_length(payload, sizes.alignment), behind = padding + kTrailer + sizes.icv;
+    Packet* roomy = with_room(*packet, sizes, behind, worker);
     if (!roomy) return Drop::no_buffer;
     packet = roomy;
-    const auto sequence = sa->sequence.next();
+    const auto sequence = sa->sequence.next(sa->esn);
     if (!sequence) return Drop::esp_sequence_exhausted;
     packet->meta().sequence = *sequence;
     if (sa->usage.add(payload) && sa->usage.judge(sa->limits)) sa->usage.told(worker.emit(SaNearLimit{Direction::outbound, peer->sa_slot, sa->peer, sa->spi}), sa->limits);
 
     auto& batch = worker.sealing;
-    AeadJob& job = batch.jobs[batch.size];
+    EspJob& job = batch.jobs[batch.size];
     ++batch.size;
     gather(job, *packet);
     std::uint8_t* text = packet->data();
@@ -78,12 +71,13 @@ Verdict prepare(Packet*& packet, WorkerState& worker) {
     job.text = text;
     job.length = static_cast<std::uint32_t>(payload + padding + kTrailer);
     job.icv = text + job.length;
-    write_header(text - kFrontSize, *sa, *sequence);
-    describe(job, text - kFrontSize, *sa, *sequence);
+    std::uint8_t* esp = text - front_of(sizes);
+    write_header(esp, *sa, *sequence);
+    job.describe(sa->key, sizes, esp, sa->esn, *sequence);
     return Verdict::pass();
 }
 
-Verdict settle(Packet& packet, const AeadJob& job, WorkerState& worker) {
+Verdict settle(Packet& packet, const EspJob& job, WorkerState& worker) {
     if (!job.ok) return Drop::crypto_failed;
     const Peer* peer = worker.tables.peer(packet.meta().to_peer);
     if (!peer) return Drop::peer_unknown;
@@ -91,13 +85,13 @@ Verdict settle(Packet& packet, const AeadJob& job, WorkerState& worker) {
         rte_pktmbuf_free(std::exchange(packet.next, nullptr));
         packet.nb_segs = 1;
     }
-    const std::size_t esp_length = kFrontSize + job.length + kIcvSize;
-    packet.data_len = static_cast<std::uint16_t>(job.length + kIcvSize);
+    const std::size_t front = front_of(job.sizes), esp_length = front + job.length + job.sizes.icv;
+    packet.data_len = static_cast<std::uint16_t>(job.length + job.sizes.icv);
     packet.pkt_len = packet.data_len;
     SaCounters& counters = worker.all_counters.outbound[peer->sa_slot.value];
     counters.packets.add(1);
     counters.bytes.add(packet.meta().inner_length);
-    packet.prepend(kFrontSize + peer->outer.size());
+    packet.prepend(front + peer->outer.size());
     peer->outer.write(packet.data() + peer->outer.size(), {.payload_length = static_cast<std::uint16_t>(esp_length),
                                                                      .identification = static_cast<std::uint16_t>(packet.meta().sequence),
                                                                      .type_of_service = packet.meta().outer_type_of_service});

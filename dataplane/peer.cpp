@@ -1,7 +1,6 @@
 // Ready-made outer headers, and what fits behind them.
 #include "dataplane/peer.hpp"
 
-#include "dataplane/esp_crypto.hpp"
 
 #include <algorithm>
 
@@ -36,9 +35,10 @@ OuterHeader::OuterHeader(const SetPeerPath& path, std::uint8_t ttl, std::optiona
 }
 
 std::uint16_t inner_mtu(std::uint16_t port_mtu, const EspShape& shape) {
-    const int around = static_cast<int>(sizeof(Ipv4Header) + (shape.udp ? sizeof(UdpHeader) : 0) + sizeof(EspHeader) + kEspIvSize + kIcvSize);
-    // Ciphertext comes in units of four bytes and ends with pad length and next header (RFC 4303 §2.4).
-    const int plaintext = ((port_mtu - around) & ~3) - 2;
+    const EspSizes sizes = sizes_of(shape.algorithm);
+    const int around = static_cast<int>(sizeof(Ipv4Header) + (shape.udp ? sizeof(UdpHeader) : 0) + sizeof(EspHeader) + sizes.iv + sizes.icv);
+    // Ciphertext comes in whole units of the cipher and ends with pad length and next header (RFC 4303 §2.4).
+    const int plaintext = ((port_mtu - around) & -static_cast<int>(sizes.alignment)) - 2;
     const int inside = static_cast<int>(sizeof(GreHeader) + (shape.gre_key ? 4 : 0) + (shape.mode == EspMode::tunnel ? sizeof(Ipv4Header) : 0));
     return static_cast<std::uint16_t>(std::max(0, plaintext - inside));
 }

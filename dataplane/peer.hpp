@@ -54,8 +54,9 @@ private:
 };
 static_assert(OuterHeader::kRoom >= sizeof(EthernetHeader) + sizeof(VlanHeader) + sizeof(Ipv4Header) + sizeof(UdpHeader));
 
-/// Inner bytes that fit into one outer packet.
+/// What decides how many inner bytes fit into one outer packet.
 struct EspShape {
+    EspAlgorithm algorithm = EspAlgorithm::aes_gcm_256;
     EspMode mode = EspMode::transport;
     bool udp = false, gre_key = false;
 };
@@ -67,7 +68,8 @@ std::uint16_t inner_mtu(std::uint16_t port_mtu, const EspShape& shape);
 struct alignas(64) Peer {
     bool valid = false, has_path = false, has_sa = false;
     bool any_source = false, multicast = false;
-    EspMode mode = EspMode::transport;  // of the outbound SA
+    EspMode mode = EspMode::transport;  // of the outbound SA, as is the algorithm
+    EspAlgorithm algorithm{};
     WorkerId sa_owner{};
     std::uint8_t source_count = 0;
     TunnelId tunnel{};
@@ -88,14 +90,15 @@ struct alignas(64) Peer {
         bool valid = false;
         WorkerId owner{};
         EspMode mode = EspMode::transport;
+        EspAlgorithm algorithm{};
         SaSlot slot{};
     };
     OutboundChoice fallback, own;  // everybody's, and this worker's alone (RFC 9611), which goes before
 
-    /// Takes over what the two say: has_sa, sa_owner, sa_slot and mode.
+    /// Takes over what the two say: has_sa, sa_owner, sa_slot, mode and algorithm.
     void choose_sa() {
         const OutboundChoice& choice = own.valid ? own : fallback;
-        has_sa = choice.valid, sa_owner = choice.owner, sa_slot = choice.slot, mode = choice.mode;
+        has_sa = choice.valid, sa_owner = choice.owner, sa_slot = choice.slot, mode = choice.mode, algorithm = choice.algorithm;
     }
 
     /// True if the peer may send from this inner address (host order).

@@ -77,16 +77,15 @@ private:
 /// Sequence numbers of an outbound SA: 1, 2, 3, … and never a number twice (RFC 4303 §3.3.3).
 class SequenceCounter {
 public:
-    SequenceCounter() = default;
-    explicit SequenceCounter(bool extended, std::uint64_t last = 0) : last_{last}, limit_{extended ? ~std::uint64_t{0} : 0xffffffffu} {}
-    /// Nothing when the numbers are used up; the SA must be replaced.
-    [[nodiscard]] std::optional<std::uint64_t> next() {
-        if (last_ == limit_) return std::nullopt;
+    explicit SequenceCounter(std::uint64_t last = 0) : last_{last} {}
+    /// Nothing when the numbers, 32 bits of them or 64 when `extended`, are used up; the SA must be replaced.
+    [[nodiscard]] std::optional<std::uint64_t> next(bool extended) {
+        if (last_ == (extended ? ~std::uint64_t{0} : 0xffffffffu)) return std::nullopt;
         return ++last_;
     }
 
 private:
-    std::uint64_t last_ = 0, limit_ = 0;
+    std::uint64_t last_;
 };
 
 }  // namespace nave::dataplane

@@ -56,7 +56,7 @@ private:
 struct alignas(64) InboundSa {
     InboundSa() = default;
     void install(const InstallInboundSa& command) {
-        spi = command.spi, peer = command.peer, mode = command.mode, esn = command.esn, used = false;
+        spi = command.spi, peer = command.peer, mode = command.mode, esn = command.esn, sizes = sizes_of(command.algorithm), used = false;
         usage = SaUsage{command.limits};
         window = ReplayWindow{command.replay_window};
         limits = command.limits;
@@ -70,12 +70,13 @@ struct alignas(64) InboundSa {
 
     Spi spi;
     PeerId peer;
-    EspMode mode{};
-    bool esn = false;
-    bool used = false;               // InboundSaUsed was sent
+    EspSizes sizes{};                // of its algorithm
+    EspMode mode : 4 {};
+    bool esn : 1 = false;
+    bool used : 1 = false;           // InboundSaUsed was sent
     SaUsage usage;
     ReplayWindow window;
-    AeadKey key;
+    EspKey key;
     SaLimits limits;
     std::uint64_t moved_told_at = 0; // TSC of the last PeerMoved
 };
@@ -85,8 +86,8 @@ static_assert(offsetof(InboundSa, window) + ReplayWindow::kHighestSize <= 64);
 struct alignas(64) OutboundSa {
     OutboundSa() = default;
     void install(const InstallOutboundSa& command) {
-        valid = true, mode = command.mode, esn = command.esn, spi = command.spi, peer = command.peer;
-        sequence = SequenceCounter{command.esn};
+        valid = true, mode = command.mode, esn = command.esn, sizes = sizes_of(command.algorithm), spi = command.spi, peer = command.peer;
+        sequence = SequenceCounter{};
         usage = SaUsage{command.limits};
         limits = command.limits;
     }
@@ -96,13 +97,14 @@ struct alignas(64) OutboundSa {
         key.clear();
     }
 
-    bool valid = false;
-    EspMode mode{};
-    bool esn = false;
     Spi spi;
+    EspSizes sizes{};  // of its algorithm
+    EspMode mode : 4 {};
+    bool esn : 1 = false;
+    bool valid : 1 = false;
     SequenceCounter sequence;
     SaUsage usage;
-    AeadKey key;
+    EspKey key;
     PeerId peer;
     SaLimits limits;
 };

@@ -135,7 +135,7 @@ bool Tables::update(const InstallOutboundSa& command, EspCrypto& crypto) {
         if (!crypto.expand(command.algorithm, command.keymat.view(), sa.key)) return false;
         sa.install(command);
     }
-    const Peer::OutboundChoice choice{true, command.owner, command.mode, command.slot};
+    const Peer::OutboundChoice choice{true, command.owner, command.mode, command.algorithm, command.slot};
     if (!command.for_owner_alone) peer->fallback = choice;
     else if (command.owner == worker_) peer->own = choice;
     peer->choose_sa();
@@ -184,7 +184,7 @@ bool Tables::is_local(TableId table, std::uint32_t address) const {
 void Tables::refresh_mtu(Peer& peer) {
     if (!peer.has_path) return;
     const bool has_key = tunnels_[peer.tunnel.value].settings.has_key;
-    peer.mtu = inner_mtu(ports_[peer.port.value].mtu, {.mode = peer.mode, .udp = peer.outer.has_udp(), .gre_key = has_key});
+    peer.mtu = inner_mtu(ports_[peer.port.value].mtu, {.algorithm = peer.algorithm, .mode = peer.mode, .udp = peer.outer.has_udp(), .gre_key = has_key});
 }
 
 void Tables::refresh_local(TableId table) {

@@ -35,7 +35,7 @@ struct WorkerSetup {
 
 /// The cipher's jobs of one burst; job i belongs to packet i of the burst between the phases.
 struct EspBatch {
-    std::array<AeadJob, Burst::kCapacity> jobs;
+    std::array<EspJob, Burst::kCapacity> jobs;
     std::array<InboundSa*, Burst::kCapacity> associations;  // when opening
     std::size_t size = 0;
 };

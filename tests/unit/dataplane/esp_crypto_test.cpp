@@ -1,11 +1,9 @@
 // The cipher engine against published vectors, and against itself where packets share a payload.
-#include "dataplane/esp_crypto.hpp"
-#include "tests/unit/dataplane/packets.hpp"
+#include "tests/unit/dataplane/lab.hpp"
 
 #include <catch2/catch.hpp>
 
 using namespace nave;
-using namespace nave::dataplane;
 using namespace nave::test;
 
 namespace {
@@ -36,21 +34,22 @@ constexpr Vector kVectors[] = {
      "2773f6fb94e664da9165b82829f641e076aaa8266b7fb0f7b11b369907e1ad43"},
 };
 
-/// A job over `buffer`: text, then room for the ICV.
-AeadJob job_over(const AeadKey& key, Bytes& buffer, const Bytes& iv, const Bytes& associated) {
-    AeadJob job;
-    job.key = &key;
-    job.text = buffer.data();
-    job.length = static_cast<std::uint32_t>(buffer.size() - kIcvSize);
-    job.icv = buffer.data() + job.length;
-    std::copy(key.salt.begin(), key.salt.end(), job.nonce.begin());
-    std::copy(iv.begin(), iv.end(), job.nonce.begin() + 4);
-    std::copy(associated.begin(), associated.end(), job.associated.begin());
-    job.associated_length = static_cast<std::uint8_t>(associated.size());
-    return job;
+/// The whole packet of a vector: ESP header, IV, `text`.
+Bytes packet_of(const Vector& vector, const Bytes& text) {
+    const Bytes associated = hex(vector.associated);
+    return concat({ByteView{associated}.first(4), ByteView{associated}.last(4), hex(vector.iv), text});
 }
 
-constexpr EspAlgorithm kAlgorithms[] = {EspAlgorithm::aes_gcm_128, EspAlgorithm::aes_gcm_256, EspAlgorithm::chacha20_poly1305};
+EspJob job_over_vector(const EspKey& key, Bytes& packet, const Vector& vector) {
+    const Bytes associated = hex(vector.associated);
+    ByteReader in{ByteView{associated}.subspan(4)};
+    const bool esn = associated.size() == 12;
+    return job_over(key, packet, esn, esn ? in.u64() : in.u32());
+}
+
+constexpr EspAlgorithm kAeads[] = {EspAlgorithm::aes_gcm_128, EspAlgorithm::aes_gcm_256, EspAlgorithm::chacha20_poly1305};
+constexpr EspAlgorithm kAll[] = {EspAlgorithm::aes_gcm_128, EspAlgorithm::aes_cbc_128_sha256, EspAlgorithm::aes_gcm_256, EspAlgorithm::aes_cbc_256_sha256,
+                                 EspAlgorithm::chacha20_poly1305, EspAlgorithm::aes_cbc_128_sha384, EspAlgorithm::aes_cbc_256_sha512};
 
 }  // namespace
 
@@ -58,27 +57,27 @@ TEST_CASE("published vectors seal and open to the byte") {
     EspCrypto crypto;
     for (const Vector& vector : kVectors) {
         INFO(vector.name);
-        AeadKey key;
+        EspKey key;
         REQUIRE(crypto.expand(vector.algorithm, hex(vector.keymat), key));
-        Bytes buffer = concat({hex(vector.plain), Bytes(kIcvSize, 0)});
-        AeadJob job = job_over(key, buffer, hex(vector.iv), hex(vector.associated));
+        Bytes packet = packet_of(vector, concat({hex(vector.plain), Bytes(16, 0)}));
+        EspJob job = job_over_vector(key, packet, vector);
         crypto.seal({&job, 1});
         CHECK(job.ok);
-        CHECK(buffer == hex(vector.sealed));
+        CHECK(packet == packet_of(vector, hex(vector.sealed)));
         crypto.open({&job, 1});
         CHECK(job.ok);
-        CHECK(Bytes{buffer.begin(), buffer.begin() + job.length} == hex(vector.plain));
+        CHECK(Bytes{job.text, job.text + job.length} == hex(vector.plain));
     }
 }
 
 TEST_CASE("one flipped bit in ciphertext, ICV or associated data fails to open") {
     EspCrypto crypto;
     for (const Vector& vector : kVectors) {
-        AeadKey key;
+        EspKey key;
         REQUIRE(crypto.expand(vector.algorithm, hex(vector.keymat), key));
         for (const int spoilt : {0, 1, 2}) {
-            Bytes buffer = hex(vector.sealed);
-            AeadJob job = job_over(key, buffer, hex(vector.iv), hex(vector.associated));
+            Bytes packet = packet_of(vector, hex(vector.sealed));
+            EspJob job = job_over_vector(key, packet, vector);
             std::uint8_t* const place[] = {job.text, job.icv + 15, job.associated.data()};
             *place[spoilt] ^= 1;
             crypto.open({&job, 1});
@@ -89,39 +88,47 @@ TEST_CASE("one flipped bit in ciphertext, ICV or associated data fails to open")
 
 TEST_CASE("a shared payload is sealed from where it lies to the same bytes as in one piece, and stays as it was") {
     EspCrypto crypto;
-    const auto algorithm = GENERATE(from_range(std::begin(kAlgorithms), std::end(kAlgorithms)));
-    AeadKey key;
-    REQUIRE(crypto.expand(algorithm, pattern(keymat_size(algorithm)), key));
-    const Bytes head = pattern(8), first = pattern(20), second = pattern(333), trailer{1, 1, 47};
-    Bytes whole = concat({head, first, second, trailer, Bytes(kIcvSize, 0)});
-    Bytes pieces = concat({head, Bytes(first.size() + second.size(), 0xee), trailer, Bytes(kIcvSize, 0)});
-    AeadJob jobs[] = {job_over(key, whole, pattern(8), pattern(8)), job_over(key, pieces, pattern(8), pattern(8))};
+    const auto algorithm = GENERATE(from_range(std::begin(kAeads), std::end(kAeads)));
+    EspKey key;
+    REQUIRE(crypto.expand(algorithm, pattern(sizes_of(algorithm).keymat()), key));
+    const Bytes esp = pattern(16), head = pattern(8), first = pattern(20), second = pattern(333), trailer{1, 1, 47};
+    Bytes whole = concat({esp, head, first, second, trailer, Bytes(16, 0)});
+    Bytes pieces = concat({esp, head, Bytes(first.size() + second.size(), 0xee), trailer, Bytes(16, 0)});
+    EspJob jobs[] = {job_over(key, whole, false, 1), job_over(key, pieces, false, 1)};
     jobs[1].head_length = 8, jobs[1].gather_count = 2, jobs[1].gather[0] = first, jobs[1].gather[1] = second;
     crypto.seal(jobs);
     CHECK(whole == pieces);
     CHECK(second == pattern(333));
 }
 
-TEST_CASE("a burst of mixed algorithms opens with each job's own verdict") {
+TEST_CASE("a burst of mixed algorithms, many times what is sealed at once, opens with each job's own verdict") {
     EspCrypto crypto;
-    std::vector<Bytes> buffers(96);
-    std::vector<AeadJob> jobs;
-    std::array<AeadKey, 3> keys;
-    for (std::size_t i = 0; i < 3; ++i) REQUIRE(crypto.expand(kAlgorithms[i], pattern(keymat_size(kAlgorithms[i])), keys[i]));
-    for (std::size_t i = 0; i < buffers.size(); ++i) {
-        buffers[i] = concat({pattern(4 + i * 4), Bytes(kIcvSize, 0)});
-        jobs.push_back(job_over(keys[i % 3], buffers[i], pattern(8), pattern(8)));
+    std::vector<Bytes> packets(700);
+    std::vector<EspJob> jobs;
+    std::array<EspKey, std::size(kAll)> keys;
+    for (std::size_t i = 0; i < keys.size(); ++i) REQUIRE(crypto.expand(kAll[i], pattern(sizes_of(kAll[i]).keymat()), keys[i]));
+    for (std::size_t i = 0; i < packets.size(); ++i) {
+        const auto algorithm = i % keys.size();
+        const EspSizes sizes = sizes_of(kAll[algorithm]);
+        packets[i] = concat({pattern(front_of(sizes)), pattern(16 + i % 97 * 16), Bytes(sizes.icv, 0)});
+        jobs.push_back(job_over(keys[algorithm], packets[i], i % 2 == 0, i));
     }
     crypto.seal(jobs);
-    for (std::size_t i = 0; i < jobs.size(); i += 7) jobs[i].icv[i % 16] ^= 4;
+    for (const EspJob& job : jobs) CHECK(job.ok);
+    for (std::size_t i = 0; i < jobs.size(); i += 5) jobs[i].icv[i % 16] ^= 4;
     crypto.open(jobs);
-    for (std::size_t i = 0; i < jobs.size(); ++i) CHECK(jobs[i].ok == (i % 7 != 0));
+    for (std::size_t i = 0; i < jobs.size(); ++i) {
+        CHECK(jobs[i].ok == (i % 5 != 0));
+        if (jobs[i].ok) CHECK(Bytes{jobs[i].text, jobs[i].text + jobs[i].length} == pattern(jobs[i].length));
+    }
 }
 
 TEST_CASE("key material of another length than the algorithm's is refused") {
     EspCrypto crypto;
-    AeadKey key;
-    CHECK_FALSE(crypto.expand(EspAlgorithm::aes_gcm_128, pattern(36), key));
-    CHECK_FALSE(crypto.expand(EspAlgorithm::aes_gcm_256, pattern(20), key));
-    CHECK_FALSE(crypto.expand(EspAlgorithm::chacha20_poly1305, pattern(35), key));
+    EspKey key;
+    for (const EspAlgorithm algorithm : kAll) {
+        CHECK_FALSE(crypto.expand(algorithm, pattern(sizes_of(algorithm).keymat() - 1), key));
+        CHECK_FALSE(crypto.expand(algorithm, pattern(sizes_of(algorithm).keymat() + 1), key));
+        CHECK_FALSE(key.ready);
+    }
 }

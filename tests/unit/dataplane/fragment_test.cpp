@@ -33,7 +33,7 @@ std::vector<Bytes> outer_fragments(const Bytes& packet, std::size_t size, std::u
 }  // namespace
 
 TEST_CASE("a packet larger than the tunnel with DF clear crosses it in fragments that join to the original") {
-    const auto algorithm = GENERATE(EspAlgorithm::aes_gcm_128, EspAlgorithm::chacha20_poly1305);
+    const auto algorithm = GENERATE(EspAlgorithm::aes_gcm_128, EspAlgorithm::chacha20_poly1305, EspAlgorithm::aes_cbc_256_sha256);
     const auto mode = GENERATE(EspMode::transport, EspMode::tunnel);
     Pair pair{{.algorithm = algorithm, .mode = mode}};
     const Bytes packet = host_packet(pair.a, pair.b, 1460);
@@ -72,14 +72,26 @@ TEST_CASE("a packet larger than the tunnel with DF set is answered with its MTU,
     CHECK(ip_of(frames[0], 42).total_length.host() == 1401);
 }
 
-TEST_CASE("the path's MTU counts when it is smaller than the tunnel's") {
+TEST_CASE("the path's MTU counts when it is smaller than the tunnel's, and follows the suite of the SA in use") {
+    const auto algorithm = GENERATE(EspAlgorithm::aes_gcm_128, EspAlgorithm::aes_cbc_128_sha256, EspAlgorithm::aes_cbc_256_sha512);
     Pair pair;
+    pair.a.command(InstallOutboundSa{SaSlot{33}, WorkerId{0}, Spi{0x12345678}, peer_id(pair.b), algorithm, EspMode::transport, false, {},
+                                     EspKeymat{pattern(sizes_of(algorithm).keymat())}});
     pair.a.command(SetPort{kUnderlay, kBoxMac, 1300});
-    pair.a.from_host(ipv4({.source = "10.1.0.9", .destination = "10.2.0.9", .fragment = Ipv4Header::kDontFragment}, pattern(1300)));
-    pair.a.turn();
+    const std::uint16_t mtu = inner_mtu(1300, {.algorithm = algorithm, .mode = EspMode::transport, .udp = false, .gre_key = true});
+    const auto send = [&](std::size_t size) {
+        pair.a.from_host(ipv4({.source = "10.1.0.9", .destination = "10.2.0.9", .fragment = Ipv4Header::kDontFragment}, pattern(size - 20)));
+        pair.a.turn();
+    };
+    send(mtu + 1u);
     const auto frames = pair.a.sent(kInside);
     REQUIRE(frames.size() == 1);
-    CHECK(reinterpret_cast<const IcmpHeader*>(frames[0].data() + 34)->next_hop_mtu.host() == inner_mtu(1300, {.mode = EspMode::transport, .udp = false, .gre_key = true}));
+    CHECK(reinterpret_cast<const IcmpHeader*>(frames[0].data() + 34)->next_hop_mtu.host() == mtu);
+    send(mtu);
+    const auto sealed = pair.a.sent(kUnderlay);
+    REQUIRE(sealed.size() == 1);
+    CHECK(sealed[0].size() <= 14 + 1300);
+    CHECK(sealed[0].size() > 14 + 1300 - sizes_of(algorithm).alignment);
 }
 
 TEST_CASE("a tunnel whose MTU no fragment fits drops by name") {

@@ -77,15 +77,22 @@ TEST_CASE("a fragment that is not the first has no MSS") {
 
 TEST_CASE("the path's inner MTU leaves room for every header, ICV and padding, and for no byte more") {
     CHECK(inner_mtu(1500, {.mode = EspMode::transport, .udp = false, .gre_key = false}) == 1500 - 20 - 16 - 16 - 2 - 4 - 2 + 2);
-    for (const bool udp : {false, true}) {
-        for (const EspMode mode : {EspMode::transport, EspMode::tunnel}) {
-            const std::uint16_t mtu = inner_mtu(1500, {.mode = mode, .udp = udp, .gre_key = true});
-            const auto outer = [&](int inner) { return 20 + (udp ? 8 : 0) + 16 + (inner + 8 + (mode == EspMode::tunnel ? 20 : 0) + 2 + 3) / 4 * 4 + 16; };
-            CHECK(outer(mtu) <= 1500);
-            CHECK(outer(mtu + 1) > 1500);
-        }
-    }
-    CHECK(inner_mtu(40, {}) == 0);
+    CHECK(inner_mtu(1500, {.algorithm = EspAlgorithm::aes_cbc_128_sha256, .gre_key = false}) == (1500 - 20 - 24 - 16) / 16 * 16 - 2 - 4);
+    const auto algorithm = GENERATE(EspAlgorithm::aes_gcm_128, EspAlgorithm::chacha20_poly1305, EspAlgorithm::aes_cbc_128_sha256, EspAlgorithm::aes_cbc_256_sha384,
+                                    EspAlgorithm::aes_cbc_256_sha512);
+    const EspSizes sizes = sizes_of(algorithm);
+    for (const std::uint16_t port : {std::uint16_t{1280}, std::uint16_t{1492}, std::uint16_t{1500}, std::uint16_t{9000}})
+        for (const bool udp : {false, true})
+            for (const EspMode mode : {EspMode::transport, EspMode::tunnel}) {
+                const std::uint16_t mtu = inner_mtu(port, {.algorithm = algorithm, .mode = mode, .udp = udp, .gre_key = true});
+                const auto outer = [&](int inner) {
+                    const int text = inner + 8 + (mode == EspMode::tunnel ? 20 : 0) + 2;
+                    return 20 + (udp ? 8 : 0) + 8 + sizes.iv + (text + sizes.alignment - 1) / sizes.alignment * sizes.alignment + sizes.icv;
+                };
+                CHECK(outer(mtu) <= port);
+                CHECK(outer(mtu + 1) > port);
+            }
+    CHECK(inner_mtu(40, {.algorithm = algorithm}) == 0);
 }
 
 TEST_CASE("an ICMP error quotes the packet, is addressed to its sender and carries right checksums") {

@@ -199,7 +199,7 @@ void connect(Box& a, Box& b, const Peering& peering) {
         const std::uint16_t port = peering.udp ? kUdpPortNatTraversal : std::uint16_t{0};
         const auto nbma = [](const Box& box) { return NbmaAddress{IpAddress::parse(box.underlay_address()).value()}; };
         const auto key = [&](const Box& from) {
-            Bytes bytes = pattern(keymat_size(peering.algorithm));
+            Bytes bytes = pattern(sizes_of(peering.algorithm).keymat());
             bytes[0] = from.number();
             return EspKeymat{bytes};
         };
@@ -228,37 +228,36 @@ Bytes host_packet(const Box& from, const Box& to, std::size_t payload_size) {
 
 Bytes keyed_gre(ByteView inner, std::uint16_t protocol, std::uint8_t key) { return gre(GreHeader::kKey, protocol, concat({Bytes{0, 0, 0, key}, inner})); }
 
+EspJob job_over(const EspKey& key, Bytes& esp, bool esn, std::uint64_t sequence) {
+    const EspSizes sizes = sizes_of(key.algorithm);
+    EspJob job;
+    job.text = esp.data() + front_of(sizes);
+    job.length = static_cast<std::uint32_t>(esp.size() - front_of(sizes) - sizes.icv);
+    job.icv = job.text + job.length;
+    job.describe(key, sizes, esp.data(), esn, sequence);
+    return job;
+}
+
 Bytes forge(const Box& from, const Box& to, const Forged& forged, const Peering& peering) {
+    const EspSizes sizes = sizes_of(peering.algorithm);
     EspCrypto crypto;
-    AeadKey key;
-    Bytes keymat = pattern(keymat_size(peering.algorithm));
+    EspKey key;
+    Bytes keymat = pattern(sizes.keymat());
     keymat[0] = from.number();
     REQUIRE(crypto.expand(peering.algorithm, keymat, key));
     Bytes text = forged.payload;
     if (forged.trailer) text = concat({text, *forged.trailer});
     else {
         std::uint8_t padding = 0;
-        while ((text.size() + 2) % 4 != 0) text.push_back(++padding);
+        while ((text.size() + 2) % sizes.alignment != 0) text.push_back(++padding);
         text.insert(text.end(), {padding, forged.next_header});
     }
     ByteWriter header;
     header.u32(spi_between(from, to, peering.owner).value);
     header.u32(static_cast<std::uint32_t>(forged.sequence));
     header.u64(forged.sequence);
-    Bytes esp = concat({header.view(), text, Bytes(kIcvSize, 0)});
-    AeadJob job;
-    job.key = &key;
-    job.text = esp.data() + 16;
-    job.length = static_cast<std::uint32_t>(text.size());
-    job.icv = job.text + text.size();
-    std::copy(key.salt.begin(), key.salt.end(), job.nonce.begin());
-    std::copy_n(esp.begin() + 8, 8, job.nonce.begin() + 4);
-    std::copy_n(esp.begin(), 4, job.associated.begin());
-    ByteWriter number;
-    if (peering.esn) number.u64(forged.sequence);
-    else number.u32(static_cast<std::uint32_t>(forged.sequence));
-    std::copy(number.view().begin(), number.view().end(), job.associated.begin() + 4);
-    job.associated_length = peering.esn ? 12 : 8;
+    Bytes esp = concat({header.view(), Bytes(sizes.iv - 8u, 0), text, Bytes(sizes.icv, 0)});
+    EspJob job = job_over(key, esp, peering.esn, forged.sequence);
     crypto.seal({&job, 1});
     esp.back() ^= forged.flip_icv;
     const std::string destination = to.underlay_address();

@@ -123,6 +123,8 @@ struct Forged {
 };
 /// The outer IP packet from box `from` to box `to`, sealed with the key that connect() gave them.
 Bytes forge(const Box& from, const Box& to, const Forged& forged, const Peering& peering = {});
+/// The cipher's job over a whole ESP packet, header to ICV.
+EspJob job_over(const EspKey& key, Bytes& esp, bool esn, std::uint64_t sequence);
 /// GRE with the tunnel's key around an inner packet.
 Bytes keyed_gre(ByteView inner, std::uint16_t protocol = kEtherTypeIpv4, std::uint8_t key = 42);
 

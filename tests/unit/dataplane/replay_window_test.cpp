@@ -108,19 +108,19 @@ TEST_CASE("before the first wrap there is no high half to go back to") {
 }
 
 TEST_CASE("sequence numbers start at one and end before they repeat") {
-    SequenceCounter fresh{false};
-    CHECK(fresh.next() == 1);
-    CHECK(fresh.next() == 2);
-    SequenceCounter last{false, 0xfffffffe};
-    CHECK(last.next() == 0xffffffff);
-    CHECK_FALSE(last.next());
-    CHECK_FALSE(last.next());
+    SequenceCounter fresh;
+    CHECK(fresh.next(false) == 1);
+    CHECK(fresh.next(false) == 2);
+    SequenceCounter last{0xfffffffe};
+    CHECK(last.next(false) == 0xffffffff);
+    CHECK_FALSE(last.next(false));
+    CHECK_FALSE(last.next(false));
 }
 
 TEST_CASE("extended sequence numbers go on past 32 bits and end at 64") {
-    SequenceCounter counter{true, 0xffffffff};
-    CHECK(counter.next() == std::uint64_t{1} << 32);
-    SequenceCounter last{true, ~std::uint64_t{0} - 1};
-    CHECK(last.next() == ~std::uint64_t{0});
-    CHECK_FALSE(last.next());
+    SequenceCounter counter{0xffffffff};
+    CHECK(counter.next(true) == std::uint64_t{1} << 32);
+    SequenceCounter last{~std::uint64_t{0} - 1};
+    CHECK(last.next(true) == ~std::uint64_t{0});
+    CHECK_FALSE(last.next(true));
 }
