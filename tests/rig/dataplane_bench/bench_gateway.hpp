@@ -1,0 +1,103 @@
+// A gateway's workers on in-memory ports, as naved has them, driven turn by turn; commands are its only configuration.
+#pragma once
+
+#include "dataplane/port.hpp"
+#include "dataplane/worker.hpp"
+
+#include <array>
+#include <memory>
+#include <span>
+#include <string>
+#include <vector>
+
+namespace nave::rig {
+
+inline constexpr PortId kUnderlay{0}, kInside{1};
+inline constexpr std::array kPorts = {kUnderlay, kInside};
+inline constexpr TableId kHubTable{0}, kSpokesTable{1};
+
+/// In-memory ports that gateways use in turn, each with a queue for every worker; the far ends are the rig's: generator and sink.
+class Cables {
+public:
+    /// Throws std::runtime_error when a port cannot be had. Main lcore.
+    Cables(const std::string& name, std::uint8_t queues, dataplane::PacketPools& pools);
+
+    std::span<dataplane::Port* const> near_ends() const { return near_ends_; }
+    /// Hands frames to a port, as its cable would; all of them must find room. The caller gives them up.
+    void put(PortId port, std::span<rte_mbuf*> frames, std::uint16_t queue = 0);
+    /// Takes up to `room.size()` frames that left a port.
+    std::size_t take(PortId port, std::span<rte_mbuf*> room, std::uint16_t queue = 0);
+    std::uint8_t queues() const { return queues_; }
+
+private:
+    std::uint8_t queues_;
+    std::vector<std::unique_ptr<dataplane::Port>> ends_;
+    std::vector<dataplane::Port*> near_ends_, far_ends_;
+};
+
+/// What all gateways of the process share: buffers, a route table for each side, and cables, since EAL has no more than 32 ports.
+struct Foundation {
+    /// `peers_max`: of the largest gateway. Throws std::runtime_error when memory is short. EAL is up.
+    explicit Foundation(std::uint32_t peers_max);
+    /// Megabytes that EAL must have for it.
+    static std::size_t megabytes(std::uint32_t peers_max);
+
+    dataplane::PacketPools pools;
+    dataplane::RouteTables routes;
+    Cables cables;
+};
+
+/// What a gateway is made of.
+struct GatewayPlan {
+    std::string name;  // unique in the process
+    TableId table{};
+    std::uint32_t peers = 1;
+    dataplane::RunMode mode = dataplane::RunMode::poll;
+};
+
+/// One gateway: an underlay port, an inside port, and a worker for each queue of its cables.
+class BenchGateway {
+public:
+    /// Throws std::runtime_error when memory is short. Main lcore.
+    BenchGateway(const GatewayPlan& plan, Foundation& foundation, Cables& cables);
+    ~BenchGateway();
+    BenchGateway(const BenchGateway&) = delete;
+    BenchGateway& operator=(const BenchGateway&) = delete;
+
+    /// To every worker; when a ring is full, its worker takes turns first. While no other thread runs the workers.
+    void command(const Command& command);
+    void command(WorkerId worker, const Command& command);
+    /// Turns until all commands are executed. Throws std::runtime_error if one was refused.
+    void settle();
+
+    /// Worker 0 takes turns until it received `packets` that wait in its ports; answers the TSC cycles that these turns took.
+    /// Throws std::runtime_error if they do not come.
+    std::uint64_t carry(std::size_t packets);
+    /// What the control plane would do all the time: takes the workers' events and punted packets.
+    void hear();
+
+    dataplane::Worker& worker(WorkerId id) { return *workers_[id.value]; }
+    Cables& cables() { return cables_; }
+    std::uint8_t worker_count() const { return cables_.queues(); }
+    Counters& counters() { return counters_; }
+    std::uint64_t drops(Drop reason) const;
+    /// Words for every drop counter that is not zero; empty when nothing was dropped.
+    std::string drops_by_name() const;
+
+private:
+    void turn(WorkerId worker);
+    std::uint64_t received() const;
+
+    GatewayPlan plan_;
+    dataplane::GatewayConfig config_;
+    Foundation& foundation_;
+    Cables& cables_;
+    Counters counters_;
+    Doorbell control_bell_;
+    std::vector<std::unique_ptr<PlaneRings>> rings_;
+    std::vector<PlaneRings*> ring_pointers_;
+    dataplane::HandoverRings handovers_;
+    std::vector<std::unique_ptr<dataplane::Worker>> workers_;
+};
+
+}  // namespace nave::rig
