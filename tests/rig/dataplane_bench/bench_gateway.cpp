@@ -1,6 +1,8 @@
 // Puts workers together in the order in which dataplane/gateway.cpp does, but for more than one gateway a process.
 #include "tests/rig/dataplane_bench/bench_gateway.hpp"
 
+#include "tests/rig/crew.hpp"
+
 #include <fmt/format.h>
 #include <rte_cycles.h>
 #include <rte_lcore.h>
@@ -15,7 +17,6 @@ namespace {
 
 constexpr std::uint16_t kMtu = 1500;
 constexpr std::uint32_t kBuffers = 8192, kLargeBuffers = 64;
-constexpr std::uint8_t kReadersMax = 8;
 constexpr std::uint16_t kFarEndIds = 1000;
 
 GatewayConfig config_of(const GatewayPlan& plan, std::uint8_t workers) {
@@ -27,6 +28,12 @@ GatewayConfig config_of(const GatewayPlan& plan, std::uint8_t workers) {
     config.limits.adjacencies = 16;
     config.limits.tables = 2;
     return config;
+}
+
+std::uint64_t moved(const WorkerCounters& counters, Counter PortCounters::*direction) {
+    std::uint64_t sum = 0;
+    for (const PortCounters& port : counters.ports) sum += (port.*direction).read();
+    return sum;
 }
 
 }  // namespace
@@ -54,7 +61,7 @@ std::size_t Cables::take(PortId port, std::span<rte_mbuf*> room, std::uint16_t q
 
 Foundation::Foundation(std::uint32_t peers_max)
     : pools{"rig", {.buffers = kBuffers, .large_buffers = kLargeBuffers, .data_room = Port::data_room(kMtu), .socket = SOCKET_ID_ANY}},
-      routes{"rig", {.tables = 2, .routes = 2 * peers_max + 16, .groups = 64, .workers = kReadersMax, .socket = SOCKET_ID_ANY}}, cables{"rig", 1, pools} {}
+      routes{"rig", {.tables = 2, .routes = 2 * peers_max + 16, .groups = 64, .workers = Crew::kMembersMax, .socket = SOCKET_ID_ANY}} {}
 
 std::size_t Foundation::megabytes(std::uint32_t peers_max) {
     // Two tables of 64 MB and the buffers; rte_fib takes about 1 KB for each pair of routes.
@@ -82,50 +89,54 @@ void BenchGateway::command(const Command& command) {
 }
 
 void BenchGateway::command(WorkerId worker, const Command& command) {
-    while (!rings_[worker.value]->commands.push(command)) {
-        // A change of routes waits for every reader, so all take turns.
-        for (std::uint8_t i = 0; i < worker_count(); ++i) turn(WorkerId{i});
-    }
+    while (!rings_[worker.value]->commands.push(command)) turn_all();
 }
 
 void BenchGateway::settle() {
     for (std::uint8_t i = 0; i < worker_count(); ++i)
-        while (rings_[i]->commands.read_available() > 0)
-            for (std::uint8_t each = 0; each < worker_count(); ++each) turn(WorkerId{each});
+        while (rings_[i]->commands.read_available() > 0) turn_all();
+    // Gateways share the tables: one that does not run must not hold up another one's changes.
+    for (std::uint8_t i = 0; i < worker_count(); ++i) foundation_.routes.offline(WorkerId{i});
     for (const auto& worker : counters_.workers)
         if (worker.commands_refused.read() > 0) throw std::runtime_error{fmt::format("gateway {} refused {} commands", plan_.name, worker.commands_refused.read())};
 }
 
-void BenchGateway::turn(WorkerId worker) {
-    workers_[worker.value]->run_turn(rte_rdtsc());
-    hear();
-}
-
-std::uint64_t BenchGateway::received() const {
-    std::uint64_t sum = 0;
-    for (const PortCounters& port : counters_.workers[0].ports) sum += port.received_packets.read();
-    return sum;
-}
-
-std::uint64_t BenchGateway::carry(std::size_t packets) {
-    Worker& worker = *workers_[0];
-    const std::uint64_t goal = received() + packets;
-    std::uint64_t cycles = 0;
-    for (std::size_t turns = 0; received() < goal; ++turns) {
-        if (turns > packets) throw std::runtime_error{fmt::format("gateway {} received {} packets less than it was given", plan_.name, goal - received())};
-        const std::uint64_t begin = rte_rdtsc();
-        worker.run_turn(begin);
-        cycles += rte_rdtsc() - begin;
+void BenchGateway::turn_all() {
+    // A change of routes waits for every reader, so all take turns.
+    for (std::uint8_t i = 0; i < worker_count(); ++i) {
+        workers_[i]->run_turn(rte_rdtsc());
+        hear(WorkerId{i});
     }
+}
+
+std::uint64_t BenchGateway::carry(WorkerId id, const Errand& errand) {
+    constexpr std::uint64_t kSecondsMax = 2;
+    Worker& worker = *workers_[id.value];
+    const WorkerCounters& counters = counters_.workers[id.value];
+    const auto is_done = [&, received = moved(counters, &PortCounters::received_packets), sent = moved(counters, &PortCounters::sent_packets)] {
+        return moved(counters, &PortCounters::received_packets) - received == errand.receive && moved(counters, &PortCounters::sent_packets) - sent == errand.send;
+    };
+    const std::uint64_t give_up_at = rte_rdtsc() + kSecondsMax * rte_get_tsc_hz();
+    std::uint64_t cycles = 0;
+    foundation_.routes.online(id);
+    while (!is_done()) {
+        const std::uint64_t begin = rte_rdtsc();
+        worker.step();
+        const std::uint64_t end = rte_rdtsc();
+        cycles += end - begin;
+        if (end < give_up_at) continue;
+        const std::string drops = drops_by_name();
+        throw std::runtime_error{fmt::format("worker {} of gateway {} did not carry {} packets. Drops: {}", id.value, plan_.name, errand.receive, drops.empty() ? "none" : drops)};
+    }
+    foundation_.routes.offline(id);
     return cycles;
 }
 
-void BenchGateway::hear() {
+void BenchGateway::hear(WorkerId worker) {
+    PlaneRings& rings = *rings_[worker.value];
     Event event;
-    for (const auto& rings : rings_) {
-        while (rings->events.pop(event)) {}
-        rings->punted.consume_all([](const PacketMessage&) {});
-    }
+    while (rings.events.pop(event)) {}
+    rings.punted.consume_all([](const PacketMessage&) {});
 }
 
 std::uint64_t BenchGateway::drops(Drop reason) const {

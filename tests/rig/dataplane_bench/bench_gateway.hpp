@@ -16,7 +16,8 @@ inline constexpr PortId kUnderlay{0}, kInside{1};
 inline constexpr std::array kPorts = {kUnderlay, kInside};
 inline constexpr TableId kHubTable{0}, kSpokesTable{1};
 
-/// In-memory ports that gateways use in turn, each with a queue for every worker; the far ends are the rig's: generator and sink.
+/// In-memory ports that gateways use in turn, since EAL has no more than 32; each has a queue for every worker. The far ends are the rig's:
+/// generator and sink.
 class Cables {
 public:
     /// Throws std::runtime_error when a port cannot be had. Main lcore.
@@ -35,7 +36,7 @@ private:
     std::vector<dataplane::Port*> near_ends_, far_ends_;
 };
 
-/// What all gateways of the process share: buffers, a route table for each side, and cables, since EAL has no more than 32 ports.
+/// What all gateways of the process share: buffers, and a route table for each side.
 struct Foundation {
     /// `peers_max`: of the largest gateway. Throws std::runtime_error when memory is short. EAL is up.
     explicit Foundation(std::uint32_t peers_max);
@@ -44,7 +45,6 @@ struct Foundation {
 
     dataplane::PacketPools pools;
     dataplane::RouteTables routes;
-    Cables cables;
 };
 
 /// What a gateway is made of.
@@ -70,11 +70,16 @@ public:
     /// Turns until all commands are executed. Throws std::runtime_error if one was refused.
     void settle();
 
-    /// Worker 0 takes turns until it received `packets` that wait in its ports; answers the TSC cycles that these turns took.
-    /// Throws std::runtime_error if they do not come.
-    std::uint64_t carry(std::size_t packets);
-    /// What the control plane would do all the time: takes the workers' events and punted packets.
-    void hear();
+    /// What a worker does with the packets that wait in its ports.
+    struct Errand {
+        std::size_t receive = 0;  // packets that its ports hold
+        std::size_t send = 0;     // packets that it transmits then; others may be handed over, by and to it
+    };
+    /// The worker's rounds until the errand is done; answers the TSC cycles that they took. Throws std::runtime_error with the
+    /// drops by name if the packets do not come. The worker's own thread.
+    std::uint64_t carry(WorkerId worker, const Errand& errand);
+    /// What the control plane would do all the time: takes a worker's events and punted packets. One thread for each worker.
+    void hear(WorkerId worker);
 
     dataplane::Worker& worker(WorkerId id) { return *workers_[id.value]; }
     Cables& cables() { return cables_; }
@@ -85,8 +90,7 @@ public:
     std::string drops_by_name() const;
 
 private:
-    void turn(WorkerId worker);
-    std::uint64_t received() const;
+    void turn_all();
 
     GatewayPlan plan_;
     dataplane::GatewayConfig config_;

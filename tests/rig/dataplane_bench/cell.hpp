@@ -36,9 +36,29 @@ constexpr std::string_view name(EspAlgorithm algorithm) {
     return "unknown";
 }
 
-/// How traffic is spread over the peers: one after the other, or as a Zipf law with exponent 1 gives it.
-enum class Distribution : std::uint8_t { round_robin, zipf };
-constexpr std::string_view name(Distribution distribution) { return distribution == Distribution::zipf ? "zipf" : "round-robin"; }
+/// How traffic is spread over the peers: one after the other as they were installed, one after the other in an order of chance, or
+/// as a Zipf law with exponent 1 gives it.
+enum class Distribution : std::uint8_t { round_robin, shuffled, zipf };
+inline constexpr std::array kDistributions = {Distribution::round_robin, Distribution::shuffled, Distribution::zipf};
+constexpr std::string_view name(Distribution distribution) {
+    switch (distribution) {
+    case Distribution::round_robin: return "round-robin";
+    case Distribution::shuffled: return "shuffled";
+    case Distribution::zipf: return "zipf";
+    }
+    return "unknown";
+}
+
+/// Where packets arrive when there are several workers: at the one that owns their SA, or half of them at another.
+enum class Arrival : std::uint8_t { owner, half_elsewhere };
+constexpr std::string_view name(Arrival arrival) { return arrival == Arrival::owner ? "owner" : "half-elsewhere"; }
+
+/// Who owns the SAs of a peer, and where its packets arrive.
+constexpr std::uint32_t owner_of(std::uint32_t peer, std::uint32_t workers) { return peer % workers; }
+constexpr std::uint32_t arrival_of(std::uint32_t peer, std::uint32_t workers, Arrival arrival) {
+    const bool elsewhere = arrival == Arrival::half_elsewhere && peer / workers % 2 == 1;
+    return (peer + elsewhere) % workers;
+}
 
 /// Sizes of inner IPv4 packets; packet k has size `sizes[k % sizes.size()]`.
 struct SizeMix {
@@ -62,14 +82,23 @@ struct TunnelShape {
     auto operator<=>(const TunnelShape&) const = default;
 };
 
+/// What a hub and its spokes are made for.
+struct WorldShape {
+    TunnelShape tunnel;
+    std::uint32_t peers = 1;
+    std::uint8_t workers = 1;
+    Arrival arrival = Arrival::owner;
+    bool adaptive = false;  // the workers' mode
+    auto operator<=>(const WorldShape&) const = default;
+};
+
 /// One figure.
 struct Cell {
     Case which = Case::encap;
-    TunnelShape shape;
+    WorldShape world;
     SizeMix size;
-    std::uint32_t peers = 1;
     Distribution distribution = Distribution::round_robin;
-    std::uint8_t workers = 1;
+    std::size_t burst = 128;  // packets that the port of each worker holds when the worker begins
 };
 
 }  // namespace nave::rig

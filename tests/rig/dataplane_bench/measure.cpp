@@ -35,65 +35,86 @@ public:
     void round(const Cell& cell, CellSamples& samples);
 
 private:
-    using WorldKey = std::pair<TunnelShape, std::uint32_t>;
     using FloorKey = std::pair<EspAlgorithm, std::uint32_t>;
-    /// Batches that touch every peer once, so that the next ones find in the caches what many more would leave there.
-    std::size_t batches_to_warm(const Traffic& traffic) const { return std::max<std::size_t>(traffic.order.period() / effort_.packets + 1, 4); }
-    std::size_t batches_to_measure(const Traffic& traffic) const { return std::max(traffic.order.period() / effort_.packets + 1, effort_.batches); }
+    struct Plan {
+        std::size_t warm, measured;  // batches
+    };
+    Plan plan_batches(const Cell& cell, std::size_t period) const;
     void play(const Cell& cell, CellSamples& samples);
     void play_floor(const Cell& cell, Direction direction, std::vector<Rounds>& ways);
 
     Effort effort_;
     Foundation foundation_;
-    std::map<WorldKey, World> worlds_;
+    std::map<std::uint8_t, Cables> cables_;  // by number of workers
+    std::map<WorldShape, World> worlds_;
     std::map<FloorKey, Floor> floors_;
 };
 
+/// Makes the value of `key` from `arguments` unless it is there.
+template <class Map, class... Arguments>
+void make_once(Map& map, const typename Map::key_type& key, Arguments&&... arguments) {
+    if (!map.contains(key)) map.emplace(std::piecewise_construct, std::forward_as_tuple(key), std::forward_as_tuple(std::forward<Arguments>(arguments)...));
+}
+
 Bench::Bench(std::span<const Cell> cells, const Effort& effort) : effort_{effort}, foundation_{most_peers(cells)} {
     for (const Cell& cell : cells) {
-        const WorldKey key{cell.shape, cell.peers};
-        if (!worlds_.contains(key))
-            worlds_.emplace(std::piecewise_construct, std::forward_as_tuple(key), std::forward_as_tuple(fmt::format("w{}", worlds_.size()), cell.shape, cell.peers, foundation_));
-        if (cell.which == Case::forward) continue;
-        const FloorKey floor{cell.shape.algorithm, cell.peers};
-        if (!floors_.contains(floor)) floors_.emplace(std::piecewise_construct, std::forward_as_tuple(floor), std::forward_as_tuple(floor.first, floor.second));
+        const WorldShape& shape = cell.world;
+        make_once(cables_, shape.workers, fmt::format("rig{}w", shape.workers), shape.workers, foundation_.pools);
+        make_once(worlds_, shape, fmt::format("w{}", worlds_.size()), shape, foundation_, cables_.at(shape.workers));
+        if (cell.which != Case::forward) make_once(floors_, FloorKey{shape.tunnel.algorithm, shape.peers}, shape.tunnel.algorithm, shape.peers);
     }
+}
+
+/// At first as many batches as touch every peer once, so that the next ones find in the caches what many more would leave there.
+Bench::Plan Bench::plan_batches(const Cell& cell, std::size_t period) const {
+    constexpr std::size_t kLeast = 4;
+    const std::size_t pass = period / cell.burst + 1;
+    return {std::max(pass, kLeast), std::max(pass, effort_.batches)};
 }
 
 void Bench::round(const Cell& cell, CellSamples& samples) {
     play(cell, samples);
-    if (seals(cell.which)) play_floor(cell, Direction::outbound, samples.seal);
-    if (opens(cell.which)) play_floor(cell, Direction::inbound, samples.open);
+    Crew::run(1, [&](unsigned, Rendezvous&) {
+        if (seals(cell.which)) play_floor(cell, Direction::outbound, samples.seal);
+        if (opens(cell.which)) play_floor(cell, Direction::inbound, samples.open);
+    });
 }
 
 void Bench::play(const Cell& cell, CellSamples& samples) {
-    World& world = worlds_.at({cell.shape, cell.peers});
-    Traffic traffic{cell.size, cell.peers, cell.distribution};
-    for (std::size_t i = batches_to_warm(traffic); i > 0; --i) world.play(cell.which, traffic, effort_.packets);
+    World& world = worlds_.at(cell.world);
+    std::vector<Lane> lanes;
+    for (std::uint8_t i = 0; i < cell.world.workers; ++i) lanes.emplace_back(cell, i);
+    const Plan plan = plan_batches(cell, lanes[0].order.period());
     Rounds cycles;
     std::array<Rounds, static_cast<std::size_t>(Stage::count)> stages;
-    for (std::size_t i = batches_to_measure(traffic); i > 0; --i) {
-        const BatchCost cost = world.play(cell.which, traffic, effort_.packets);
-        const auto packets = static_cast<double>(cost.packets);
-        cycles.push_back(static_cast<double>(cost.cycles) / packets);
-        for (std::size_t stage = 0; stage < stages.size(); ++stage) stages[stage].push_back(static_cast<double>(cost.stages[stage]) / packets);
-    }
+    Crew::run(cell.world.workers, [&](unsigned member, Rendezvous& all) {
+        for (std::size_t batch = 0; batch < plan.warm + plan.measured; ++batch) {
+            const BatchCost cost = world.play(lanes, member, all);
+            if (member != 0 || batch < plan.warm) continue;
+            const auto packets = static_cast<double>(cost.packets);
+            cycles.push_back(static_cast<double>(cost.cycles) / packets);
+            for (std::size_t stage = 0; stage < stages.size(); ++stage) stages[stage].push_back(static_cast<double>(cost.stages[stage]) / packets);
+        }
+    });
     samples.cycles.push_back(median(cycles));
     for (std::size_t stage = 0; stage < stages.size(); ++stage) samples.stages[stage].push_back(median(stages[stage]));
 }
 
 void Bench::play_floor(const Cell& cell, Direction direction, std::vector<Rounds>& ways) {
-    Floor& floor = floors_.at({cell.shape.algorithm, cell.peers});
+    WorldShape alone = cell.world;
+    alone.workers = 1;
+    Floor& floor = floors_.at({alone.tunnel.algorithm, alone.peers});
     ways.resize(floor.ways());
     for (std::size_t way = 0; way < ways.size(); ++way) {
-        Traffic traffic{cell.size, cell.peers, cell.distribution};
-        std::vector<FloorPacket> packets(effort_.packets);
+        PeerOrder order{alone, cell.distribution, 0};
+        const Plan plan = plan_batches(cell, order.period());
+        std::vector<FloorPacket> packets(cell.burst);
+        std::uint64_t number = 0;
         Rounds cycles;
-        const std::size_t warm = batches_to_warm(traffic), all = warm + batches_to_measure(traffic);
-        for (std::size_t i = 0; i < all; ++i) {
-            for (FloorPacket& packet : packets) packet = {traffic.order.next(), esp_text_length(traffic.mix.of(traffic.number++), cell.shape.gre_key)};
+        for (std::size_t batch = 0; batch < plan.warm + plan.measured; ++batch) {
+            for (FloorPacket& packet : packets) packet = {order.next(), esp_text_length(cell.size.of(number++), alone.tunnel.gre_key)};
             const auto took = static_cast<double>(floor.run(way, direction, packets));
-            if (i >= warm) cycles.push_back(took / static_cast<double>(packets.size()));
+            if (batch >= plan.warm) cycles.push_back(took / static_cast<double>(packets.size()));
         }
         ways[way].push_back(median(cycles));
     }
@@ -116,7 +137,7 @@ Figure figure_of(const Cell& cell, const CellSamples& samples) {
         figure.floor_spread += spread(*rounds);
     }
     for (std::size_t stage = 0; stage < figure.stages.size(); ++stage) figure.stages[stage] = median(samples.stages[stage]);
-    if (figure.cycles > 0) figure.mpps = static_cast<double>(rte_get_tsc_hz()) / figure.cycles / 1e6;
+    if (figure.cycles > 0) figure.mpps = static_cast<double>(rte_get_tsc_hz()) / figure.cycles / 1e6 * cell.world.workers;
     figure.gbps = figure.mpps * cell.size.mean() * 8 / 1e3;
     return figure;
 }
@@ -125,7 +146,13 @@ Figure figure_of(const Cell& cell, const CellSamples& samples) {
 
 std::uint32_t most_peers(std::span<const Cell> cells) {
     std::uint32_t most = 2;
-    for (const Cell& cell : cells) most = std::max(most, cell.peers + cell.peers % 2);
+    for (const Cell& cell : cells) most = std::max(most, cell.world.peers + cell.world.peers % 2);
+    return most;
+}
+
+std::uint8_t most_workers(std::span<const Cell> cells) {
+    std::uint8_t most = 1;
+    for (const Cell& cell : cells) most = std::max(most, cell.world.workers);
     return most;
 }
 
@@ -138,8 +165,8 @@ std::vector<Figure> measure(std::span<const Cell> cells, const Effort& effort) {
     for (std::size_t round = 0; round < effort.rounds; ++round) {
         for (std::size_t i = 0; i < cells.size(); ++i) {
             const Cell& cell = cells[i];
-            progress.show(fmt::format("round {} of {}: {} {}, {} bytes, {} peers", round + 1, effort.rounds, name(cell.which), name(cell.shape.algorithm), cell.size.name,
-                                      cell.peers));
+            progress.show(fmt::format("round {} of {}: {} {}, {} bytes, {} peers", round + 1, effort.rounds, name(cell.which), name(cell.world.tunnel.algorithm),
+                                      cell.size.name, cell.world.peers));
             bench.round(cell, samples[i]);
             progress.advance();
         }

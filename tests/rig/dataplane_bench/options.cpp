@@ -1,12 +1,14 @@
 // Options become lists of values, and lists become cells.
 #include "tests/rig/dataplane_bench/options.hpp"
 
+#include "tests/rig/crew.hpp"
 #include "tests/rig/dataplane_bench/address_plan.hpp"
+#include "tests/rig/dataplane_bench/matrix.hpp"
 
+#include <algorithm>
 #include <boost/program_options.hpp>
 #include <charconv>
 #include <fmt/format.h>
-#include <fmt/ranges.h>
 #include <sstream>
 
 namespace nave::rig {
@@ -16,61 +18,11 @@ namespace {
 namespace po = boost::program_options;
 using Words = std::vector<std::string>;
 
-/// What cells are made of; every combination of the values becomes one.
-struct Selection {
-    std::vector<Case> cases{Case::encap, Case::decap};
-    std::vector<EspAlgorithm> algorithms{EspAlgorithm::aes_gcm_128};
-    std::vector<SizeMix> sizes;
-    std::vector<std::uint32_t> peers{1};
-    std::vector<Distribution> distributions{Distribution::round_robin};
-    std::vector<std::uint8_t> shapes{kPlain};  // bits
-    static constexpr std::uint8_t kPlain = 0, kNatt = 1, kEsn = 2, kNoKey = 4;
-};
-
-std::vector<SizeMix> size_list(std::initializer_list<std::string_view> names) {
-    std::vector<SizeMix> sizes;
-    for (const auto text : names) sizes.push_back(*SizeMix::parse(text));
-    return sizes;
-}
-
-void add_cells(const Selection& selection, std::vector<Cell>& cells) {
-    for (const Case which : selection.cases)
-        for (const EspAlgorithm algorithm : selection.algorithms)
-            for (const std::uint8_t bits : selection.shapes)
-                for (const Distribution distribution : selection.distributions)
-                    for (const std::uint32_t peers : selection.peers)
-                        for (const SizeMix& size : selection.sizes) {
-                            const TunnelShape shape{algorithm, (bits & Selection::kNatt) != 0, (bits & Selection::kEsn) != 0, (bits & Selection::kNoKey) == 0};
-                            cells.push_back({.which = which, .shape = shape, .size = size, .peers = peers, .distribution = distribution});
-                        }
-}
-
-/// Everything that the project states figures for.
-std::vector<Cell> full_matrix() {
-    const auto all = size_list({"64", "128", "256", "512", "1024", "1400", "imix"}), some = size_list({"64", "512", "1400", "imix"}), ends = size_list({"64", "1400"});
-    const std::vector<EspAlgorithm> algorithms{kAlgorithms.begin(), kAlgorithms.end()};
-    std::vector<Cell> cells;
-    add_cells({.cases = {Case::forward}, .sizes = all}, cells);
-    add_cells({.algorithms = algorithms, .sizes = all}, cells);
-    add_cells({.cases = {Case::relay, Case::loop}, .algorithms = algorithms, .sizes = some}, cells);
-    add_cells({.sizes = some, .peers = {100, 1000, 10000, 100000}}, cells);
-    add_cells({.algorithms = {EspAlgorithm::aes_gcm_256, EspAlgorithm::chacha20_poly1305}, .sizes = ends, .peers = {1000, 10000}}, cells);
-    add_cells({.cases = {Case::relay}, .sizes = ends, .peers = {1000, 10000}}, cells);
-    add_cells({.sizes = ends, .peers = {10000, 100000}, .distributions = {Distribution::zipf}}, cells);
-    add_cells({.sizes = ends, .shapes = {Selection::kNatt, Selection::kEsn, Selection::kNoKey}}, cells);
-    return cells;
-}
-
-/// The same questions with fewer answers.
-std::vector<Cell> quick_matrix() {
-    const auto all = size_list({"64", "128", "256", "512", "1024", "1400", "imix"}), three = size_list({"64", "512", "1400"}), ends = size_list({"64", "1400"});
-    std::vector<Cell> cells;
-    add_cells({.cases = {Case::forward}, .sizes = ends}, cells);
-    add_cells({.sizes = all}, cells);
-    add_cells({.algorithms = {EspAlgorithm::aes_gcm_256, EspAlgorithm::chacha20_poly1305}, .sizes = three}, cells);
-    add_cells({.cases = {Case::relay, Case::loop}, .sizes = three}, cells);
-    add_cells({.sizes = three, .peers = {1000, 10000}}, cells);
-    return cells;
+template <class Value, std::size_t N>
+std::string names(const std::array<Value, N>& all) {
+    std::vector<std::string_view> each;
+    for (const Value value : all) each.push_back(name(value));
+    return fmt::format("{}", fmt::join(each, ", "));
 }
 
 po::options_description described() {
@@ -79,17 +31,20 @@ po::options_description described() {
     known.add_options()
         ("help", "this text")
         ("quick", "fewer cells and rounds: less than a minute")
-        ("case", words(), "forward, encap, decap, relay, loop")
+        ("case", words(), names(kCases).c_str())
         ("size", words(), "inner IPv4 bytes from 64 to 1400, or imix")
-        ("algorithm", words(), "aes-128-gcm, aes-256-gcm, chacha20-poly1305")
+        ("algorithm", words(), names(kAlgorithms).c_str())
         ("peers", words(), "numbers of peers")
-        ("distribution", words(), "round-robin or zipf: the order in which packets go to the peers")
+        ("distribution", words(), "round-robin, shuffled (the same in an order of chance), zipf: the order in which packets go to the peers")
+        ("workers", words(), "workers, each on a core of its own; 2 or more carry forward, encap and decap for at least 2 peers each")
+        ("arrival", words(), "owner, half-elsewhere: which of several workers gets a packet")
+        ("mode", words(), "poll or adaptive")
         ("natt", "ESP in UDP")
         ("esn", "extended sequence numbers")
         ("no-gre-key", "GRE without a key")
         ("rounds", po::value<std::size_t>(), "rounds over all cells")
         ("batches", po::value<std::size_t>(), "batches of a cell in each round")
-        ("burst", po::value<std::size_t>()->default_value(Effort{}.packets), "packets that the port holds when the worker's turns begin, up to 1000")
+        ("burst", po::value<std::size_t>(), "packets that a port holds when its worker begins, up to 1000 (128; with several workers 512)")
         ("no-stages", "leave the table of stages out")
         ("json", po::value<std::string>(), "write the figures to this file")
         ("plot", po::value<std::string>(), "draw them into this SVG file")
@@ -122,31 +77,51 @@ auto named(const std::array<Value, N>& all) {
     };
 }
 
-std::optional<std::uint32_t> read_peers(std::string_view text) {
-    std::uint32_t peers = 0;
-    const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), peers);
+/// Numbers from 1 to `Most`.
+template <class Number, Number Most>
+std::optional<Number> read_number(std::string_view text) {
+    Number number = 0;
+    const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), number);
     const bool whole = error == std::errc{} && end == text.data() + text.size();
-    return whole && peers >= 1 && peers <= plan::kPeersMax ? std::optional{peers} : std::nullopt;
+    return whole && number >= 1 && number <= Most ? std::optional{number} : std::nullopt;
 }
 
-std::expected<std::vector<Cell>, std::string> selected(const po::variables_map& given) {
-    constexpr std::array kDistributions = {Distribution::round_robin, Distribution::zipf};
+std::optional<bool> read_mode(std::string_view text) { return text == "adaptive" ? std::optional{true} : text == "poll" ? std::optional{false} : std::nullopt; }
+
+std::expected<std::vector<Cell>, std::string> selected(const po::variables_map& given, std::size_t cores) {
+    constexpr std::array kArrivals = {Arrival::owner, Arrival::half_elsewhere};
+    std::vector<EspAlgorithm> algorithms{EspAlgorithm::aes_gcm_128};
     Selection selection;
     selection.sizes = size_list({"64", "512", "1400"});
-    for (const auto& done : {read_list(given, "case", selection.cases, named(kCases)), read_list(given, "algorithm", selection.algorithms, named(kAlgorithms)),
-                             read_list(given, "size", selection.sizes, SizeMix::parse), read_list(given, "peers", selection.peers, read_peers),
-                             read_list(given, "distribution", selection.distributions, named(kDistributions))})
+    for (const auto& done :
+         {read_list(given, "case", selection.cases, named(kCases)), read_list(given, "algorithm", algorithms, named(kAlgorithms)),
+          read_list(given, "size", selection.sizes, SizeMix::parse), read_list(given, "peers", selection.peers, read_number<std::uint32_t, plan::kPeersMax>),
+          read_list(given, "distribution", selection.distributions, named(kDistributions)), read_list(given, "arrival", selection.arrivals, named(kArrivals)),
+          read_list(given, "workers", selection.workers, read_number<std::uint8_t, Crew::kMembersMax>), read_list(given, "mode", selection.adaptive, read_mode)})
         if (!done) return std::unexpected{done.error()};
-    const int bits = (given.contains("natt") ? Selection::kNatt : 0) | (given.contains("esn") ? Selection::kEsn : 0) | (given.contains("no-gre-key") ? Selection::kNoKey : 0);
-    selection.shapes = {static_cast<std::uint8_t>(bits)};
+    selection.tunnels.clear();
+    for (const EspAlgorithm algorithm : algorithms)
+        selection.tunnels.push_back({algorithm, given.contains("natt"), given.contains("esn"), !given.contains("no-gre-key")});
+    const std::size_t most = std::ranges::max(selection.workers);
+    if (most > cores) return std::unexpected{fmt::format("--workers {}: each needs a core, and this process may use {}", most, cores)};
+    if (most > 1) selection.burst = kBurstOfWorkers;
+    if (given.contains("burst")) selection.burst = given["burst"].as<std::size_t>();
     std::vector<Cell> cells;
     add_cells(selection, cells);
+    if (cells.empty()) return std::unexpected{std::string{"no combination of these options can be measured; --help says which can"}};
     return cells;
+}
+
+/// True if the options ask for other cells than a run without any.
+bool selects(const po::variables_map& given) {
+    constexpr std::array kKeys = {"case", "size", "algorithm", "peers", "distribution", "workers", "arrival", "mode", "burst", "natt", "esn", "no-gre-key"};
+    return std::ranges::any_of(kKeys, [&](const char* key) { return given.contains(key); });
 }
 
 }  // namespace
 
-std::expected<DataplaneOptions, std::string> parse_dataplane_options(std::span<const std::string> arguments) {
+std::expected<DataplaneOptions, std::string> parse_dataplane_options(std::span<const std::string> arguments, std::size_t cores) {
+    constexpr std::size_t kBurstMax = 1000;
     po::variables_map given;
     try {
         po::store(po::command_line_parser{Words{arguments.begin(), arguments.end()}}.options(described()).run(), given);
@@ -156,24 +131,18 @@ std::expected<DataplaneOptions, std::string> parse_dataplane_options(std::span<c
     }
     DataplaneOptions options;
     options.help = given.contains("help");
+    if (given.contains("burst") && (given["burst"].as<std::size_t>() < 1 || given["burst"].as<std::size_t>() > kBurstMax))
+        return std::unexpected{fmt::format("--burst {}: accepted are 1 to {}", given["burst"].as<std::size_t>(), kBurstMax)};
     const bool quick = given.contains("quick");
-    bool selects = false;
-    for (const char* key : {"case", "size", "algorithm", "peers", "distribution", "natt", "esn", "no-gre-key"}) selects |= given.contains(key);
-    auto cells = selects ? selected(given) : std::expected<std::vector<Cell>, std::string>{quick ? quick_matrix() : full_matrix()};
+    auto cells = selects(given) ? selected(given, cores) : std::expected<std::vector<Cell>, std::string>{quick ? quick_matrix(cores) : full_matrix(cores)};
     if (!cells) return std::unexpected{cells.error()};
     options.cells = std::move(*cells);
     if (quick) options.effort.rounds = 5, options.effort.batches = 60;
-    const auto number = [&](const char* key, std::size_t& value) {
-        if (given.contains(key)) value = given[key].as<std::size_t>();
+    const auto take = [&](const char* key, auto& value) {
+        if (given.contains(key)) value = given[key].as<std::remove_cvref_t<decltype(value)>>();
     };
-    number("rounds", options.effort.rounds), number("batches", options.effort.batches), number("burst", options.effort.packets);
-    constexpr std::size_t kBurstMax = 1000;
-    if (options.effort.packets < 1 || options.effort.packets > kBurstMax)
-        return std::unexpected{fmt::format("--burst {}: accepted are 1 to {}", options.effort.packets, kBurstMax)};
-    const auto file = [&](const char* key, std::string& value) {
-        if (given.contains(key)) value = given[key].as<std::string>();
-    };
-    file("json", options.json_file), file("plot", options.plot_file), file("against", options.baseline_file);
+    take("rounds", options.effort.rounds), take("batches", options.effort.batches);
+    take("json", options.json_file), take("plot", options.plot_file), take("against", options.baseline_file);
     options.shows_stages = !given.contains("no-stages");
     return options;
 }

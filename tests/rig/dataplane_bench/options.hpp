@@ -18,8 +18,8 @@ struct DataplaneOptions {
     bool help = false;
 };
 
-/// The error says which option is wrong and what is accepted.
-std::expected<DataplaneOptions, std::string> parse_dataplane_options(std::span<const std::string> arguments);
+/// For a machine with `cores` cores. The error says which option is wrong and what is accepted.
+std::expected<DataplaneOptions, std::string> parse_dataplane_options(std::span<const std::string> arguments, std::size_t cores);
 
 /// What --help prints.
 std::string dataplane_help();

@@ -28,44 +28,48 @@ EspKeymat keymat(std::uint32_t peer, Side sender, EspAlgorithm algorithm) {
     return EspKeymat{bytes};
 }
 
-void connect_half(BenchGateway& gateway, Side here, std::uint32_t peer, const TunnelShape& shape) {
+std::uint8_t owner_at(Side side, std::uint32_t peer, const WorldShape& world) {
+    return static_cast<std::uint8_t>(side == Side::hub ? owner_of(peer, world.workers) : arrival_of(peer, world.workers, world.arrival));
+}
+
+void connect_half(BenchGateway& gateway, Side here, std::uint32_t peer, const WorldShape& world) {
     const Side there = here == Side::hub ? Side::spokes : Side::hub;
+    const TunnelShape& tunnel = world.tunnel;
     const PeerId id{peer};
-    const WorkerId owner{static_cast<std::uint8_t>(peer % gateway.worker_count())};
-    // As the other gateway, which has as many workers, chose it.
-    const Spi spi = spi_layout::make(SaSlot{peer}, owner, 1);
+    const WorkerId owner{owner_at(here, peer, world)};
+    const Spi inbound = spi_layout::make(SaSlot{peer}, owner, 1), outbound = spi_layout::make(SaSlot{peer}, WorkerId{owner_at(there, peer, world)}, 1);
     SetPeer settings{id, kTunnel, GroupId{}, here == Side::spokes, false, 0, {}};
     if (here == Side::hub) {
         settings.sources[0] = plan::network(plan::spoke_network(peer));
         settings.sources[1] = Prefix::host(IpAddress::v4(plan::spoke_tunnel(peer)));
         settings.source_count = 2;
     }
-    const std::uint16_t udp = shape.natt ? kUdpPortNatTraversal : std::uint16_t{0};
+    const std::uint16_t udp = tunnel.natt ? kUdpPortNatTraversal : std::uint16_t{0};
     gateway.command(settings);
     gateway.command(SetPeerPath{id, kUnderlay, mac_of(here), mac_of(there), NbmaAddress{nbma_of(here, peer)}, NbmaAddress{nbma_of(there, peer)}, udp, udp});
-    gateway.command(owner, InstallInboundSa{spi, id, shape.algorithm, EspMode::transport, shape.esn, kReplayWindow, {}, keymat(peer, there, shape.algorithm)});
-    gateway.command(InstallOutboundSa{SaSlot{peer}, owner, spi, id, shape.algorithm, EspMode::transport, shape.esn, {}, keymat(peer, here, shape.algorithm)});
+    gateway.command(owner, InstallInboundSa{inbound, id, tunnel.algorithm, EspMode::transport, tunnel.esn, kReplayWindow, {}, keymat(peer, there, tunnel.algorithm)});
+    gateway.command(InstallOutboundSa{SaSlot{peer}, owner, outbound, id, tunnel.algorithm, EspMode::transport, tunnel.esn, {}, keymat(peer, here, tunnel.algorithm)});
 }
 
 void set_route(BenchGateway& gateway, Side side, const Prefix& prefix, const RouteTarget& target) { gateway.command(WorkerId{0}, SetRoute{table_of(side), prefix, target}); }
 
 }  // namespace
 
-void set_up_gateway(BenchGateway& gateway, Side side, const TunnelShape& shape) {
+void set_up_gateway(BenchGateway& gateway, Side side, const WorldShape& world) {
     gateway.command(SetPort{kUnderlay, mac_of(side), kPortMtu});
     gateway.command(SetPort{kInside, kInsideMac, kPortMtu});
     gateway.command(AddLocalAddress{kUnderlay, nbma_of(side, 0)});
     gateway.command(AddLocalAddress{kInside, IpAddress::v4(plan::kHubInside)});
-    gateway.command(SetTunnel{kTunnel, table_of(side), shape.gre_key, kGreKey, kTunnelMtu, true, false, 64});
+    gateway.command(SetTunnel{kTunnel, table_of(side), world.tunnel.gre_key, kGreKey, kTunnelMtu, true, false, 64});
     gateway.command(AddTunnelAddress{kTunnel, TunnelAddress{IpAddress::v4(side == Side::hub ? plan::kHubTunnel : plan::kTunnel)}});
     gateway.command(SetAdjacency{kHost, kInside, kInsideMac, kHostMac});
     if (side == Side::hub)
         set_route(gateway, side, Prefix::of(IpAddress::v4(plan::kHubNetworks), plan::kHubNetworksBits), {RouteTarget::Kind::adjacency, kHost.value});
 }
 
-void connect(BenchGateway& hub, BenchGateway& spokes, std::uint32_t peer, const TunnelShape& shape) {
-    connect_half(hub, Side::hub, peer, shape);
-    connect_half(spokes, Side::spokes, peer, shape);
+void connect(BenchGateway& hub, BenchGateway& spokes, std::uint32_t peer, const WorldShape& world) {
+    connect_half(hub, Side::hub, peer, world);
+    connect_half(spokes, Side::spokes, peer, world);
     set_route(hub, Side::hub, plan::network(plan::spoke_network(peer)), {RouteTarget::Kind::peer, peer});
     // Spoke `peer` reaches the hub's networks and its partner's through the hub.
     set_route(spokes, Side::spokes, plan::network(plan::hub_network(peer)), {RouteTarget::Kind::peer, peer});

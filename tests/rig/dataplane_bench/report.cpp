@@ -12,16 +12,21 @@ namespace {
 /// What makes a tunnel differ from the default, in words.
 std::string remarks(const Cell& cell) {
     std::string text;
-    if (cell.distribution == Distribution::zipf) text += " zipf";
-    if (cell.shape.natt) text += " nat-t";
-    if (cell.shape.esn) text += " esn";
-    if (!cell.shape.gre_key) text += " no-key";
+    const WorldShape& world = cell.world;
+    if (cell.distribution != Distribution::round_robin) text += fmt::format(" {}", name(cell.distribution));
+    if (world.tunnel.natt) text += " nat-t";
+    if (world.tunnel.esn) text += " esn";
+    if (!world.tunnel.gre_key) text += " no-key";
+    if (world.workers > 1) text += fmt::format(" {} workers", world.workers);
+    if (world.arrival != Arrival::owner) text += fmt::format(" {}", name(world.arrival));
+    if (world.adaptive) text += " adaptive";
+    if (cell.burst != Cell{}.burst) text += fmt::format(" burst {}", cell.burst);
     return text;
 }
 
-std::string_view algorithm_of(const Cell& cell) { return cell.which == Case::forward ? "-" : name(cell.shape.algorithm); }
+std::string_view algorithm_of(const Cell& cell) { return cell.which == Case::forward ? "-" : name(cell.world.tunnel.algorithm); }
 
-std::string label(const Cell& cell) { return fmt::format("{:<8}{:<24}{:>5}{:>8}", name(cell.which), algorithm_of(cell), cell.size.name, cell.peers); }
+std::string label(const Cell& cell) { return fmt::format("{:<8}{:<24}{:>5}{:>8}", name(cell.which), algorithm_of(cell), cell.size.name, cell.world.peers); }
 
 nlohmann::json identity(const Cell& cell) {
     nlohmann::json record;
@@ -29,13 +34,36 @@ nlohmann::json identity(const Cell& cell) {
     record["algorithm"] = algorithm_of(cell);
     if (cell.size.sizes.size() == 1) record["size"] = cell.size.sizes.front();
     else record["size"] = cell.size.name;
-    record["peers"] = cell.peers;
-    record["workers"] = cell.workers;
-    record["natt"] = cell.shape.natt;
-    record["esn"] = cell.shape.esn;
-    record["gre_key"] = cell.shape.gre_key;
+    record["peers"] = cell.world.peers;
+    record["workers"] = cell.world.workers;
+    record["arrival"] = name(cell.world.arrival);
+    record["mode"] = cell.world.adaptive ? "adaptive" : "poll";
+    record["natt"] = cell.world.tunnel.natt;
+    record["esn"] = cell.world.tunnel.esn;
+    record["gre_key"] = cell.world.tunnel.gre_key;
     record["distribution"] = name(cell.distribution);
+    record["burst"] = cell.burst;
     return record;
+}
+
+/// Throughput of the cells of which `is_meant` is true, against the same cell after `reduce`.
+template <class Predicate, class Reduce>
+std::string ratio_table(std::span<const Figure> figures, Predicate&& is_meant, Reduce&& reduce) {
+    std::string text;
+    for (const Figure& figure : figures) {
+        if (!is_meant(figure.cell)) continue;
+        Cell simple = figure.cell;
+        reduce(simple);
+        const nlohmann::json wanted = identity(simple);
+        const auto base = std::ranges::find_if(figures, [&](const Figure& each) { return identity(each.cell) == wanted; });
+        if (base == figures.end()) continue;
+        text += fmt::format("{} {:>9.3f} {:>9.3f} {:>9.3f}{}\n", label(figure.cell), base->mpps, figure.mpps, figure.mpps / base->mpps, remarks(figure.cell));
+    }
+    return text;
+}
+
+std::string ratio_header(std::string_view title, std::string_view base, std::string_view now) {
+    return fmt::format("{}\n{:<8}{:<24}{:>5}{:>8} {:>9} {:>9} {:>9}\n", title, "case", "algorithm", "size", "peers", base, now, "ratio");
 }
 
 double rounded(double value) { return static_cast<double>(static_cast<long long>(value * 1000 + 0.5)) / 1000; }
@@ -52,6 +80,19 @@ std::string figure_table(std::span<const Figure> figures) {
         text += remarks(figure.cell) + "\n";
     }
     return text;
+}
+
+std::string scaling_table(std::span<const Figure> figures) {
+    const auto rows = ratio_table(
+        figures, [](const Cell& cell) { return cell.world.workers > 1; },
+        [](Cell& cell) { cell.world.workers = 1, cell.world.arrival = Arrival::owner; });
+    return rows.empty() ? rows : ratio_header("Mpps of several workers against one", "one", "several") + rows;
+}
+
+std::string mode_table(std::span<const Figure> figures) {
+    const auto rows = ratio_table(
+        figures, [](const Cell& cell) { return cell.world.adaptive; }, [](Cell& cell) { cell.world.adaptive = false; });
+    return rows.empty() ? rows : ratio_header("Mpps of adaptive workers against polling ones, at full load", "poll", "adaptive") + rows;
 }
 
 std::string stage_table(std::span<const Figure> figures) {

@@ -12,6 +12,10 @@ namespace nave::rig {
 
 /// One row a figure.
 std::string figure_table(std::span<const Figure> figures);
+/// What several workers carry against one of them; empty when nothing can be compared.
+std::string scaling_table(std::span<const Figure> figures);
+/// What adaptive workers carry against polling ones; empty when nothing can be compared.
+std::string mode_table(std::span<const Figure> figures);
 /// Where a worker's cycles go: one row a figure, one column a stage.
 std::string stage_table(std::span<const Figure> figures);
 /// One object a figure.

@@ -20,12 +20,22 @@ constexpr std::size_t kHeaders = sizeof(EthernetHeader) + sizeof(Ipv4Header) + s
 constexpr std::uint8_t kTimeToLive = 64;
 constexpr std::size_t kZipfLength = 1u << 18;
 
+std::vector<std::uint32_t> all_peers(std::uint32_t peers) {
+    std::vector<std::uint32_t> order(peers);
+    std::iota(order.begin(), order.end(), 0u);
+    return order;
+}
+
+std::vector<std::uint32_t> shuffled_peers(std::uint32_t peers) {
+    auto order = all_peers(peers);
+    std::shuffle(order.begin(), order.end(), std::mt19937_64{2});
+    return order;
+}
+
 /// Peers in the order of a Zipf law with exponent 1. Ranks are given to peers at random, so that heavy ones are no neighbours in memory.
 std::vector<std::uint32_t> zipf_order(std::uint32_t peers) {
     std::mt19937_64 random{1};
-    std::vector<std::uint32_t> by_rank(peers);
-    std::iota(by_rank.begin(), by_rank.end(), 0u);
-    std::shuffle(by_rank.begin(), by_rank.end(), random);
+    const auto by_rank = shuffled_peers(peers);
     std::vector<double> cumulative(peers);
     double sum = 0;
     for (std::uint32_t rank = 0; rank < peers; ++rank) cumulative[rank] = sum += 1.0 / (rank + 1.0);
@@ -48,13 +58,13 @@ std::optional<SizeMix> SizeMix::parse(std::string_view text) {
     return SizeMix{std::string{text}, {size}};
 }
 
-PeerOrder::PeerOrder(std::uint32_t peers, Distribution distribution) {
-    if (distribution == Distribution::zipf) {
-        order_ = zipf_order(peers);
-    } else {
-        order_.resize(peers);
-        std::iota(order_.begin(), order_.end(), 0u);
+PeerOrder::PeerOrder(const WorldShape& world, Distribution distribution, std::uint32_t worker) {
+    switch (distribution) {
+    case Distribution::round_robin: order_ = all_peers(world.peers); break;
+    case Distribution::shuffled: order_ = shuffled_peers(world.peers); break;
+    case Distribution::zipf: order_ = zipf_order(world.peers); break;
     }
+    std::erase_if(order_, [&](std::uint32_t peer) { return arrival_of(peer, world.workers, world.arrival) != worker; });
 }
 
 FrameWriter::FrameWriter() : template_(kHeaders + kSizeMax), expected_(kHeaders + kSizeMax) {

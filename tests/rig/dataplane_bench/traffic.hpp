@@ -14,7 +14,8 @@ namespace nave::rig {
 /// Which peer each packet goes to; the same order every time that it is made.
 class PeerOrder {
 public:
-    PeerOrder(std::uint32_t peers, Distribution distribution);
+    /// Only of those peers whose packets arrive at `worker`.
+    PeerOrder(const WorldShape& world, Distribution distribution, std::uint32_t worker);
 
     std::uint32_t next() {
         const std::uint32_t peer = order_[at_];
