@@ -42,15 +42,17 @@ bool Worker::run_turn(std::uint64_t now) {
 
 void Worker::run() {
     state_.routes.online(state_.id);
-    while (!stopping_) {
-        const bool busy = run_turn(rte_rdtsc());
-        const Duration longest = pause_.after_turn(busy);
-        if (longest <= Duration::zero()) continue;
-        state_.routes.offline(state_.id);
-        pause_.rest(longest);
-        state_.routes.online(state_.id);
-    }
+    while (!stopping_) step();
     state_.routes.offline(state_.id);
+}
+
+void Worker::step() {
+    const bool busy = run_turn(rte_rdtsc());
+    const Duration longest = pause_.after_turn(busy);
+    if (longest <= Duration::zero()) return;
+    state_.routes.offline(state_.id);
+    pause_.rest(longest);
+    state_.routes.online(state_.id);
 }
 
 std::size_t Worker::drain_commands() {

@@ -14,6 +14,8 @@ public:
 
     /// One turn at TSC time `now`: handovers, ports, commands, injected packets. True if there was anything to do.
     bool run_turn(std::uint64_t now);
+    /// What run() repeats: a turn, and in adaptive mode a rest when turns find nothing to do.
+    void step();
     /// Turns until the command ShutDown, with rests in adaptive mode. The worker's own lcore.
     void run();
 

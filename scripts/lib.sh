@@ -65,4 +65,5 @@ build_tree() {
 link_commands() {
     ln -sf controlplane/naved "$1/naved"
     ln -sf controlplane/ctl/navectl "$1/navectl"
+    ln -sf tests/rig/nave-bench "$1/nave-bench"
 }

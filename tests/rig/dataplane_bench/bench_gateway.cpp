@@ -1,0 +1,155 @@
+// Puts workers together in the order in which dataplane/gateway.cpp does, but for more than one gateway a process.
+#include "tests/rig/dataplane_bench/bench_gateway.hpp"
+
+#include "tests/rig/crew.hpp"
+
+#include <fmt/format.h>
+#include <rte_cycles.h>
+#include <rte_lcore.h>
+#include <rte_memory.h>
+#include <stdexcept>
+
+namespace nave::rig {
+
+using namespace nave::dataplane;
+
+namespace {
+
+constexpr std::uint16_t kMtu = 1500;
+constexpr std::uint32_t kBuffers = 8192, kLargeBuffers = 64;
+constexpr std::uint16_t kFarEndIds = 1000;
+
+GatewayConfig config_of(const GatewayPlan& plan, std::uint8_t workers) {
+    GatewayConfig config;
+    for (const PortRole role : {PortRole::underlay, PortRole::inside}) config.ports.push_back({.device = "", .role = role, .table = plan.table, .vlan = {}, .mtu = kMtu});
+    config.workers = workers;
+    config.mode = plan.mode;
+    config.limits.peers = config.limits.sa_slots = plan.peers;
+    config.limits.adjacencies = 16;
+    config.limits.tables = 2;
+    return config;
+}
+
+std::uint64_t moved(const WorkerCounters& counters, Counter PortCounters::*direction) {
+    std::uint64_t sum = 0;
+    for (const PortCounters& port : counters.ports) sum += (port.*direction).read();
+    return sum;
+}
+
+}  // namespace
+
+Cables::Cables(const std::string& name, std::uint8_t queues, PacketPools& pools) : queues_{queues} {
+    const auto open_end = [&](const std::string& cable, PortId id) {
+        const auto device = parse_device_string("ring:" + cable);
+        auto port = Port::open({.id = id, .device = *device, .queues = queues, .mtu = kMtu, .pool = pools.receive_pool(), .adaptive = false});
+        if (!port) throw std::runtime_error{port.error().text};
+        if (const auto started = port->start(); !started) throw std::runtime_error{started.error().text};
+        return ends_.emplace_back(std::make_unique<Port>(std::move(*port))).get();
+    };
+    for (const PortId port : kPorts) {
+        const std::string cable = fmt::format("{}{}", name, port.value);
+        near_ends_.push_back(open_end(cable, port));
+        far_ends_.push_back(open_end(cable, PortId{static_cast<std::uint16_t>(kFarEndIds + port.value)}));
+    }
+}
+
+void Cables::put(PortId port, std::span<rte_mbuf*> frames, std::uint16_t queue) {
+    if (far_ends_[port.value]->transmit(queue, frames) != frames.size()) throw std::runtime_error{"the cable of an in-memory port is full"};
+}
+
+std::size_t Cables::take(PortId port, std::span<rte_mbuf*> room, std::uint16_t queue) { return far_ends_[port.value]->receive(queue, room); }
+
+Foundation::Foundation(std::uint32_t peers_max)
+    : pools{"rig", {.buffers = kBuffers, .large_buffers = kLargeBuffers, .data_room = Port::data_room(kMtu), .socket = SOCKET_ID_ANY}},
+      routes{"rig", {.tables = 2, .routes = 2 * peers_max + 16, .groups = 64, .workers = Crew::kMembersMax, .socket = SOCKET_ID_ANY}} {}
+
+std::size_t Foundation::megabytes(std::uint32_t peers_max) {
+    // Two tables of 64 MB and the buffers; rte_fib takes about 1 KB for each pair of routes.
+    return 320 + peers_max / 500;
+}
+
+BenchGateway::BenchGateway(const GatewayPlan& plan, Foundation& foundation, Cables& cables)
+    : plan_{plan}, config_{config_of(plan, cables.queues())}, foundation_{foundation}, cables_{cables}, counters_{cables.queues(), kPorts.size(), plan.peers},
+      associations_{config_.limits.sa_slots}, handovers_{plan.name + "h", cables.queues(), config_.limits.handover_packets} {
+    for (std::uint8_t i = 0; i < worker_count(); ++i) {
+        rings_.push_back(std::make_unique<PlaneRings>(control_bell_));
+        ring_pointers_.push_back(rings_.back().get());
+    }
+    for (std::uint8_t i = 0; i < worker_count(); ++i)
+        workers_.push_back(std::make_unique<Worker>(WorkerSetup{WorkerId{i}, config_, cables.near_ends(), counters_, ring_pointers_, foundation.pools, foundation.routes,
+                                                               associations_, handovers_, rte_get_tsc_hz()}));
+}
+
+BenchGateway::~BenchGateway() {
+    for (std::uint8_t i = 0; i < worker_count(); ++i) foundation_.routes.offline(WorkerId{i});
+}
+
+void BenchGateway::command(const Command& command) {
+    for (std::uint8_t i = 0; i < worker_count(); ++i) this->command(WorkerId{i}, command);
+}
+
+void BenchGateway::command(WorkerId worker, const Command& command) {
+    while (!rings_[worker.value]->commands.push(command)) turn_all();
+}
+
+void BenchGateway::settle() {
+    for (std::uint8_t i = 0; i < worker_count(); ++i)
+        while (rings_[i]->commands.read_available() > 0) turn_all();
+    // Gateways share the tables: one that does not run must not hold up another one's changes.
+    for (std::uint8_t i = 0; i < worker_count(); ++i) foundation_.routes.offline(WorkerId{i});
+    for (const auto& worker : counters_.workers)
+        if (worker.commands_refused.read() > 0) throw std::runtime_error{fmt::format("gateway {} refused {} commands", plan_.name, worker.commands_refused.read())};
+}
+
+void BenchGateway::turn_all() {
+    // A change of routes waits for every reader, so all take turns.
+    for (std::uint8_t i = 0; i < worker_count(); ++i) {
+        workers_[i]->run_turn(rte_rdtsc());
+        hear(WorkerId{i});
+    }
+}
+
+std::uint64_t BenchGateway::carry(WorkerId id, const Errand& errand) {
+    constexpr std::uint64_t kSecondsMax = 2;
+    Worker& worker = *workers_[id.value];
+    const WorkerCounters& counters = counters_.workers[id.value];
+    const auto is_done = [&, received = moved(counters, &PortCounters::received_packets), sent = moved(counters, &PortCounters::sent_packets)] {
+        return moved(counters, &PortCounters::received_packets) - received == errand.receive && moved(counters, &PortCounters::sent_packets) - sent == errand.send;
+    };
+    const std::uint64_t give_up_at = rte_rdtsc() + kSecondsMax * rte_get_tsc_hz();
+    std::uint64_t cycles = 0;
+    foundation_.routes.online(id);
+    while (!is_done()) {
+        const std::uint64_t begin = rte_rdtsc();
+        worker.step();
+        const std::uint64_t end = rte_rdtsc();
+        cycles += end - begin;
+        if (end < give_up_at) continue;
+        const std::string drops = drops_by_name();
+        throw std::runtime_error{fmt::format("worker {} of gateway {} did not carry {} packets. Drops: {}", id.value, plan_.name, errand.receive, drops.empty() ? "none" : drops)};
+    }
+    foundation_.routes.offline(id);
+    return cycles;
+}
+
+void BenchGateway::hear(WorkerId worker) {
+    PlaneRings& rings = *rings_[worker.value];
+    Event event;
+    while (rings.events.pop(event)) {}
+    rings.punted.consume_all([](const PacketMessage&) {});
+}
+
+std::uint64_t BenchGateway::drops(Drop reason) const {
+    std::uint64_t sum = 0;
+    for (const auto& worker : counters_.workers) sum += worker.drops[static_cast<std::size_t>(reason)].read();
+    return sum;
+}
+
+std::string BenchGateway::drops_by_name() const {
+    std::string text;
+    for (std::size_t i = 0; i < static_cast<std::size_t>(Drop::count); ++i)
+        if (const auto count = drops(static_cast<Drop>(i)); count > 0) text += fmt::format("{}{}: {} {}", text.empty() ? "" : ", ", plan_.name, count, name(static_cast<Drop>(i)));
+    return text;
+}
+
+}  // namespace nave::rig

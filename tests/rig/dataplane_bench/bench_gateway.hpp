@@ -1,0 +1,108 @@
+// A gateway's workers on in-memory ports, as naved has them, driven turn by turn; commands are its only configuration.
+#pragma once
+
+#include "dataplane/port.hpp"
+#include "dataplane/worker.hpp"
+
+#include <array>
+#include <memory>
+#include <span>
+#include <string>
+#include <vector>
+
+namespace nave::rig {
+
+inline constexpr PortId kUnderlay{0}, kInside{1};
+inline constexpr std::array kPorts = {kUnderlay, kInside};
+inline constexpr TableId kHubTable{0}, kSpokesTable{1};
+
+/// In-memory ports that gateways use in turn, since EAL has no more than 32; each has a queue for every worker. The far ends are the rig's:
+/// generator and sink.
+class Cables {
+public:
+    /// Throws std::runtime_error when a port cannot be had. Main lcore.
+    Cables(const std::string& name, std::uint8_t queues, dataplane::PacketPools& pools);
+
+    std::span<dataplane::Port* const> near_ends() const { return near_ends_; }
+    /// Hands frames to a port, as its cable would; all of them must find room. The caller gives them up.
+    void put(PortId port, std::span<rte_mbuf*> frames, std::uint16_t queue = 0);
+    /// Takes up to `room.size()` frames that left a port.
+    std::size_t take(PortId port, std::span<rte_mbuf*> room, std::uint16_t queue = 0);
+    std::uint8_t queues() const { return queues_; }
+
+private:
+    std::uint8_t queues_;
+    std::vector<std::unique_ptr<dataplane::Port>> ends_;
+    std::vector<dataplane::Port*> near_ends_, far_ends_;
+};
+
+/// What all gateways of the process share: buffers, and a route table for each side.
+struct Foundation {
+    /// `peers_max`: of the largest gateway. Throws std::runtime_error when memory is short. EAL is up.
+    explicit Foundation(std::uint32_t peers_max);
+    /// Megabytes that EAL must have for it.
+    static std::size_t megabytes(std::uint32_t peers_max);
+
+    dataplane::PacketPools pools;
+    dataplane::RouteTables routes;
+};
+
+/// What a gateway is made of.
+struct GatewayPlan {
+    std::string name;  // unique in the process
+    TableId table{};
+    std::uint32_t peers = 1;
+    dataplane::RunMode mode = dataplane::RunMode::poll;
+};
+
+/// One gateway: an underlay port, an inside port, and a worker for each queue of its cables.
+class BenchGateway {
+public:
+    /// Throws std::runtime_error when memory is short. Main lcore.
+    BenchGateway(const GatewayPlan& plan, Foundation& foundation, Cables& cables);
+    ~BenchGateway();
+    BenchGateway(const BenchGateway&) = delete;
+    BenchGateway& operator=(const BenchGateway&) = delete;
+
+    /// To every worker; when a ring is full, its worker takes turns first. While no other thread runs the workers.
+    void command(const Command& command);
+    void command(WorkerId worker, const Command& command);
+    /// Turns until all commands are executed. Throws std::runtime_error if one was refused.
+    void settle();
+
+    /// What a worker does with the packets that wait in its ports.
+    struct Errand {
+        std::size_t receive = 0;  // packets that its ports hold
+        std::size_t send = 0;     // packets that it transmits then; others may be handed over, by and to it
+    };
+    /// The worker's rounds until the errand is done; answers the TSC cycles that they took. Throws std::runtime_error with the
+    /// drops by name if the packets do not come. The worker's own thread.
+    std::uint64_t carry(WorkerId worker, const Errand& errand);
+    /// What the control plane would do all the time: takes a worker's events and punted packets. One thread for each worker.
+    void hear(WorkerId worker);
+
+    dataplane::Worker& worker(WorkerId id) { return *workers_[id.value]; }
+    Cables& cables() { return cables_; }
+    std::uint8_t worker_count() const { return cables_.queues(); }
+    Counters& counters() { return counters_; }
+    std::uint64_t drops(Drop reason) const;
+    /// Words for every drop counter that is not zero; empty when nothing was dropped.
+    std::string drops_by_name() const;
+
+private:
+    void turn_all();
+
+    GatewayPlan plan_;
+    dataplane::GatewayConfig config_;
+    Foundation& foundation_;
+    Cables& cables_;
+    Counters counters_;
+    Doorbell control_bell_;
+    std::vector<std::unique_ptr<PlaneRings>> rings_;
+    std::vector<PlaneRings*> ring_pointers_;
+    dataplane::AssociationStore associations_;
+    dataplane::HandoverRings handovers_;
+    std::vector<std::unique_ptr<dataplane::Worker>> workers_;
+};
+
+}  // namespace nave::rig

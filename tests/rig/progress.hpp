@@ -1,0 +1,29 @@
+// Tells a waiting person on stderr how far long work is.
+#pragma once
+
+#include <chrono>
+#include <cstddef>
+#include <string>
+
+namespace nave::rig {
+
+/// One line that is rewritten on a terminal; elsewhere a line every ten seconds.
+class Progress {
+public:
+    /// `steps`: how often advance() will be called.
+    explicit Progress(std::size_t steps);
+    /// Ends the line.
+    ~Progress();
+    Progress(const Progress&) = delete;
+    Progress& operator=(const Progress&) = delete;
+
+    void show(const std::string& what);
+    void advance() { ++done_; }
+
+private:
+    std::size_t steps_, done_ = 0;
+    bool terminal_;
+    std::chrono::steady_clock::time_point begin_, shown_at_;
+};
+
+}  // namespace nave::rig
