@@ -27,7 +27,8 @@ struct SaCounters {
     Counter packets, bytes;  // inner IP bytes
 };
 
-struct PortCounters {
+/// A line of its own, since the workers' are allocated side by side.
+struct alignas(64) PortCounters {
     Counter received_packets, received_bytes, sent_packets, sent_bytes;
 };
 

@@ -29,7 +29,7 @@ private:
 /// The lcores of this process besides the main one.
 class Crew {
 public:
-    static constexpr unsigned kMembersMax = 8;
+    static constexpr unsigned kMembersMax = 7;
 
     /// CPUs for up to that many members, the last ones that this process may use first: interrupts like the first ones.
     static std::vector<unsigned> choose_cpus(unsigned members = kMembersMax);

@@ -38,26 +38,29 @@ std::uint64_t moved(const WorkerCounters& counters, Counter PortCounters::*direc
 
 }  // namespace
 
-Cables::Cables(const std::string& name, std::uint8_t queues, PacketPools& pools) : queues_{queues} {
+Cables::Cables(const std::string& name, std::uint8_t workers, PacketPools& pools) {
     const auto open_end = [&](const std::string& cable, PortId id) {
         const auto device = parse_device_string("ring:" + cable);
-        auto port = Port::open({.id = id, .device = *device, .queues = queues, .mtu = kMtu, .pool = pools.receive_pool(), .adaptive = false});
+        auto port = Port::open({.id = id, .device = *device, .queues = workers, .mtu = kMtu, .pool = pools.receive_pool(), .adaptive = false});
         if (!port) throw std::runtime_error{port.error().text};
         if (const auto started = port->start(); !started) throw std::runtime_error{started.error().text};
-        return ends_.emplace_back(std::make_unique<Port>(std::move(*port))).get();
+        return ports_.emplace_back(std::make_unique<Port>(std::move(*port))).get();
     };
-    for (const PortId port : kPorts) {
-        const std::string cable = fmt::format("{}{}", name, port.value);
-        near_ends_.push_back(open_end(cable, port));
-        far_ends_.push_back(open_end(cable, PortId{static_cast<std::uint16_t>(kFarEndIds + port.value)}));
+    for (unsigned worker = 0; worker < workers; ++worker) {
+        Ends& ends = ends_of_.emplace_back();
+        for (const PortId port : kPorts) {
+            const std::string cable = fmt::format("{}{}p{}", name, worker, port.value);
+            ends.near.push_back(open_end(cable, port));
+            ends.far.push_back(open_end(cable, PortId{static_cast<std::uint16_t>(kFarEndIds + port.value)}));
+        }
     }
 }
 
-void Cables::put(PortId port, std::span<rte_mbuf*> frames, std::uint16_t queue) {
-    if (far_ends_[port.value]->transmit(queue, frames) != frames.size()) throw std::runtime_error{"the cable of an in-memory port is full"};
+void Cables::put(WorkerId worker, PortId port, std::span<rte_mbuf*> frames) {
+    if (ends_of_[worker.value].far[port.value]->transmit(worker.value, frames) != frames.size()) throw std::runtime_error{"the cable of an in-memory port is full"};
 }
 
-std::size_t Cables::take(PortId port, std::span<rte_mbuf*> room, std::uint16_t queue) { return far_ends_[port.value]->receive(queue, room); }
+std::size_t Cables::take(WorkerId worker, PortId port, std::span<rte_mbuf*> room) { return ends_of_[worker.value].far[port.value]->receive(worker.value, room); }
 
 Foundation::Foundation(std::uint32_t peers_max)
     : pools{"rig", {.buffers = kBuffers, .large_buffers = kLargeBuffers, .data_room = Port::data_room(kMtu), .socket = SOCKET_ID_ANY}},
@@ -69,14 +72,14 @@ std::size_t Foundation::megabytes(std::uint32_t peers_max) {
 }
 
 BenchGateway::BenchGateway(const GatewayPlan& plan, Foundation& foundation, Cables& cables)
-    : plan_{plan}, config_{config_of(plan, cables.queues())}, foundation_{foundation}, cables_{cables}, counters_{cables.queues(), kPorts.size(), plan.peers},
-      associations_{config_.limits.sa_slots}, handovers_{plan.name + "h", cables.queues(), config_.limits.handover_packets} {
+    : plan_{plan}, config_{config_of(plan, cables.workers())}, foundation_{foundation}, cables_{cables}, counters_{cables.workers(), kPorts.size(), plan.peers},
+      associations_{config_.limits.sa_slots}, handovers_{plan.name + "h", cables.workers(), config_.limits.handover_packets} {
     for (std::uint8_t i = 0; i < worker_count(); ++i) {
         rings_.push_back(std::make_unique<PlaneRings>(control_bell_));
         ring_pointers_.push_back(rings_.back().get());
     }
     for (std::uint8_t i = 0; i < worker_count(); ++i)
-        workers_.push_back(std::make_unique<Worker>(WorkerSetup{WorkerId{i}, config_, cables.near_ends(), counters_, ring_pointers_, foundation.pools, foundation.routes,
+        workers_.push_back(std::make_unique<Worker>(WorkerSetup{WorkerId{i}, config_, cables.near_ends(WorkerId{i}), counters_, ring_pointers_, foundation.pools, foundation.routes,
                                                                associations_, handovers_, rte_get_tsc_hz()}));
 }
 

@@ -16,24 +16,28 @@ inline constexpr PortId kUnderlay{0}, kInside{1};
 inline constexpr std::array kPorts = {kUnderlay, kInside};
 inline constexpr TableId kHubTable{0}, kSpokesTable{1};
 
-/// In-memory ports that gateways use in turn, since EAL has no more than 32; each has a queue for every worker. The far ends are the rig's:
-/// generator and sink.
+/// In-memory ports that gateways use in turn, since EAL has no more than 32. The far ends are the rig's: generator and sink.
+/// Each worker has devices of its own and uses that queue of them which its number names: the ring driver counts the packets of all
+/// queues of a device in one cache line, which no network card would make the workers share.
 class Cables {
 public:
     /// Throws std::runtime_error when a port cannot be had. Main lcore.
-    Cables(const std::string& name, std::uint8_t queues, dataplane::PacketPools& pools);
+    Cables(const std::string& name, std::uint8_t workers, dataplane::PacketPools& pools);
 
-    std::span<dataplane::Port* const> near_ends() const { return near_ends_; }
-    /// Hands frames to a port, as its cable would; all of them must find room. The caller gives them up.
-    void put(PortId port, std::span<rte_mbuf*> frames, std::uint16_t queue = 0);
-    /// Takes up to `room.size()` frames that left a port.
-    std::size_t take(PortId port, std::span<rte_mbuf*> room, std::uint16_t queue = 0);
-    std::uint8_t queues() const { return queues_; }
+    /// A worker's ports, by PortId.
+    std::span<dataplane::Port* const> near_ends(WorkerId worker) const { return ends_of_[worker.value].near; }
+    /// Hands frames to a worker's port, as its cable would; all of them must find room. The caller gives them up.
+    void put(WorkerId worker, PortId port, std::span<rte_mbuf*> frames);
+    /// Takes up to `room.size()` frames that left a worker's port.
+    std::size_t take(WorkerId worker, PortId port, std::span<rte_mbuf*> room);
+    std::uint8_t workers() const { return static_cast<std::uint8_t>(ends_of_.size()); }
 
 private:
-    std::uint8_t queues_;
-    std::vector<std::unique_ptr<dataplane::Port>> ends_;
-    std::vector<dataplane::Port*> near_ends_, far_ends_;
+    struct Ends {
+        std::vector<dataplane::Port*> near, far;
+    };
+    std::vector<std::unique_ptr<dataplane::Port>> ports_;
+    std::vector<Ends> ends_of_;  // by WorkerId
 };
 
 /// What all gateways of the process share: buffers, and a route table for each side.
@@ -55,7 +59,7 @@ struct GatewayPlan {
     dataplane::RunMode mode = dataplane::RunMode::poll;
 };
 
-/// One gateway: an underlay port, an inside port, and a worker for each queue of its cables.
+/// One gateway: an underlay port, an inside port, and as many workers as its cables are for.
 class BenchGateway {
 public:
     /// Throws std::runtime_error when memory is short. Main lcore.
@@ -83,7 +87,7 @@ public:
 
     dataplane::Worker& worker(WorkerId id) { return *workers_[id.value]; }
     Cables& cables() { return cables_; }
-    std::uint8_t worker_count() const { return cables_.queues(); }
+    std::uint8_t worker_count() const { return cables_.workers(); }
     Counters& counters() { return counters_; }
     std::uint64_t drops(Drop reason) const;
     /// Words for every drop counter that is not zero; empty when nothing was dropped.

@@ -32,6 +32,12 @@ constexpr std::string_view name(EspAlgorithm algorithm) {
     case EspAlgorithm::aes_gcm_128: return "aes-128-gcm";
     case EspAlgorithm::aes_gcm_256: return "aes-256-gcm";
     case EspAlgorithm::chacha20_poly1305: return "chacha20-poly1305";
+    case EspAlgorithm::aes_cbc_128_sha256: return "aes-128-cbc-hmac-sha256";
+    case EspAlgorithm::aes_cbc_128_sha384: return "aes-128-cbc-hmac-sha384";
+    case EspAlgorithm::aes_cbc_128_sha512: return "aes-128-cbc-hmac-sha512";
+    case EspAlgorithm::aes_cbc_256_sha256: return "aes-256-cbc-hmac-sha256";
+    case EspAlgorithm::aes_cbc_256_sha384: return "aes-256-cbc-hmac-sha384";
+    case EspAlgorithm::aes_cbc_256_sha512: return "aes-256-cbc-hmac-sha512";
     }
     return "unknown";
 }

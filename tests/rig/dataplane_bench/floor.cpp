@@ -149,6 +149,7 @@ Floor::Floor(EspAlgorithm algorithm, std::uint32_t peers) : engine_{std::make_un
         case EspAlgorithm::aes_gcm_128: IMB_AES128_GCM_PRE(engine_->manager, raw.data(), expanded); break;
         case EspAlgorithm::aes_gcm_256: IMB_AES256_GCM_PRE(engine_->manager, raw.data(), expanded); break;
         case EspAlgorithm::chacha20_poly1305: std::memcpy(expanded, raw.data(), raw.size()); break;
+        default: throw std::runtime_error{"no floor for this algorithm"};
         }
     }
 }
@@ -167,6 +168,7 @@ std::uint64_t Floor::run(std::size_t way, Direction direction, std::span<const F
     case EspAlgorithm::aes_gcm_128: e.gcm(seals ? e.manager->gcm128_enc : e.manager->gcm128_dec, static_cast<Ahead>(way), packets); break;
     case EspAlgorithm::aes_gcm_256: e.gcm(seals ? e.manager->gcm256_enc : e.manager->gcm256_dec, static_cast<Ahead>(way), packets); break;
     case EspAlgorithm::chacha20_poly1305: way == 0 ? e.chacha_jobs(direction, packets) : e.chacha_direct(direction, packets); break;
+    default: break;
     }
     return rte_rdtsc() - begin;
 }

@@ -39,7 +39,9 @@ BatchCost cost_of(std::span<const Lane> lanes) {
 
 }  // namespace
 
-Lane::Lane(const Cell& cell, std::uint8_t at) : which{cell.which}, mix{cell.size}, worker{at}, order{cell.world, cell.distribution, at}, frames(cell.burst) {}
+Lane::~Lane() {
+    for (rte_mbuf* frame : frames) rte_pktmbuf_free(frame);
+}
 
 World::World(const std::string& name, const WorldShape& shape, Foundation& foundation, Cables& cables)
     : shape_{shape}, foundation_{foundation}, cables_{cables}, hub_{gateway_plan(name + "h", kHubTable, shape), foundation, cables},
@@ -53,8 +55,8 @@ World::World(const std::string& name, const WorldShape& shape, Foundation& found
 InnerPacket World::next_packet(Lane& lane) {
     const std::uint32_t peer = lane.order.next();
     ++lane.for_owner[owner_of(peer, shape_.workers)];
-    const std::uint16_t size = lane.mix.of(lane.number);
-    const std::uint64_t number = lane.number++;
+    const std::uint16_t size = lane.mix.of(lane.next);
+    const std::uint64_t number = lane.next++;
     switch (lane.which) {
     case Case::forward: return {plan::kHubNetworks + 9, plan::hub_network(peer) + 9, size, number};
     case Case::encap: return {plan::kHubNetworks + 9, plan::spoke_network(peer) + 9, size, number};
@@ -66,8 +68,13 @@ InnerPacket World::next_packet(Lane& lane) {
 }
 
 void World::generate(Lane& lane) {
-    if (rte_pktmbuf_alloc_bulk(foundation_.pools.receive_pool(), lane.frames.data(), static_cast<unsigned>(lane.frames.size())) != 0)
-        throw std::runtime_error{"the generator has no buffers left: packets leaked"};
+    for (; lane.frames.size() > lane.burst; lane.frames.pop_back()) rte_pktmbuf_free(lane.frames.back());
+    for (rte_mbuf* frame : lane.frames) rte_pktmbuf_reset(frame);
+    while (lane.frames.size() < lane.burst) {
+        rte_mbuf* frame = rte_pktmbuf_alloc(foundation_.pools.receive_pool());
+        if (!frame) throw std::runtime_error{"the generator has no buffers left: packets leaked"};
+        lane.frames.push_back(frame);
+    }
     lane.sent.clear();
     lane.for_owner = {};
     lane.cycles = 0, lane.stages = {};
@@ -90,7 +97,7 @@ void World::charge(BenchGateway& gateway, Lane& lane, const BenchGateway::Errand
 void World::collect(PortId port, Lane& lane, std::size_t count) {
     lane.frames.resize(count + 1);
     std::size_t taken = 0;
-    while (const std::size_t more = cables_.take(port, std::span{lane.frames}.subspan(taken), lane.worker.value)) taken += more;
+    while (const std::size_t more = cables_.take(lane.worker, port, std::span{lane.frames}.subspan(taken))) taken += more;
     complain_of_drops();
     if (taken != count) throw std::runtime_error{fmt::format("{} packets were sent, {} came out, and no drop was counted", count, taken)};
     lane.frames.resize(count);
@@ -109,18 +116,16 @@ void World::verify(Lane& lane) {
 
 BatchCost World::play(std::span<Lane> lanes, unsigned member, Rendezvous& all) {
     Lane& lane = lanes[member];
-    const std::uint16_t queue = lane.worker.value;
-    const std::size_t count = lane.frames.size();
+    const std::size_t count = lane.burst;
     generate(lane);
-    if (lane.which == Case::forward || lane.which == Case::encap) {
-        cables_.put(kInside, lane.frames, queue);
-    } else {
-        cables_.put(kInside, lane.frames, queue);
+    cables_.put(lane.worker, kInside, lane.frames);
+    if (lane.which != Case::forward && lane.which != Case::encap) {
         charge(spokes_, lane, {.receive = count, .send = count});
         if (lane.which != Case::loop) lane.cycles = 0, lane.stages = {};
         collect(kUnderlay, lane, count);
-        cables_.put(kUnderlay, lane.frames, queue);
+        cables_.put(lane.worker, kUnderlay, lane.frames);
     }
+    lane.frames.clear();
     all.meet();
     std::size_t mine = 0;
     for (const Lane& each : lanes) mine += lane.which == Case::forward ? each.worker == lane.worker ? count : 0 : each.for_owner[lane.worker.value];
@@ -129,8 +134,6 @@ BatchCost World::play(std::span<Lane> lanes, unsigned member, Rendezvous& all) {
     const BatchCost cost = cost_of(lanes);
     collect(lane.which == Case::encap || lane.which == Case::relay ? kUnderlay : kInside, lane, mine);
     if (lane.which == Case::loop) verify(lane);
-    for (rte_mbuf* frame : lane.frames) rte_pktmbuf_free(frame);
-    lane.frames.resize(count);
     // Nobody writes to a lane, or into a port, that another one still looks at.
     all.meet();
     return cost;

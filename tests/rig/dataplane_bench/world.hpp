@@ -14,15 +14,20 @@ using StageCycles = std::array<std::uint64_t, static_cast<std::size_t>(Stage::co
 
 /// One worker's share of a cell's traffic, and what its thread needs to make and check it.
 struct Lane {
-    Lane(const Cell& cell, std::uint8_t number);
+    Lane(const Cell& cell, std::uint8_t number) : which{cell.which}, mix{cell.size}, worker{number}, order{cell.world, cell.distribution, number}, burst{cell.burst} {}
+    /// Gives the buffers back.
+    ~Lane();
+    Lane(Lane&&) = default;
+    Lane& operator=(Lane&&) = delete;
 
     Case which;
     SizeMix mix;
     WorkerId worker;
     PeerOrder order;
-    std::uint64_t number = 0;  // of the next packet
+    std::uint64_t next = 0;  // number of the next packet
     FrameWriter writer;
-    std::vector<rte_mbuf*> frames;
+    std::size_t burst;
+    std::vector<rte_mbuf*> frames;  // the same buffers from batch to batch, so that they stay in the caches of this worker's core
     std::vector<InnerPacket> sent;
 
     // Of the last batch, for the other threads after a rendezvous.
