@@ -86,6 +86,15 @@ struct MacAddress {
     static std::optional<MacAddress> parse(std::string_view text);
     std::string to_string() const;
     constexpr auto operator<=>(const MacAddress&) const = default;
+    /// As one number, which compares faster than six bytes do.
+    constexpr bool operator==(const MacAddress& other) const { return number() == other.number(); }
+
+private:
+    constexpr std::uint64_t number() const {
+        std::uint64_t value = 0;
+        for (const std::uint8_t byte : bytes) value = value << 8 | byte;
+        return value;
+    }
 };
 
 /// An address inside the overlay.

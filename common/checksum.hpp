@@ -16,14 +16,17 @@ constexpr std::uint16_t checksum_fold(std::uint64_t sum) {
 
 /// Adds bytes to a running one's-complement sum; an odd tail counts as if one zero byte followed.
 inline std::uint64_t checksum_add(std::uint64_t sum, ByteView bytes) {
-    // The sum does not depend on the byte order (RFC 1071 §2 (B)): four bytes at a time as they lie, and swapped once.
+    // The sum does not depend on the byte order (RFC 1071 §2 (B)): eight bytes at a time as they lie, the carry brought round,
+    // and swapped once.
     std::uint64_t native = 0;
     const auto add = [&]<class Word>(Word word, std::size_t size) {
         std::memcpy(&word, bytes.data(), size);
         native += word;
+        native += native < word;
         bytes = bytes.subspan(size);
     };
-    while (bytes.size() >= 4) add(std::uint32_t{0}, 4);
+    while (bytes.size() >= 8) add(std::uint64_t{0}, 8);
+    if (bytes.size() >= 4) add(std::uint32_t{0}, 4);
     if (bytes.size() >= 2) add(std::uint16_t{0}, 2);
     if (!bytes.empty()) add(std::uint16_t{0}, 1);
     return sum + be16::from_wire(checksum_fold(native)).host();

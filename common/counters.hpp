@@ -33,7 +33,7 @@ struct alignas(64) PortCounters {
 };
 
 /// The stages of a worker's turn, in order of the packet path.
-enum class Stage : std::uint8_t { receive, classify, reassemble, esp_decrypt, gre_decap, route, inside_transmit, gre_encap, esp_encrypt, transmit, commands, inject, idle, count };
+enum class Stage : std::uint8_t { receive, classify, reassemble, esp_decrypt, gre_decap, route, inside_transmit, gre_encap, esp_encrypt, outer_header, transmit, commands, inject, idle, count };
 constexpr std::string_view name(Stage stage) {
     switch (stage) {
     case Stage::receive: return "receive";
@@ -45,6 +45,7 @@ constexpr std::string_view name(Stage stage) {
     case Stage::inside_transmit: return "inside-transmit";
     case Stage::gre_encap: return "gre-encap";
     case Stage::esp_encrypt: return "esp-encrypt";
+    case Stage::outer_header: return "outer-header";
     case Stage::transmit: return "transmit";
     case Stage::commands: return "commands";
     case Stage::inject: return "inject";

@@ -20,8 +20,15 @@ inline void wipe(std::span<std::uint8_t> memory) {
 /// True if both hold the same bytes; takes time by length only.
 inline bool equal_in_constant_time(ByteView a, ByteView b) {
     if (a.size() != b.size()) return false;
-    std::uint8_t difference = 0;
-    for (std::size_t i = 0; i < a.size(); ++i) difference = static_cast<std::uint8_t>(difference | (a[i] ^ b[i]));
+    std::uint64_t difference = 0;
+    std::size_t i = 0;
+    for (; i + sizeof(std::uint64_t) <= a.size(); i += sizeof(std::uint64_t)) {
+        std::uint64_t left, right;
+        std::memcpy(&left, a.data() + i, sizeof left);
+        std::memcpy(&right, b.data() + i, sizeof right);
+        difference |= left ^ right;
+    }
+    for (; i < a.size(); ++i) difference |= a[i] ^ b[i];
     return difference == 0;
 }
 

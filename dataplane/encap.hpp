@@ -9,8 +9,11 @@ namespace nave::dataplane {
 /// over. Fails closed: without SA or path the packet is dropped by name.
 Verdict encap_gre(Packet& packet, WorkerState& worker);
 
-/// Encrypts a burst of GRE packets of this worker's SAs and puts the outer header in front (RFC 4303 §3.3). What remains is
-/// ready for its port, which its metadata names.
+/// Encrypts a burst of GRE packets of this worker's SAs (RFC 4303 §3.3). What remains begins with its ESP header, behind room
+/// for any outer header.
 void esp_encrypt(Burst& burst, WorkerState& worker);
+
+/// Puts the peer's ready-made header around a packet that esp_encrypt made, and queues it for its port.
+Verdict put_outer_header(Packet& packet, WorkerState& worker);
 
 }  // namespace nave::dataplane

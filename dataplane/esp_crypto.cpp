@@ -85,7 +85,7 @@ void EspCrypto::Engine::seal_gcm(EspJob& job) {
     const Gcm& call = gcm(job);
     gcm_context_data context;
     if (job.gather_count == 0) {
-        call.seal(gcm_key(*job.key), &context, job.text, job.text, job.length, job.nonce.data(), job.associated.data(), job.associated_length, job.icv, kAeadIcvSize);
+        call.seal(gcm_key(*job.key), &context, job.text, job.text, job.length, job.nonce.data(), job.associated.data(), job.associated_length, job.icv(), kAeadIcvSize);
     } else {
         call.init(gcm_key(*job.key), &context, job.nonce.data(), job.associated.data(), job.associated_length);
         call.seal_update(gcm_key(*job.key), &context, job.text, job.text, job.head_length);
@@ -95,7 +95,7 @@ void EspCrypto::Engine::seal_gcm(EspJob& job) {
             at += job.gather[i].size();
         }
         call.seal_update(gcm_key(*job.key), &context, job.text + at, job.text + at, job.length - at);
-        call.seal_finalize(gcm_key(*job.key), &context, job.icv, kAeadIcvSize);
+        call.seal_finalize(gcm_key(*job.key), &context, job.icv(), kAeadIcvSize);
     }
     job.ok = true;
 }
@@ -104,7 +104,7 @@ void EspCrypto::Engine::open_gcm(EspJob& job) {
     gcm_context_data context;
     std::array<std::uint8_t, kAeadIcvSize> computed;
     gcm(job).open(gcm_key(*job.key), &context, job.text, job.text, job.length, job.nonce.data(), job.associated.data(), job.associated_length, computed.data(), kAeadIcvSize);
-    job.ok = equal_in_constant_time(computed, {job.icv, kAeadIcvSize});
+    job.ok = equal_in_constant_time(computed, {job.icv(), kAeadIcvSize});
 }
 
 void EspCrypto::Engine::seal_gathered_chacha(EspJob& job) {
@@ -118,7 +118,7 @@ void EspCrypto::Engine::seal_gathered_chacha(EspJob& job) {
         at += job.gather[i].size();
     }
     manager->chacha20_poly1305_enc_update(key, &context, job.text + at, job.text + at, job.length - at);
-    manager->chacha20_poly1305_finalize(&context, job.icv, kAeadIcvSize);
+    manager->chacha20_poly1305_finalize(&context, job.icv(), kAeadIcvSize);
     job.ok = true;
 }
 
@@ -160,7 +160,7 @@ void EspCrypto::seal(std::span<EspJob> jobs) {
         if (is_gcm(job)) engine_->seal_gcm(job);
         else if (!is_chacha(job)) engine_->cbc.seal(*engine_->manager, job);
         else if (job.gather_count > 0) engine_->seal_gathered_chacha(job);
-        else engine_->submit_chacha(job, job.icv, IMB_DIR_ENCRYPT);
+        else engine_->submit_chacha(job, job.icv(), IMB_DIR_ENCRYPT);
     }
     engine_->flush();
     engine_->cbc.flush_seal(*engine_->manager);
@@ -181,7 +181,7 @@ void EspCrypto::open(std::span<EspJob> jobs) {
         }
         engine_->flush();
         for (std::size_t i = 0; i < part.size(); ++i)
-            if (is_chacha(part[i])) part[i].ok = part[i].ok && equal_in_constant_time(computed[i], {part[i].icv, kAeadIcvSize});
+            if (is_chacha(part[i])) part[i].ok = part[i].ok && equal_in_constant_time(computed[i], {part[i].icv(), kAeadIcvSize});
         jobs = jobs.subspan(part.size());
     }
     engine_->cbc.flush_open(*engine_->manager);

@@ -25,8 +25,9 @@ struct EspKey {
     /// Wipes the key; it is not ready then.
     void clear();
 
-    static constexpr std::size_t kExpandedSize = 1024;
+    static constexpr std::size_t kExpandedSize = 1008;
     alignas(64) std::array<std::uint8_t, kExpandedSize> expanded{};
+    // In the last line of the expanded key, which the cipher reads anyway.
     std::array<std::uint8_t, 4> salt{};
     EspAlgorithm algorithm{};
     bool ready = false;  // expanded; nothing is ever sealed or opened with a key that is not
@@ -35,40 +36,42 @@ struct EspKey {
 /// Bytes of a packet in front of what is encrypted: ESP header and IV.
 constexpr std::size_t front_of(const EspSizes& sizes) { return sizeof(EspHeader) + sizes.iv; }
 
-/// One packet for the cipher. `text` holds `length` bytes that are changed in place, the ICV stands at `icv`, right behind it; in
-/// front of it stand the ESP header and the IV, which suites without AEAD authenticate where they lie.
+/// One packet for the cipher, in one cache line. `text` holds `length` bytes that are changed in place; the ICV stands behind it,
+/// and in front of it the ESP header and the IV, which suites without AEAD authenticate where they lie.
 /// When an AEAD seals, bytes of other buffers may be put between the first `head_length` bytes of `text` and the rest: they are
 /// encrypted from where they lie straight into `text`, so that packets that share a payload never copy it.
-struct EspJob {
+struct alignas(64) EspJob {
     static constexpr std::size_t kGatherMax = 4;
 
     const EspKey* key = nullptr;
     std::uint8_t* text = nullptr;
-    std::uint32_t length = 0;
-    EspSizes sizes{};                            // of the key's algorithm
-    std::uint8_t* icv = nullptr;
+    const ByteView* gather = nullptr;            // the other buffers' bytes, `gather_count` of them
+    std::uint32_t length = 0, head_length = 0;
     std::array<std::uint8_t, 12> nonce{};        // of AEADs: salt, then the IV of the packet
     std::array<std::uint8_t, 12> associated{};   // SPI and sequence number, extended or not (RFC 4106 §5)
     std::uint8_t associated_length = 8;          // 12 with extended sequence numbers
     std::uint8_t gather_count = 0;
-    std::uint32_t head_length = 0;
-    std::array<ByteView, kGatherMax> gather{};
+    std::uint8_t front = 0, icv_size = 0;        // of the key's algorithm: front_of() and the ICV's bytes
     bool ok = false;                             // out: sealed, or opened with a right ICV
 
+    std::uint8_t* icv() const { return text + length; }
+
     /// Fills in whatever follows from the SA and from header and IV of the packet that starts at `esp` (RFC 4106 §4 and §5, RFC 7634 §2).
-    void describe(const EspKey& with, const EspSizes& format, const std::uint8_t* esp, bool extended, std::uint64_t sequence) {
+    void describe(const EspKey& with, const EspSizes& sizes, const std::uint8_t* esp, bool extended, std::uint64_t sequence) {
         key = &with;
-        sizes = format;
-        std::copy_n(with.salt.begin(), 4, nonce.begin());
-        std::copy_n(esp + sizeof(EspHeader), 8, nonce.begin() + 4);
-        std::copy_n(esp, 4, associated.begin());
-        const be64 whole{sequence};
-        const be32 low{static_cast<std::uint32_t>(sequence)};
-        if (extended) std::memcpy(associated.data() + 4, &whole, sizeof whole);
-        else std::memcpy(associated.data() + 4, &low, sizeof low);
-        associated_length = extended ? 12 : 8;
+        front = static_cast<std::uint8_t>(front_of(sizes)), icv_size = sizes.icv;
+        std::memcpy(nonce.data(), with.salt.data(), 4);
+        std::memcpy(nonce.data() + 4, esp + sizeof(EspHeader), 8);
+        std::memcpy(associated.data(), esp, 8);
+        associated_length = 8;
+        if (extended) [[unlikely]] {
+            const be64 whole{sequence};
+            std::memcpy(associated.data() + 4, &whole, sizeof whole);
+            associated_length = 12;
+        }
     }
 };
+static_assert(sizeof(EspJob) == 64);
 
 /// One worker's cipher engine. All calls from its own thread.
 class EspCrypto {

@@ -15,7 +15,6 @@ void describe(EspJob& job, Packet& packet, const InboundSa& sa) {
     const std::size_t front = front_of(sa.sizes);
     job.text = packet.data() + front;
     job.length = static_cast<std::uint32_t>(packet.data_len - front - sa.sizes.icv);
-    job.icv = job.text + job.length;
     job.gather_count = 0;
     job.describe(sa.key, sa.sizes, packet.data(), sa.esn, packet.meta().sequence);
 }
@@ -64,8 +63,7 @@ Verdict strip_middle_header(Packet& packet) {
     const auto marks = ecn_decap(ecn_of(middle->type_of_service), ecn_of(meta.outer_type_of_service));
     if (!marks) return Drop::ecn_not_capable;
     meta.outer_type_of_service = static_cast<std::uint8_t>((middle->type_of_service & ~3) | static_cast<std::uint8_t>(*marks));
-    packet.trim_back(packet.data_len - extent->total_length);
-    packet.trim_front(extent->header_length);
+    packet.keep(extent->header_length, extent->total_length - std::size_t{extent->header_length});
     return Verdict::pass();
 }
 
@@ -86,8 +84,7 @@ Verdict settle(Packet& packet, const EspJob& job, InboundSa& sa, WorkerState& wo
         return Verdict::taken();
     }
     const std::size_t front = front_of(sa.sizes);
-    packet.trim_back(packet.data_len - front - payload->length);
-    packet.trim_front(front);
+    packet.keep(front, payload->length);
     meta.from_peer = sa.peer;
     meta.tunnel = peer->tunnel;
     meta.origin = PacketMeta::Origin::peer;

@@ -39,11 +39,11 @@ Packet* with_room(Packet& packet, const EspSizes& sizes, std::size_t behind, Wor
 }
 
 /// The segments behind the first become the cipher's sources, and the first takes the room of their ciphertext.
-void gather(EspJob& job, Packet& packet) {
-    job.gather_count = 0;
+void gather(EspJob& job, std::array<ByteView, EspJob::kGatherMax>& pieces, const Packet& packet) {
     job.head_length = packet.data_len;
+    job.gather = pieces.data();
     for (const rte_mbuf* segment = packet.next; segment; segment = segment->next)
-        job.gather[job.gather_count++] = {rte_pktmbuf_mtod(segment, const std::uint8_t*), segment->data_len};
+        pieces[job.gather_count++] = {rte_pktmbuf_mtod(segment, const std::uint8_t*), segment->data_len};
 }
 
 /// `packet` is an element of the burst, because a packet without room is replaced by a copy that has it.
@@ -64,13 +64,13 @@ Verdict prepare(Packet*& packet, WorkerState& worker) {
 
     auto& batch = worker.sealing;
     EspJob& job = batch.jobs[batch.size];
+    job.gather_count = 0;
+    if (packet->nb_segs > 1) [[unlikely]] gather(job, batch.gathered[batch.size], *packet);
     ++batch.size;
-    gather(job, *packet);
     std::uint8_t* text = packet->data();
     write_trailer(text + payload, padding, sa->mode);
     job.text = text;
     job.length = static_cast<std::uint32_t>(payload + padding + kTrailer);
-    job.icv = text + job.length;
     std::uint8_t* esp = text - front_of(sizes);
     write_header(esp, *sa, *sequence);
     job.describe(sa->key, sizes, esp, sa->esn, *sequence);
@@ -81,20 +81,16 @@ Verdict settle(Packet& packet, const EspJob& job, WorkerState& worker) {
     if (!job.ok) return Drop::crypto_failed;
     const Peer* peer = worker.tables.peer(packet.meta().to_peer);
     if (!peer) return Drop::peer_unknown;
-    if (packet.next) {
+    if (packet.nb_segs > 1) {
         rte_pktmbuf_free(std::exchange(packet.next, nullptr));
         packet.nb_segs = 1;
     }
-    const std::size_t front = front_of(job.sizes), esp_length = front + job.length + job.sizes.icv;
-    packet.data_len = static_cast<std::uint16_t>(job.length + job.sizes.icv);
+    packet.data_off = static_cast<std::uint16_t>(packet.data_off - job.front);
+    packet.data_len = static_cast<std::uint16_t>(job.front + job.length + job.icv_size);
     packet.pkt_len = packet.data_len;
     SaCounters& counters = worker.all_counters.outbound[peer->sa_slot.value];
     counters.packets.add(1);
     counters.bytes.add(packet.meta().inner_length);
-    packet.prepend(front + peer->outer.size());
-    peer->outer.write(packet.data() + peer->outer.size(), {.payload_length = static_cast<std::uint16_t>(esp_length),
-                                                                     .identification = static_cast<std::uint16_t>(packet.meta().sequence),
-                                                                     .type_of_service = packet.meta().outer_type_of_service});
     return Verdict::pass();
 }
 
@@ -107,7 +103,7 @@ void esp_encrypt(Burst& burst, WorkerState& worker) {
     run_stage(burst, worker.drops, [&](Packet*& packet) { return prepare(packet, worker); });
     // 2. All ciphers of the burst at once.
     worker.crypto.seal({batch.jobs.data(), batch.size});
-    // 3. Settle each packet: sealed and addressed, or dropped with a reason.
+    // 3. Settle each packet: sealed, or dropped with a reason.
     std::size_t next = 0;
     run_stage(burst, worker.drops, [&](Packet& packet) {
         const std::size_t i = next++;

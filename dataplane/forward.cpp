@@ -93,7 +93,7 @@ Verdict to_neighbour(Packet& packet, AdjacencyId id, WorkerState& worker) {
 }
 
 /// The kernel resolves the neighbour (index 0) or takes the packet for itself (any other index). What came from the kernel does not go back.
-Verdict to_twin(Packet& packet, std::uint32_t index, WorkerState& worker) {
+[[gnu::cold, gnu::noinline]] Verdict to_twin(Packet& packet, std::uint32_t index, WorkerState& worker) {
     PacketMeta& meta = packet.meta();
     if (meta.origin == Origin::own) return Drop::no_route;
     if (meta.origin == Origin::inside) {
@@ -107,7 +107,7 @@ Verdict to_twin(Packet& packet, std::uint32_t index, WorkerState& worker) {
 }
 
 /// Multicast of an inside host, which goes to every tunnel of its table.
-Verdict replicate_from_inside(Packet& packet, WorkerState& worker) {
+[[gnu::cold, gnu::noinline]] Verdict replicate_from_inside(Packet& packet, WorkerState& worker) {
     auto* ip = packet.header<Ipv4Header>();
     if (ip->time_to_live <= 1) return Drop::ip_ttl_expired;
     decrement_ttl(*ip);

@@ -14,7 +14,7 @@ Verdict follow_route(Packet& packet, WorkerState& worker);
 
 /// Sends one copy to each member of the tunnel's replication list but the peer it came from. Copies share the payload; each
 /// has a buffer of its own for headers and, later, for the ciphertext, so that no byte of payload is ever copied.
-Verdict replicate(Packet& packet, const Tunnel& tunnel, WorkerState& worker);
+[[gnu::cold, gnu::noinline]] Verdict replicate(Packet& packet, const Tunnel& tunnel, WorkerState& worker);
 
 /// What GRE and the outer header say about a packet on its way to a peer.
 struct PeerPassage {
@@ -26,6 +26,6 @@ struct PeerPassage {
 void queue_to_peer(Packet& packet, const PeerPassage& passage, WorkerState& worker);
 
 /// Makes an ICMP error about the packet (which stays the caller's) when the rules and the rate allow it; the pipeline routes it.
-void answer_with_error(const Packet& packet, const IcmpError& error, WorkerState& worker);
+[[gnu::cold, gnu::noinline]] void answer_with_error(const Packet& packet, const IcmpError& error, WorkerState& worker);
 
 }  // namespace nave::dataplane

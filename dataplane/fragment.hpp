@@ -8,6 +8,6 @@ namespace nave::dataplane {
 /// Cuts a packet that may be fragmented (DF clear) into pieces of at most `mtu` bytes. Pieces have their header in a buffer
 /// of their own and share the payload; metadata is copied. True: the pieces are in `out` and the packet is freed; false:
 /// nothing happened (no buffers, `mtu` below 68, or more than 64 pieces).
-[[nodiscard]] bool fragment(Packet& packet, std::uint16_t mtu, PacketPools& pools, Burst& out);
+[[nodiscard]] [[gnu::cold, gnu::noinline]] bool fragment(Packet& packet, std::uint16_t mtu, PacketPools& pools, Burst& out);
 
 }  // namespace nave::dataplane

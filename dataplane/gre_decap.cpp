@@ -14,17 +14,19 @@ Verdict decap_gre(Packet& packet, WorkerState& worker) {
     if (!tunnel) return Drop::tunnel_unknown;
     const auto inner = check_inner(packet.bytes(), tunnel->key());
     if (!inner) return inner.error();
-    packet.trim_front(inner->gre.header_length);
-    worker.all_counters.inbound[spi_layout::slot(meta.spi).value].bytes.add(packet.data_len);
-    if (inner->gre.protocol == kEtherTypeNhrp) return worker.punt(packet, Punt::nhrp);
-
-    packet.trim_back(packet.data_len - inner->ipv4->total_length);
+    const std::size_t carried = packet.data_len - inner->gre.header_length;
+    worker.all_counters.inbound[spi_layout::slot(meta.spi).value].bytes.add(carried);
+    const bool is_nhrp = inner->gre.protocol == kEtherTypeNhrp;
+    packet.keep(inner->gre.header_length, is_nhrp ? carried : inner->ipv4.total_length);
+    if (is_nhrp) return worker.punt(packet, Punt::nhrp);
     auto* ip = packet.header<Ipv4Header>();
     if (!peer->permits(ip->source.host())) return Drop::peer_wrong_source;
-    const auto marks = ecn_decap(ecn_of(ip->type_of_service), ecn_of(meta.outer_type_of_service));
-    if (!marks) return Drop::ecn_not_capable;
-    // The DSCP stays as the sender set it (RFC 4301 §5.1.2.1).
-    if (*marks != ecn_of(ip->type_of_service)) set_type_of_service(*ip, static_cast<std::uint8_t>((ip->type_of_service & ~3) | static_cast<std::uint8_t>(*marks)));
+    // An outer header without ECN says nothing of congestion (RFC 6040 §4.2); the DSCP stays as the sender set it (RFC 4301 §5.1.2.1).
+    if (ecn_of(meta.outer_type_of_service) != Ecn::not_ect) {
+        const auto marks = ecn_decap(ecn_of(ip->type_of_service), ecn_of(meta.outer_type_of_service));
+        if (!marks) return Drop::ecn_not_capable;
+        if (*marks != ecn_of(ip->type_of_service)) set_type_of_service(*ip, static_cast<std::uint8_t>((ip->type_of_service & ~3) | static_cast<std::uint8_t>(*marks)));
+    }
     meta.table = tunnel->settings.table;
     return Verdict::pass();
 }

@@ -47,7 +47,6 @@ Verdict encap_gre(Packet& packet, WorkerState& worker) {
         std::memcpy(to + sizeof gre, &number, sizeof number);
     }
     if (peer->mode == EspMode::tunnel && !prepend_middle_header(packet, *peer, tunnel->settings.ttl)) return Drop::no_buffer;
-    meta.port = peer->port;
     return Verdict::pass();
 }
 

@@ -6,8 +6,8 @@
 #include "common/checksum.hpp"
 #include "common/drop.hpp"
 #include "common/headers.hpp"
+#include "dataplane/found.hpp"
 
-#include <expected>
 #include <optional>
 
 namespace nave::dataplane {
@@ -24,22 +24,22 @@ bool options_are_harmless(ByteView options);
 
 /// Version, lengths, header checksum (RFC 1812 §5.2.2) and source-route options, which we never follow (RFC 1812 §5.3.13.4
 /// lets a router refuse them). Bytes behind total_length are link padding, for the caller to cut.
-inline std::expected<Ipv4Extent, Drop> check_ipv4(ByteView bytes, ChecksumCheck checksum = ChecksumCheck::verify) {
-    if (bytes.size() < sizeof(Ipv4Header)) return std::unexpected{Drop::ip_runt};
+inline Found<Ipv4Extent> check_ipv4(ByteView bytes, ChecksumCheck checksum = ChecksumCheck::verify) {
+    if (bytes.size() < sizeof(Ipv4Header)) return Drop::ip_runt;
     const auto* ip = reinterpret_cast<const Ipv4Header*>(bytes.data());
-    if (ip->version() != 4) return std::unexpected{Drop::ip_bad_version};
+    if (ip->version() != 4) return Drop::ip_bad_version;
     const std::size_t header_length = ip->header_length();
-    if (header_length < sizeof(Ipv4Header) || header_length > bytes.size()) return std::unexpected{Drop::ip_bad_header_length};
+    if (header_length < sizeof(Ipv4Header) || header_length > bytes.size()) return Drop::ip_bad_header_length;
     const std::uint16_t total_length = ip->total_length.host();
-    if (total_length < header_length || total_length > bytes.size()) return std::unexpected{Drop::ip_bad_total_length};
+    if (total_length < header_length || total_length > bytes.size()) return Drop::ip_bad_total_length;
     if (checksum == ChecksumCheck::verify) {
         // The usual length by its constant, which the compiler unrolls.
         const bool usual = header_length == sizeof(Ipv4Header);
         const std::uint16_t sum = usual ? internet_checksum(bytes.first<sizeof(Ipv4Header)>()) : internet_checksum(bytes.first(header_length));
-        if (sum != 0) return std::unexpected{Drop::ip_bad_checksum};
+        if (sum != 0) return Drop::ip_bad_checksum;
     }
     if (header_length > sizeof(Ipv4Header) && !options_are_harmless(bytes.subspan(sizeof(Ipv4Header), header_length - sizeof(Ipv4Header))))
-        return std::unexpected{Drop::ip_options};
+        return Drop::ip_options;
     return Ipv4Extent{static_cast<std::uint16_t>(header_length), total_length};
 }
 
@@ -50,13 +50,11 @@ constexpr bool is_limited_broadcast(std::uint32_t address) { return address == 0
 
 /// Addresses that no packet on its way through a router may have (RFC 1812 §5.3.7). Drop::none if all is well.
 constexpr Drop check_ipv4_addresses(std::uint32_t source, std::uint32_t destination) {
-    const auto is_zero_net = [](std::uint32_t address) { return address >> 24 == 0; };
-    const auto is_loopback = [](std::uint32_t address) { return address >> 24 == 127; };
-    // 240.0.0.0/4 is reserved (RFC 1112 §4); it ends with the limited broadcast, which is a destination but never a source.
-    const auto is_reserved = [](std::uint32_t address) { return address >> 28 == 0xf; };
-    if (is_zero_net(source) || is_loopback(source) || is_multicast(source) || is_reserved(source)) return Drop::ip_bad_source;
-    if (is_zero_net(destination) || is_loopback(destination)) return Drop::ip_bad_destination;
-    if (is_reserved(destination) && !is_limited_broadcast(destination)) return Drop::ip_bad_destination;
+    // Zero net, loopback, and 240.0.0.0/4, which is reserved (RFC 1112 §4) and ends with the limited broadcast: a destination, but
+    // never a source.
+    const auto is_martian = [](std::uint32_t address) { return address >> 24 == 0 || address >> 24 == 127 || address >> 28 == 0xf; };
+    if (is_martian(source) || is_multicast(source)) return Drop::ip_bad_source;
+    if (is_martian(destination) && !is_limited_broadcast(destination)) return Drop::ip_bad_destination;
     return Drop::none;
 }
 
@@ -68,43 +66,43 @@ struct GreExtent {
 
 /// RFC 2784 §2 and RFC 2890 §2: version, routing bits, the key that the tunnel expects (nothing = no key), the checksum when
 /// present. Sequence numbers are tolerated and ignored. The protocol is one that we carry: IPv4 or NHRP.
-inline std::expected<GreExtent, Drop> check_gre(ByteView bytes, std::optional<std::uint32_t> expected_key) {
-    if (bytes.size() < sizeof(GreHeader)) return std::unexpected{Drop::gre_runt};
+inline Found<GreExtent> check_gre(ByteView bytes, std::optional<std::uint32_t> expected_key) {
+    if (bytes.size() < sizeof(GreHeader)) return Drop::gre_runt;
     const auto* gre = reinterpret_cast<const GreHeader*>(bytes.data());
-    if (gre->version() != 0) return std::unexpected{Drop::gre_version};
+    if (gre->version() != 0) return Drop::gre_version;
     // Routing (bit 1) and strict source route, recursion (bits 4 and 5) of RFC 1701: RFC 2784 §2.3 says discard.
-    if (gre->has_routing() || (gre->flags.host() & 0x0c00) != 0) return std::unexpected{Drop::gre_routing_present};
+    if (gre->has_routing() || (gre->flags.host() & 0x0c00) != 0) return Drop::gre_routing_present;
     const std::size_t size = gre->size();
-    if (size > bytes.size()) return std::unexpected{Drop::gre_runt};
-    if (gre->has_key() != expected_key.has_value()) return std::unexpected{Drop::gre_wrong_key};
+    if (size > bytes.size()) return Drop::gre_runt;
+    if (gre->has_key() != expected_key.has_value()) return Drop::gre_wrong_key;
     if (expected_key) {
         be32 key;
         std::memcpy(&key, bytes.data() + sizeof(GreHeader) + (gre->has_checksum() ? 4 : 0), sizeof key);
-        if (key.host() != *expected_key) return std::unexpected{Drop::gre_wrong_key};
+        if (key.host() != *expected_key) return Drop::gre_wrong_key;
     }
-    if (gre->has_checksum() && internet_checksum(bytes) != 0) return std::unexpected{Drop::gre_bad_checksum};
+    if (gre->has_checksum() && internet_checksum(bytes) != 0) return Drop::gre_bad_checksum;
     const std::uint16_t protocol = gre->protocol.host();
-    if (protocol == kEtherTypeIpv6) return std::unexpected{Drop::ip_version_unsupported};
-    if (protocol != kEtherTypeIpv4 && protocol != kEtherTypeNhrp) return std::unexpected{Drop::gre_unknown_protocol};
+    if (protocol == kEtherTypeIpv6) return Drop::ip_version_unsupported;
+    if (protocol != kEtherTypeIpv4 && protocol != kEtherTypeNhrp) return Drop::gre_unknown_protocol;
     return GreExtent{protocol, static_cast<std::uint16_t>(size)};
 }
 
 /// What an inner packet is, once everything behind ESP was checked; the way in for the fuzz target.
 struct InnerExtent {
     GreExtent gre;
-    std::optional<Ipv4Extent> ipv4;  // nothing for NHRP
+    Ipv4Extent ipv4;  // zeros for NHRP
 };
 
 /// GRE header, then the IPv4 header and addresses when GRE carries IPv4.
-inline std::expected<InnerExtent, Drop> check_inner(ByteView bytes, std::optional<std::uint32_t> expected_key) {
+inline Found<InnerExtent> check_inner(ByteView bytes, std::optional<std::uint32_t> expected_key) {
     const auto gre = check_gre(bytes, expected_key);
-    if (!gre) return std::unexpected{gre.error()};
-    if (gre->protocol == kEtherTypeNhrp) return InnerExtent{*gre, std::nullopt};
+    if (!gre) return gre.error();
+    if (gre->protocol == kEtherTypeNhrp) return InnerExtent{*gre, {}};
     const ByteView inner = bytes.subspan(gre->header_length);
     const auto ipv4 = check_ipv4(inner);
-    if (!ipv4) return std::unexpected{ipv4.error()};
+    if (!ipv4) return ipv4.error();
     const auto* ip = reinterpret_cast<const Ipv4Header*>(inner.data());
-    if (const Drop reason = check_ipv4_addresses(ip->source.host(), ip->destination.host()); reason != Drop::none) return std::unexpected{reason};
+    if (const Drop reason = check_ipv4_addresses(ip->source.host(), ip->destination.host()); reason != Drop::none) return reason;
     return InnerExtent{*gre, *ipv4};
 }
 
@@ -115,14 +113,14 @@ struct EspPayload {
 };
 
 /// Checks the padding 1, 2, 3, … of decrypted ESP bytes (RFC 4303 §2.4).
-inline std::expected<EspPayload, Drop> check_esp_trailer(ByteView decrypted) {
-    if (decrypted.size() < 2) return std::unexpected{Drop::esp_runt};
+inline Found<EspPayload> check_esp_trailer(ByteView decrypted) {
+    if (decrypted.size() < 2) return Drop::esp_runt;
     const std::uint8_t next_header = decrypted[decrypted.size() - 1];
     const std::size_t pad_length = decrypted[decrypted.size() - 2];
-    if (pad_length + 2 > decrypted.size()) return std::unexpected{Drop::esp_bad_padding};
+    if (pad_length + 2 > decrypted.size()) return Drop::esp_bad_padding;
     const std::size_t length = decrypted.size() - 2 - pad_length;
     for (std::size_t i = 0; i < pad_length; ++i)
-        if (decrypted[length + i] != i + 1) return std::unexpected{Drop::esp_bad_padding};
+        if (decrypted[length + i] != i + 1) return Drop::esp_bad_padding;
     return EspPayload{static_cast<std::uint16_t>(length), next_header};
 }
 

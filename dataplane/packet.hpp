@@ -64,6 +64,12 @@ struct Packet : rte_mbuf {
     /// Removes bytes in front; callers checked that the first segment has them.
     void trim_front(std::size_t count) { rte_pktmbuf_adj(this, static_cast<std::uint16_t>(count)); }
     void trim_back(std::size_t count) { rte_pktmbuf_trim(this, static_cast<std::uint16_t>(count)); }
+    /// Makes the packet those `count` bytes of it that begin at `offset`. Of one segment, and with those bytes, as callers checked.
+    void keep(std::size_t offset, std::size_t count) {
+        data_off = static_cast<std::uint16_t>(data_off + offset);
+        data_len = static_cast<std::uint16_t>(count);
+        pkt_len = static_cast<std::uint32_t>(count);
+    }
     /// Room in front or behind; nullptr when there is none.
     std::uint8_t* prepend(std::size_t count) { return reinterpret_cast<std::uint8_t*>(rte_pktmbuf_prepend(this, static_cast<std::uint16_t>(count))); }
     std::uint8_t* append(std::size_t count) { return reinterpret_cast<std::uint8_t*>(rte_pktmbuf_append(this, static_cast<std::uint16_t>(count))); }

@@ -47,9 +47,7 @@ Packet* PacketPools::share(Packet& packet) {
     return clone ? Packet::from(clone) : nullptr;
 }
 
-Packet* PacketPools::contiguous(Packet& packet, std::size_t front, std::size_t back) {
-    const bool writable = RTE_MBUF_DIRECT(&packet) && rte_mbuf_refcnt_read(&packet) == 1;
-    if (packet.nb_segs == 1 && writable && rte_pktmbuf_headroom(&packet) >= front && rte_pktmbuf_tailroom(&packet) >= back) return &packet;
+Packet* PacketPools::copy(Packet& packet, std::size_t front, std::size_t back) {
     if (front > RTE_PKTMBUF_HEADROOM || packet.length() > kBytesMax || back > 64) return nullptr;
     rte_mbuf* buffer = rte_pktmbuf_alloc(pool_for(packet.length() + back));
     if (!buffer) return nullptr;

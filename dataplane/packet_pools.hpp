@@ -35,7 +35,11 @@ public:
     Packet* share(Packet& packet);
     /// The packet in one segment with that much room in front and behind: itself when it is so already, else a copy, the
     /// original freed. nullptr when there is no buffer or the packet is too large; the original is the caller's still.
-    Packet* contiguous(Packet& packet, std::size_t front, std::size_t back);
+    Packet* contiguous(Packet& packet, std::size_t front, std::size_t back) {
+        const bool writable = RTE_MBUF_DIRECT(&packet) && rte_mbuf_refcnt_read(&packet) == 1;
+        if (packet.nb_segs == 1 && writable && rte_pktmbuf_headroom(&packet) >= front && rte_pktmbuf_tailroom(&packet) >= back) return &packet;
+        return copy(packet, front, back);
+    }
 
     /// The pool of received packets, for the ports.
     rte_mempool* receive_pool() { return ordinary_; }
@@ -46,6 +50,8 @@ public:
     std::size_t available() const;
 
 private:
+    [[gnu::cold, gnu::noinline]] Packet* copy(Packet& packet, std::size_t front, std::size_t back);
+
     rte_mempool* ordinary_ = nullptr;
     rte_mempool* large_ = nullptr;
     rte_mempool* bodiless_ = nullptr;

@@ -4,7 +4,7 @@
 //   underlay port -> check_frame -> check_outer_ip -> (reassembly) -> classify_outer -> esp_decrypt -> decap_gre -+
 //   inside port ---> check_frame -> classify_inside --------------------------------------------------------------+-> forward
 //   injected by the control plane --------------------------------------------------------------------------------+
-//   forward -> to this box (punt) | to a neighbour (transmit) | to peers (encap_gre -> esp_encrypt -> transmit)
+//   forward -> to this box (punt) | to a neighbour (transmit) | to peers (encap_gre -> esp_encrypt -> put_outer_header -> transmit)
 #include "dataplane/pipeline.hpp"
 
 #include "dataplane/encap.hpp"
@@ -27,7 +27,7 @@ void stage(Burst& burst, WorkerState& worker, Stage name, Function&& function) {
     run_stage(burst, worker.drops, [&](Packet& packet) { return function(packet, worker); });
 }
 
-void forward_once(Burst& burst, WorkerState& worker) {
+[[gnu::flatten, gnu::noinline]] void forward_once(Burst& burst, WorkerState& worker) {
     if (burst.empty()) return;
     worker.clock.begin(Stage::route, burst.size);
     run_stage(burst, worker.drops, [&](Packet& packet) { return deliver_or_replicate(packet, worker); });
@@ -43,7 +43,7 @@ void forward(Burst& burst, WorkerState& worker) {
 }
 
 /// ESP packets of this worker's SAs.
-void from_tunnel(Burst& burst, WorkerState& worker) {
+[[gnu::flatten, gnu::noinline]] void from_tunnel(Burst& burst, WorkerState& worker) {
     if (burst.empty()) return;
     worker.clock.begin(Stage::esp_decrypt, burst.size);
     esp_decrypt(burst, worker);
@@ -59,7 +59,7 @@ Verdict classify_underlay(Packet& packet, Burst& completed, WorkerState& worker)
     return classify_outer(packet, worker);
 }
 
-void from_underlay(Burst& burst, WorkerState& worker) {
+[[gnu::flatten, gnu::noinline]] void from_underlay(Burst& burst, WorkerState& worker) {
     Burst completed;
     stage(burst, worker, Stage::classify, [&](Packet& packet, WorkerState& w) { return classify_underlay(packet, completed, w); });
     stage(completed, worker, Stage::reassemble, classify_outer);
@@ -67,7 +67,7 @@ void from_underlay(Burst& burst, WorkerState& worker) {
     from_tunnel(burst, worker);
 }
 
-void from_inside(Burst& burst, WorkerState& worker) {
+[[gnu::flatten, gnu::noinline]] void from_inside(Burst& burst, WorkerState& worker) {
     stage(burst, worker, Stage::classify, [](Packet& packet, WorkerState& w) {
         const Verdict frame = check_frame(packet, w);
         return frame.passes() ? classify_inside(packet, w) : frame;
@@ -76,7 +76,7 @@ void from_inside(Burst& burst, WorkerState& worker) {
 }
 
 /// One burst of one port, each packet in one piece and with fresh metadata.
-void receive(PortId id, Burst& burst, WorkerState& worker) {
+[[gnu::flatten, gnu::noinline]] void receive(PortId id, Burst& burst, WorkerState& worker) {
     const PortLane& lane = worker.lanes[id.value];
     std::array<rte_mbuf*, Burst::kCapacity> frames;
     const std::size_t count = lane.port->receive(lane.queue, frames);
@@ -153,7 +153,7 @@ std::size_t take_injected(WorkerState& worker) {
     return total;
 }
 
-void encap_and_send(WorkerState& worker) {
+[[gnu::flatten, gnu::noinline]] void encap_and_send(WorkerState& worker) {
     Burst& burst = worker.to_encap;
     if (burst.empty()) return;
     // Also called from the middle of another stage, when the queue is full.
@@ -161,8 +161,8 @@ void encap_and_send(WorkerState& worker) {
     run_stage(burst, worker.drops, [&](Packet& packet) { return encap_gre(packet, worker); });
     worker.clock.begin(Stage::esp_encrypt, burst.size);
     esp_encrypt(burst, worker);
-    for (Packet* packet : burst.view()) queue_to_port(*packet, packet->meta().port, worker);
-    burst.size = 0;
+    worker.clock.begin(Stage::outer_header, burst.size);
+    run_stage(burst, worker.drops, [&](Packet& packet) { return put_outer_header(packet, worker); });
 }
 
 void finish_turn(WorkerState& worker) {

@@ -16,7 +16,7 @@ public:
     PuntGate(const Limits& limits, std::uint64_t cycles_per_second, PlaneRings& rings);
 
     /// Copies up to `bytes_max` bytes of the packet up. The packet stays the caller's. Drop::none when it went through.
-    [[nodiscard]] Drop offer(Punt punt, const Packet& packet, std::uint64_t now, std::size_t bytes_max = PacketMessage::kBytesMax);
+    [[nodiscard, gnu::cold, gnu::noinline]] Drop offer(Punt punt, const Packet& packet, std::uint64_t now, std::size_t bytes_max = PacketMessage::kBytesMax);
 
     /// True once after something went up: the control thread's bell is due.
     bool take_bell_due() { return std::exchange(bell_due_, false); }

@@ -25,7 +25,7 @@ public:
 
     /// A whole packet passes as it is. A fragment is taken; the one that completes its datagram puts that into `completed`,
     /// in one segment and checksummed. The packet starts with its Ethernet header; its IPv4 header was checked.
-    Verdict add(Packet& packet, std::uint64_t now, Burst& completed);
+    [[gnu::cold, gnu::noinline]] Verdict add(Packet& packet, std::uint64_t now, Burst& completed);
     /// Frees what waited for too long. Once in a while.
     void expire(std::uint64_t now);
 

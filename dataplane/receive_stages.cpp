@@ -51,7 +51,7 @@ Verdict to_esp(Packet& packet, std::size_t esp_offset, std::uint16_t udp_port, W
     meta.nbma_udp_port = udp_port;
     meta.outer_type_of_service = ip->type_of_service;
     meta.spi = Spi{esp->spi.host()};
-    packet.trim_front(esp_offset);
+    packet.keep(esp_offset, packet.data_len - esp_offset);
     const WorkerId owner = spi_layout::worker(meta.spi);
     if (owner == worker.id) return Verdict::pass();
     if (owner.value >= worker.worker_count) return Drop::esp_unknown_spi;
@@ -77,7 +77,7 @@ Verdict classify_udp(Packet& packet, std::size_t offset, WorkerState& worker) {
 
     const std::uint16_t source_port = udp->source_port.host();
     const ByteView payload{packet.data() + offset + sizeof(UdpHeader), length - sizeof(UdpHeader)};
-    packet.trim_back(packet.length() - offset - length);
+    packet.keep(0, offset + length);
     if (payload.size() == 1 && payload[0] == 0xff) return Drop::nat_keepalive;
     if (payload.size() < sizeof(EspHeader)) return Drop::esp_runt;
     const bool non_esp_marker = (payload[0] | payload[1] | payload[2] | payload[3]) == 0;
@@ -118,7 +118,7 @@ Verdict check_outer_ip(Packet& packet, WorkerState& worker) {
         return Drop::underlay_not_local;
     }
     if (const Drop reason = check_ipv4_addresses(ip->source.host(), destination); reason != Drop::none) return reason;
-    packet.trim_back(packet.length() - sizeof(EthernetHeader) - extent->total_length);
+    packet.keep(0, sizeof(EthernetHeader) + extent->total_length);
     return Verdict::pass();
 }
 
@@ -146,8 +146,7 @@ Verdict classify_inside(Packet& packet, WorkerState& worker) {
     // A unicast address in a group frame is a directed broadcast: the kernel knows its prefixes.
     if (is_group(ethernet->destination) && !is_multicast(destination)) return worker.punt(packet, Punt::local);
     if (const Drop reason = check_ipv4_addresses(ip->source.host(), destination); reason != Drop::none) return reason;
-    packet.trim_back(packet.length() - sizeof(EthernetHeader) - extent->total_length);
-    packet.trim_front(sizeof(EthernetHeader));
+    packet.keep(sizeof(EthernetHeader), extent->total_length);
     PacketMeta& meta = packet.meta();
     meta.table = port.table;
     meta.origin = PacketMeta::Origin::inside;

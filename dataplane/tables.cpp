@@ -165,7 +165,7 @@ std::optional<Spi> Tables::update(const RemoveOutboundSa& command) {
 
 bool Tables::update(const SetAdjacency& command) {
     if (command.adjacency.value >= adjacencies_.size() || command.port.value >= ports_.size()) return false;
-    adjacencies_[command.adjacency.value] = {true, command.port, command.source_mac, command.destination_mac};
+    adjacencies_[command.adjacency.value] = {true, command.port, {command.destination_mac, command.source_mac, be16(kEtherTypeIpv4)}};
     return true;
 }
 
@@ -173,12 +173,6 @@ bool Tables::update(const RemoveAdjacency& command) {
     if (!adjacency(command.adjacency)) return false;
     adjacencies_[command.adjacency.value] = Adjacency{};
     return true;
-}
-
-bool Tables::is_local(TableId table, std::uint32_t address) const {
-    if (table.value >= local_.size()) return false;
-    const auto& list = local_[table.value];
-    return std::find(list.begin(), list.end(), address) != list.end();
 }
 
 void Tables::refresh_mtu(Peer& peer) {

@@ -38,7 +38,7 @@ struct Tunnel {
 struct Adjacency {
     bool valid = false;
     PortId port{};
-    MacAddress source, destination;
+    EthernetHeader header{};  // of IPv4 frames to the neighbour
 };
 
 /// One worker's tables. Sizes are fixed at start; `update` answers false when a command names something beyond them.
@@ -68,8 +68,11 @@ public:
     [[nodiscard]] bool update(const RemoveAdjacency& command);
 
     // ---- lookups; nullptr when there is no such thing ----
-    const PortState* port(PortId id) const { return id.value < ports_.size() ? &ports_[id.value] : nullptr; }
-    const Tunnel* tunnel(TunnelId id) const { return id.value < tunnels_.size() && tunnels_[id.value].valid ? &tunnels_[id.value] : nullptr; }
+    const PortState* port(PortId id) const { return at(ports_, id.value); }
+    const Tunnel* tunnel(TunnelId id) const {
+        const Tunnel* tunnel = at(tunnels_, id.value);
+        return tunnel && tunnel->valid ? tunnel : nullptr;
+    }
     const Peer* peer(PeerId id) const { return id.value < peers_.size() && peers_[id.value].valid ? &peers_[id.value] : nullptr; }
     const Adjacency* adjacency(AdjacencyId id) const { return id.value < adjacencies_.size() && adjacencies_[id.value].valid ? &adjacencies_[id.value] : nullptr; }
     /// Compares the whole SPI: slot, worker and generation.
@@ -89,9 +92,21 @@ public:
         if (target.kind == RouteTarget::Kind::peer && target.index < peers_.size()) peers_[target.index].prefetch();
     }
     /// True if the address is one of ours in that table: a tunnel's or an inside port's.
-    bool is_local(TableId table, std::uint32_t address) const;
+    bool is_local(TableId table, std::uint32_t address) const {
+        const auto* list = at(local_, table.value);
+        if (!list) return false;
+        for (const std::uint32_t local : *list)
+            if (local == address) return true;
+        return false;
+    }
 
 private:
+    /// Compares addresses, because a vector's size costs a division.
+    template <class Element>
+    static const Element* at(const std::vector<Element>& list, std::size_t index) {
+        const Element* element = list.data() + index;
+        return element < list.data() + list.size() ? element : nullptr;
+    }
     void refresh_mtu(Peer& peer);
     void refresh_local(TableId table);
     void leave_tunnel(PeerId id, const Peer& peer);

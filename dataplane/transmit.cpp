@@ -10,7 +10,7 @@ namespace nave::dataplane {
 
 namespace {
 
-void flush(PortId id, WorkerState& worker) {
+[[gnu::noinline]] void flush(PortId id, WorkerState& worker) {
     Burst& burst = worker.to_port[id.value];
     const PortLane& lane = worker.lanes[id.value];
     if (!lane.has_queue) {
@@ -51,8 +51,7 @@ void queue_to_port(Packet& packet, PortId id, WorkerState& worker) {
 void send_to_neighbour(Packet& packet, const Adjacency& adjacency, WorkerState& worker) {
     std::uint8_t* to = packet.prepend(sizeof(EthernetHeader));
     if (!to) return worker.drops.discard(packet, Drop::no_buffer);
-    const EthernetHeader ethernet{adjacency.destination, adjacency.source, be16(kEtherTypeIpv4)};
-    std::memcpy(to, &ethernet, sizeof ethernet);
+    std::memcpy(to, &adjacency.header, sizeof adjacency.header);
     send_frame(packet, adjacency.port, worker);
 }
 

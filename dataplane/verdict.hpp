@@ -35,7 +35,7 @@ public:
     explicit DropCounters(WorkerCounters& counters) : counters_{counters} {}
     void count(Drop reason) { counters_.drops[static_cast<std::size_t>(reason)].add(1); }
     /// Counts and frees.
-    void discard(Packet& packet, Drop reason) {
+    [[gnu::cold, gnu::noinline]] void discard(Packet& packet, Drop reason) {
         count(reason);
         packet.free();
     }

@@ -36,6 +36,7 @@ struct WorkerSetup {
 /// The cipher's jobs of one burst; job i belongs to packet i of the burst between the phases.
 struct EspBatch {
     std::array<EspJob, Burst::kCapacity> jobs;
+    std::array<std::array<ByteView, EspJob::kGatherMax>, Burst::kCapacity> gathered;  // of those jobs that gather
     std::array<InboundSa*, Burst::kCapacity> associations;  // when opening
     std::size_t size = 0;
 };
@@ -85,13 +86,13 @@ struct WorkerState {
     EspBatch opening, sealing;
 
     /// Hands a packet up and gives it up; the verdict says what became of it.
-    Verdict punt(Packet& packet, Punt punt);
+    [[gnu::cold, gnu::noinline]] Verdict punt(Packet& packet, Punt punt);
     /// Gives a packet to another worker by the end of the turn.
-    Verdict hand_over(Packet& packet, WorkerId to, PacketMeta::Handover what);
+    [[gnu::noinline]] Verdict hand_over(Packet& packet, WorkerId to, PacketMeta::Handover what);
     void flush_handover(WorkerId to);
     /// Tells the control plane; a full ring is counted, never waited for.
     /// False when the ring is full; the loss is counted.
-    bool emit(const Event& event);
+    [[gnu::cold, gnu::noinline]] bool emit(const Event& event);
 };
 
 }  // namespace nave::dataplane

@@ -20,10 +20,10 @@ void inner(ByteView bytes, std::optional<std::uint32_t> key) {
         return;
     }
     must(extent->gre.header_length <= bytes.size());
-    if (!extent->ipv4) return;
-    must(extent->ipv4->header_length >= sizeof(Ipv4Header));
-    must(extent->ipv4->header_length <= extent->ipv4->total_length);
-    must(extent->gre.header_length + extent->ipv4->total_length <= bytes.size());
+    if (extent->gre.protocol == kEtherTypeNhrp) return;
+    must(extent->ipv4.header_length >= sizeof(Ipv4Header));
+    must(extent->ipv4.header_length <= extent->ipv4.total_length);
+    must(extent->gre.header_length + extent->ipv4.total_length <= bytes.size());
 }
 
 }  // namespace

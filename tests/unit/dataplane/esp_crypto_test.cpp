@@ -78,7 +78,7 @@ TEST_CASE("one flipped bit in ciphertext, ICV or associated data fails to open")
         for (const int spoilt : {0, 1, 2}) {
             Bytes packet = packet_of(vector, hex(vector.sealed));
             EspJob job = job_over_vector(key, packet, vector);
-            std::uint8_t* const place[] = {job.text, job.icv + 15, job.associated.data()};
+            std::uint8_t* const place[] = {job.text, job.icv() + 15, job.associated.data()};
             *place[spoilt] ^= 1;
             crypto.open({&job, 1});
             CHECK_FALSE(job.ok);
@@ -95,7 +95,8 @@ TEST_CASE("a shared payload is sealed from where it lies to the same bytes as in
     Bytes whole = concat({esp, head, first, second, trailer, Bytes(16, 0)});
     Bytes pieces = concat({esp, head, Bytes(first.size() + second.size(), 0xee), trailer, Bytes(16, 0)});
     EspJob jobs[] = {job_over(key, whole, false, 1), job_over(key, pieces, false, 1)};
-    jobs[1].head_length = 8, jobs[1].gather_count = 2, jobs[1].gather[0] = first, jobs[1].gather[1] = second;
+    const ByteView shared[] = {first, second};
+    jobs[1].head_length = 8, jobs[1].gather_count = 2, jobs[1].gather = shared;
     crypto.seal(jobs);
     CHECK(whole == pieces);
     CHECK(second == pattern(333));
@@ -115,7 +116,7 @@ TEST_CASE("a burst of mixed algorithms, many times what is sealed at once, opens
     }
     crypto.seal(jobs);
     for (const EspJob& job : jobs) CHECK(job.ok);
-    for (std::size_t i = 0; i < jobs.size(); i += 5) jobs[i].icv[i % 16] ^= 4;
+    for (std::size_t i = 0; i < jobs.size(); i += 5) jobs[i].icv()[i % 16] ^= 4;
     crypto.open(jobs);
     for (std::size_t i = 0; i < jobs.size(); ++i) {
         CHECK(jobs[i].ok == (i % 5 != 0));
