@@ -33,7 +33,9 @@ struct alignas(64) PortCounters {
 };
 
 /// The stages of a worker's turn, in order of the packet path.
-enum class Stage : std::uint8_t { receive, classify, reassemble, esp_decrypt, gre_decap, route, inside_transmit, gre_encap, esp_encrypt, outer_header, transmit, commands, inject, idle, count };
+enum class Stage : std::uint8_t {
+    receive, classify, reassemble, esp_decrypt, gre_decap, route, inside_transmit, gre_encap, esp_encrypt, outer_header, transmit, commands, inject, idle, count
+};
 constexpr std::string_view name(Stage stage) {
     switch (stage) {
     case Stage::receive: return "receive";
