@@ -22,8 +22,9 @@ private:
     std::atomic<std::uint64_t> value_{0};
 };
 
-/// One direction of one SA, by slot; reset when an SA is installed in the slot.
-struct SaCounters {
+/// One direction of one SA, by slot; reset when an SA is installed in the slot. A line of its own: the SAs of neighbouring slots may
+/// belong to different workers.
+struct alignas(64) SaCounters {
     Counter packets, bytes;  // inner IP bytes
 };
 

@@ -24,7 +24,8 @@ GatewayConfig config_of(const GatewayPlan& plan, std::uint8_t workers) {
     for (const PortRole role : {PortRole::underlay, PortRole::inside}) config.ports.push_back({.device = "", .role = role, .table = plan.table, .vlan = {}, .mtu = kMtu});
     config.workers = workers;
     config.mode = plan.mode;
-    config.limits.peers = config.limits.sa_slots = plan.peers;
+    config.limits.peers = plan.peers;
+    config.limits.sa_slots = plan.sa_slots;
     config.limits.adjacencies = 16;
     config.limits.tables = 2;
     return config;
@@ -62,9 +63,9 @@ void Cables::put(WorkerId worker, PortId port, std::span<rte_mbuf*> frames) {
 
 std::size_t Cables::take(WorkerId worker, PortId port, std::span<rte_mbuf*> room) { return ends_of_[worker.value].far[port.value]->receive(worker.value, room); }
 
-Foundation::Foundation(std::uint32_t peers_max)
-    : pools{"rig", {.buffers = kBuffers, .large_buffers = kLargeBuffers, .data_room = Port::data_room(kMtu), .socket = SOCKET_ID_ANY}},
-      routes{"rig", {.tables = 2, .routes = 2 * peers_max + 16, .groups = 64, .workers = Crew::kMembersMax, .socket = SOCKET_ID_ANY}} {}
+Foundation::Foundation(const std::string& name, std::uint32_t peers_max)
+    : pools{name, {.buffers = kBuffers, .large_buffers = kLargeBuffers, .data_room = Port::data_room(kMtu), .socket = SOCKET_ID_ANY}},
+      routes{name, {.tables = 2, .routes = 2 * peers_max + 16, .groups = 64, .workers = Crew::kMembersMax, .socket = SOCKET_ID_ANY}} {}
 
 std::size_t Foundation::megabytes(std::uint32_t peers_max) {
     // Two tables of 64 MB and the buffers; rte_fib takes about 1 KB for each pair of routes.
@@ -72,8 +73,13 @@ std::size_t Foundation::megabytes(std::uint32_t peers_max) {
 }
 
 BenchGateway::BenchGateway(const GatewayPlan& plan, Foundation& foundation, Cables& cables)
+<<<<<<< HEAD
     : plan_{plan}, config_{config_of(plan, cables.workers())}, foundation_{foundation}, cables_{cables}, counters_{cables.workers(), kPorts.size(), plan.peers},
       associations_{config_.limits.sa_slots}, handovers_{plan.name + "h", cables.workers(), config_.limits.handover_packets} {
+=======
+    : plan_{plan}, config_{config_of(plan, cables.workers())}, foundation_{foundation}, cables_{cables}, counters_{cables.workers(), kPorts.size(), plan.sa_slots},
+      handovers_{plan.name + "h", cables.workers(), config_.limits.handover_packets} {
+>>>>>>> rig
     for (std::uint8_t i = 0; i < worker_count(); ++i) {
         rings_.push_back(std::make_unique<PlaneRings>(control_bell_));
         ring_pointers_.push_back(rings_.back().get());
@@ -87,29 +93,21 @@ BenchGateway::~BenchGateway() {
     for (std::uint8_t i = 0; i < worker_count(); ++i) foundation_.routes.offline(WorkerId{i});
 }
 
-void BenchGateway::command(const Command& command) {
-    for (std::uint8_t i = 0; i < worker_count(); ++i) this->command(WorkerId{i}, command);
-}
-
 void BenchGateway::command(WorkerId worker, const Command& command) {
-    while (!rings_[worker.value]->commands.push(command)) turn_all();
+    while (!rings_[worker.value]->commands.push(command)) turn(worker);
 }
 
-void BenchGateway::settle() {
-    for (std::uint8_t i = 0; i < worker_count(); ++i)
-        while (rings_[i]->commands.read_available() > 0) turn_all();
+void BenchGateway::settle(WorkerId worker) {
+    while (!is_settled(worker)) turn(worker);
     // Gateways share the tables: one that does not run must not hold up another one's changes.
-    for (std::uint8_t i = 0; i < worker_count(); ++i) foundation_.routes.offline(WorkerId{i});
-    for (const auto& worker : counters_.workers)
-        if (worker.commands_refused.read() > 0) throw std::runtime_error{fmt::format("gateway {} refused {} commands", plan_.name, worker.commands_refused.read())};
+    foundation_.routes.offline(worker);
+    const auto refused = counters_.workers[worker.value].commands_refused.read();
+    if (refused > 0) throw std::runtime_error{fmt::format("gateway {} refused {} commands", plan_.name, refused)};
 }
 
-void BenchGateway::turn_all() {
-    // A change of routes waits for every reader, so all take turns.
-    for (std::uint8_t i = 0; i < worker_count(); ++i) {
-        workers_[i]->run_turn(rte_rdtsc());
-        hear(WorkerId{i});
-    }
+void BenchGateway::turn(WorkerId worker) {
+    workers_[worker.value]->run_turn(rte_rdtsc());
+    hear(worker);
 }
 
 std::uint64_t BenchGateway::carry(WorkerId id, const Errand& errand) {

@@ -40,10 +40,10 @@ private:
     std::vector<Ends> ends_of_;  // by WorkerId
 };
 
-/// What all gateways of the process share: buffers, and a route table for each side.
+/// What gateways of one process may share: buffers, and a route table for each side.
 struct Foundation {
-    /// `peers_max`: of the largest gateway. Throws std::runtime_error when memory is short. EAL is up.
-    explicit Foundation(std::uint32_t peers_max);
+    /// `name`: unique in the process. `peers_max`: of the largest gateway. Throws std::runtime_error when memory is short. EAL is up.
+    Foundation(const std::string& name, std::uint32_t peers_max);
     /// Megabytes that EAL must have for it.
     static std::size_t megabytes(std::uint32_t peers_max);
 
@@ -55,7 +55,7 @@ struct Foundation {
 struct GatewayPlan {
     std::string name;  // unique in the process
     TableId table{};
-    std::uint32_t peers = 1;
+    std::uint32_t peers = 1, sa_slots = 1;
     dataplane::RunMode mode = dataplane::RunMode::poll;
 };
 
@@ -68,11 +68,10 @@ public:
     BenchGateway(const BenchGateway&) = delete;
     BenchGateway& operator=(const BenchGateway&) = delete;
 
-    /// To every worker; when a ring is full, its worker takes turns first. While no other thread runs the workers.
-    void command(const Command& command);
+    /// To one worker, which takes turns while its ring is full. On the worker's own thread: what commands allocate is near it then.
     void command(WorkerId worker, const Command& command);
-    /// Turns until all commands are executed. Throws std::runtime_error if one was refused.
-    void settle();
+    /// Turns until a worker has executed all its commands. The worker's own thread. Throws std::runtime_error if one was refused.
+    void settle(WorkerId worker);
 
     /// What a worker does with the packets that wait in its ports.
     struct Errand {
@@ -86,7 +85,8 @@ public:
     void hear(WorkerId worker);
 
     dataplane::Worker& worker(WorkerId id) { return *workers_[id.value]; }
-    Cables& cables() { return cables_; }
+    /// True when the worker has executed all commands that it was sent.
+    bool is_settled(WorkerId worker) const { return rings_[worker.value]->commands.read_available() == 0; }
     std::uint8_t worker_count() const { return cables_.workers(); }
     Counters& counters() { return counters_; }
     std::uint64_t drops(Drop reason) const;
@@ -94,7 +94,7 @@ public:
     std::string drops_by_name() const;
 
 private:
-    void turn_all();
+    void turn(WorkerId worker);
 
     GatewayPlan plan_;
     dataplane::GatewayConfig config_;

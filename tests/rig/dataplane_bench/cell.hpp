@@ -98,6 +98,9 @@ struct WorldShape {
     auto operator<=>(const WorldShape&) const = default;
 };
 
+/// Partners talk to each other, so every gateway has an even number of peers.
+constexpr std::uint32_t even(std::uint32_t peers) { return peers + peers % 2; }
+
 /// One figure.
 struct Cell {
     Case which = Case::encap;

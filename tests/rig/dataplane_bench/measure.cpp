@@ -56,7 +56,7 @@ void make_once(Map& map, const typename Map::key_type& key, Arguments&&... argum
     if (!map.contains(key)) map.emplace(std::piecewise_construct, std::forward_as_tuple(key), std::forward_as_tuple(std::forward<Arguments>(arguments)...));
 }
 
-Bench::Bench(std::span<const Cell> cells, const Effort& effort) : effort_{effort}, foundation_{most_peers(cells)} {
+Bench::Bench(std::span<const Cell> cells, const Effort& effort) : effort_{effort}, foundation_{"rig", most_peers(cells)} {
     for (const Cell& cell : cells) {
         const WorldShape& shape = cell.world;
         make_once(cables_, shape.workers, fmt::format("rig{}w", shape.workers), shape.workers, foundation_.pools);
@@ -83,7 +83,7 @@ void Bench::round(const Cell& cell, CellSamples& samples) {
 void Bench::play(const Cell& cell, CellSamples& samples) {
     World& world = worlds_.at(cell.world);
     std::vector<Lane> lanes;
-    for (std::uint8_t i = 0; i < cell.world.workers; ++i) lanes.emplace_back(cell, i);
+    for (std::uint8_t i = 0; i < cell.world.workers; ++i) lanes.emplace_back(cell, i, foundation_.pools);
     const Plan plan = plan_batches(cell, lanes[0].order.period());
     Rounds cycles;
     std::array<Rounds, static_cast<std::size_t>(Stage::count)> stages;
@@ -146,7 +146,7 @@ Figure figure_of(const Cell& cell, const CellSamples& samples) {
 
 std::uint32_t most_peers(std::span<const Cell> cells) {
     std::uint32_t most = 2;
-    for (const Cell& cell : cells) most = std::max(most, cell.world.peers + cell.world.peers % 2);
+    for (const Cell& cell : cells) most = std::max(most, even(cell.world.peers));
     return most;
 }
 

@@ -17,10 +17,10 @@ MacAddress mac_of(Side side) { return side == Side::hub ? kHubMac : kSpokesMac; 
 TableId table_of(Side side) { return side == Side::hub ? kHubTable : kSpokesTable; }
 IpAddress nbma_of(Side side, std::uint32_t peer) { return IpAddress::v4(side == Side::hub ? plan::kHubNbma : plan::spoke_nbma(peer)); }
 
-/// A key of the peer's own for each direction; what it is does not matter, that all differ does.
-EspKeymat keymat(std::uint32_t peer, Side sender, EspAlgorithm algorithm) {
+/// Keys of the SA's own; what they are does not matter, that all differ does.
+EspKeymat keymat(const SaPlan& sa, EspAlgorithm algorithm) {
     Bytes bytes(sizes_of(algorithm).keymat());
-    std::uint64_t state = (std::uint64_t{peer} << 1 | (sender == Side::hub)) + 1;
+    std::uint64_t state = ((std::uint64_t{sa.epoch} << 32 | sa.peer) << 1 | (sa.sender == Side::hub)) + 1;
     for (auto& byte : bytes) {
         state = state * 6364136223846793005u + 1442695040888963407u;
         byte = static_cast<std::uint8_t>(state >> 56);
@@ -28,52 +28,66 @@ EspKeymat keymat(std::uint32_t peer, Side sender, EspAlgorithm algorithm) {
     return EspKeymat{bytes};
 }
 
-std::uint8_t owner_at(Side side, std::uint32_t peer, const WorldShape& world) {
-    return static_cast<std::uint8_t>(side == Side::hub ? owner_of(peer, world.workers) : arrival_of(peer, world.workers, world.arrival));
+WorkerId owner_at(Side side, std::uint32_t peer, const WorldShape& world) {
+    return WorkerId{static_cast<std::uint8_t>(side == Side::hub ? owner_of(peer, world.workers) : arrival_of(peer, world.workers, world.arrival))};
 }
 
-void connect_half(BenchGateway& gateway, Side here, std::uint32_t peer, const WorldShape& world) {
-    const Side there = here == Side::hub ? Side::spokes : Side::hub;
+SaSlot slot_of(const SaPlan& sa, const WorldShape& world) { return SaSlot{sa.peer + sa.epoch % 2 * even(world.peers)}; }
+
+/// As the receiver chose it.
+Spi spi_of(const SaPlan& sa, const WorldShape& world) {
+    return spi_layout::make(slot_of(sa, world), owner_at(other(sa.sender), sa.peer, world), sa.epoch % spi_layout::kGenerations + 1);
+}
+
+void send(const Station& to, const Command& command) { to.gateway.command(to.worker, command); }
+
+/// Worker 0 alone writes routes.
+void set_route(const Station& at, const Prefix& prefix, const RouteTarget& target) {
+    if (at.worker == WorkerId{0}) send(at, SetRoute{table_of(at.side), prefix, target});
+}
+
+}  // namespace
+
+InstallInboundSa inbound_end(const SaPlan& sa, const WorldShape& world) {
     const TunnelShape& tunnel = world.tunnel;
+    return {spi_of(sa, world), PeerId{sa.peer}, tunnel.algorithm, EspMode::transport, tunnel.esn, kReplayWindow, {}, keymat(sa, tunnel.algorithm)};
+}
+
+InstallOutboundSa outbound_end(const SaPlan& sa, const WorldShape& world) {
+    const TunnelShape& tunnel = world.tunnel;
+    return {slot_of(sa, world), owner_at(sa.sender, sa.peer, world), spi_of(sa, world), PeerId{sa.peer}, tunnel.algorithm, EspMode::transport, tunnel.esn, {},
+            keymat(sa, tunnel.algorithm)};
+}
+
+void set_up(const Station& at, const WorldShape& world) {
+    send(at, SetPort{kUnderlay, mac_of(at.side), kPortMtu});
+    send(at, SetPort{kInside, kInsideMac, kPortMtu});
+    send(at, AddLocalAddress{kUnderlay, nbma_of(at.side, 0)});
+    send(at, AddLocalAddress{kInside, IpAddress::v4(plan::kHubInside)});
+    send(at, SetTunnel{kTunnel, table_of(at.side), world.tunnel.gre_key, kGreKey, kTunnelMtu, true, false, 64});
+    send(at, AddTunnelAddress{kTunnel, TunnelAddress{IpAddress::v4(at.side == Side::hub ? plan::kHubTunnel : plan::kTunnel)}});
+    send(at, SetAdjacency{kHost, kInside, kInsideMac, kHostMac});
+    if (at.side == Side::hub) set_route(at, Prefix::of(IpAddress::v4(plan::kHubNetworks), plan::kHubNetworksBits), {RouteTarget::Kind::adjacency, kHost.value});
+}
+
+void add_peer(const Station& at, std::uint32_t peer, const WorldShape& world) {
     const PeerId id{peer};
-    const WorkerId owner{owner_at(here, peer, world)};
-    const Spi inbound = spi_layout::make(SaSlot{peer}, owner, 1), outbound = spi_layout::make(SaSlot{peer}, WorkerId{owner_at(there, peer, world)}, 1);
-    SetPeer settings{id, kTunnel, GroupId{}, here == Side::spokes, false, 0, {}};
-    if (here == Side::hub) {
+    SetPeer settings{id, kTunnel, GroupId{}, at.side == Side::spokes, false, 0, {}};
+    if (at.side == Side::hub) {
         settings.sources[0] = plan::network(plan::spoke_network(peer));
         settings.sources[1] = Prefix::host(IpAddress::v4(plan::spoke_tunnel(peer)));
         settings.source_count = 2;
     }
-    const std::uint16_t udp = tunnel.natt ? kUdpPortNatTraversal : std::uint16_t{0};
-    gateway.command(settings);
-    gateway.command(SetPeerPath{id, kUnderlay, mac_of(here), mac_of(there), NbmaAddress{nbma_of(here, peer)}, NbmaAddress{nbma_of(there, peer)}, udp, udp});
-    gateway.command(owner, InstallInboundSa{inbound, id, tunnel.algorithm, EspMode::transport, tunnel.esn, kReplayWindow, {}, keymat(peer, there, tunnel.algorithm)});
-    gateway.command(InstallOutboundSa{SaSlot{peer}, owner, outbound, id, tunnel.algorithm, EspMode::transport, tunnel.esn, {}, keymat(peer, here, tunnel.algorithm)});
-}
-
-void set_route(BenchGateway& gateway, Side side, const Prefix& prefix, const RouteTarget& target) { gateway.command(WorkerId{0}, SetRoute{table_of(side), prefix, target}); }
-
-}  // namespace
-
-void set_up_gateway(BenchGateway& gateway, Side side, const WorldShape& world) {
-    gateway.command(SetPort{kUnderlay, mac_of(side), kPortMtu});
-    gateway.command(SetPort{kInside, kInsideMac, kPortMtu});
-    gateway.command(AddLocalAddress{kUnderlay, nbma_of(side, 0)});
-    gateway.command(AddLocalAddress{kInside, IpAddress::v4(plan::kHubInside)});
-    gateway.command(SetTunnel{kTunnel, table_of(side), world.tunnel.gre_key, kGreKey, kTunnelMtu, true, false, 64});
-    gateway.command(AddTunnelAddress{kTunnel, TunnelAddress{IpAddress::v4(side == Side::hub ? plan::kHubTunnel : plan::kTunnel)}});
-    gateway.command(SetAdjacency{kHost, kInside, kInsideMac, kHostMac});
-    if (side == Side::hub)
-        set_route(gateway, side, Prefix::of(IpAddress::v4(plan::kHubNetworks), plan::kHubNetworksBits), {RouteTarget::Kind::adjacency, kHost.value});
-}
-
-void connect(BenchGateway& hub, BenchGateway& spokes, std::uint32_t peer, const WorldShape& world) {
-    connect_half(hub, Side::hub, peer, world);
-    connect_half(spokes, Side::spokes, peer, world);
-    set_route(hub, Side::hub, plan::network(plan::spoke_network(peer)), {RouteTarget::Kind::peer, peer});
+    const std::uint16_t udp = world.tunnel.natt ? kUdpPortNatTraversal : std::uint16_t{0};
+    send(at, settings);
+    send(at, SetPeerPath{id, kUnderlay, mac_of(at.side), mac_of(other(at.side)), NbmaAddress{nbma_of(at.side, peer)}, NbmaAddress{nbma_of(other(at.side), peer)}, udp, udp});
+    if (owner_at(at.side, peer, world) == at.worker) send(at, inbound_end({peer, other(at.side), 0}, world));
+    send(at, outbound_end({peer, at.side, 0}, world));
+    const auto to_peer = [](std::uint32_t each) { return RouteTarget{RouteTarget::Kind::peer, each}; };
+    if (at.side == Side::hub) return set_route(at, plan::network(plan::spoke_network(peer)), to_peer(peer));
     // Spoke `peer` reaches the hub's networks and its partner's through the hub.
-    set_route(spokes, Side::spokes, plan::network(plan::hub_network(peer)), {RouteTarget::Kind::peer, peer});
-    set_route(spokes, Side::spokes, plan::network(plan::spoke_network(peer)), {RouteTarget::Kind::peer, plan::partner(peer)});
+    set_route(at, plan::network(plan::hub_network(peer)), to_peer(peer));
+    set_route(at, plan::network(plan::spoke_network(peer)), to_peer(plan::partner(peer)));
 }
 
 }  // namespace nave::rig

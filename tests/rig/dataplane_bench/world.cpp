@@ -21,8 +21,8 @@ StageCycles stage_cycles(BenchGateway& gateway, WorkerId worker) {
 }
 
 GatewayPlan gateway_plan(const std::string& name, TableId table, const WorldShape& shape) {
-    // Partners talk to each other, so there is an even number of them.
-    return {.name = name, .table = table, .peers = shape.peers + shape.peers % 2, .mode = shape.adaptive ? dataplane::RunMode::adaptive : dataplane::RunMode::poll};
+    const std::uint32_t peers = even(shape.peers);
+    return {.name = name, .table = table, .peers = peers, .sa_slots = peers, .mode = shape.adaptive ? dataplane::RunMode::adaptive : dataplane::RunMode::poll};
 }
 
 BatchCost cost_of(std::span<const Lane> lanes) {
@@ -39,17 +39,17 @@ BatchCost cost_of(std::span<const Lane> lanes) {
 
 }  // namespace
 
-Lane::~Lane() {
-    for (rte_mbuf* frame : frames) rte_pktmbuf_free(frame);
-}
-
 World::World(const std::string& name, const WorldShape& shape, Foundation& foundation, Cables& cables)
-    : shape_{shape}, foundation_{foundation}, cables_{cables}, hub_{gateway_plan(name + "h", kHubTable, shape), foundation, cables},
+    : shape_{shape}, cables_{cables}, hub_{gateway_plan(name + "h", kHubTable, shape), foundation, cables},
       spokes_{gateway_plan(name + "s", kSpokesTable, shape), foundation, cables} {
-    set_up_gateway(hub_, Side::hub, shape);
-    set_up_gateway(spokes_, Side::spokes, shape);
-    for (std::uint32_t peer = 0; peer < shape.peers + shape.peers % 2; ++peer) connect(hub_, spokes_, peer, shape);
-    hub_.settle(), spokes_.settle();
+    Crew::run(shape.workers, [&](unsigned member, Rendezvous&) {
+        const WorkerId worker{static_cast<std::uint8_t>(member)};
+        for (const Station& at : {Station{hub_, Side::hub, worker}, Station{spokes_, Side::spokes, worker}}) {
+            set_up(at, shape);
+            for (std::uint32_t peer = 0; peer < even(shape.peers); ++peer) add_peer(at, peer, shape);
+            at.gateway.settle(worker);
+        }
+    });
 }
 
 InnerPacket World::next_packet(Lane& lane) {
@@ -68,17 +68,10 @@ InnerPacket World::next_packet(Lane& lane) {
 }
 
 void World::generate(Lane& lane) {
-    for (; lane.frames.size() > lane.burst; lane.frames.pop_back()) rte_pktmbuf_free(lane.frames.back());
-    for (rte_mbuf* frame : lane.frames) rte_pktmbuf_reset(frame);
-    while (lane.frames.size() < lane.burst) {
-        rte_mbuf* frame = rte_pktmbuf_alloc(foundation_.pools.receive_pool());
-        if (!frame) throw std::runtime_error{"the generator has no buffers left: packets leaked"};
-        lane.frames.push_back(frame);
-    }
     lane.sent.clear();
     lane.for_owner = {};
     lane.cycles = 0, lane.stages = {};
-    for (rte_mbuf* frame : lane.frames) {
+    for (rte_mbuf* frame : lane.frames.renew(lane.burst)) {
         lane.sent.push_back(next_packet(lane));
         lane.writer.write(*frame, lane.sent.back());
     }
@@ -94,15 +87,6 @@ void World::charge(BenchGateway& gateway, Lane& lane, const BenchGateway::Errand
     gateway.hear(lane.worker);
 }
 
-void World::collect(PortId port, Lane& lane, std::size_t count) {
-    lane.frames.resize(count + 1);
-    std::size_t taken = 0;
-    while (const std::size_t more = cables_.take(lane.worker, port, std::span{lane.frames}.subspan(taken))) taken += more;
-    complain_of_drops();
-    if (taken != count) throw std::runtime_error{fmt::format("{} packets were sent, {} came out, and no drop was counted", count, taken)};
-    lane.frames.resize(count);
-}
-
 void World::complain_of_drops() const {
     const std::string drops = hub_.drops_by_name() + spokes_.drops_by_name();
     if (!drops.empty()) throw std::runtime_error{"packets were dropped: " + drops};
@@ -110,29 +94,29 @@ void World::complain_of_drops() const {
 
 void World::verify(Lane& lane) {
     constexpr unsigned kRouters = 2;
-    for (std::size_t i = 0; i < lane.frames.size(); ++i)
-        if (!lane.writer.verify(*lane.frames[i], lane.sent[i], kRouters)) throw std::runtime_error{fmt::format("packet {} came out other than it went in", lane.sent[i].number)};
+    for (std::size_t i = 0; i < lane.sent.size(); ++i)
+        if (!lane.writer.verify(*lane.frames.view()[i], lane.sent[i], kRouters)) throw std::runtime_error{fmt::format("packet {} came out other than it went in", lane.sent[i].number)};
 }
 
 BatchCost World::play(std::span<Lane> lanes, unsigned member, Rendezvous& all) {
     Lane& lane = lanes[member];
     const std::size_t count = lane.burst;
     generate(lane);
-    cables_.put(lane.worker, kInside, lane.frames);
+    lane.frames.send(cables_, lane.worker, kInside);
     if (lane.which != Case::forward && lane.which != Case::encap) {
         charge(spokes_, lane, {.receive = count, .send = count});
         if (lane.which != Case::loop) lane.cycles = 0, lane.stages = {};
-        collect(kUnderlay, lane, count);
-        cables_.put(lane.worker, kUnderlay, lane.frames);
+        lane.frames.receive(cables_, lane.worker, kUnderlay, count);
+        lane.frames.send(cables_, lane.worker, kUnderlay);
     }
-    lane.frames.clear();
     all.meet();
     std::size_t mine = 0;
     for (const Lane& each : lanes) mine += lane.which == Case::forward ? each.worker == lane.worker ? count : 0 : each.for_owner[lane.worker.value];
     charge(hub_, lane, {.receive = count, .send = mine});
     all.meet();
     const BatchCost cost = cost_of(lanes);
-    collect(lane.which == Case::encap || lane.which == Case::relay ? kUnderlay : kInside, lane, mine);
+    lane.frames.receive(cables_, lane.worker, lane.which == Case::encap || lane.which == Case::relay ? kUnderlay : kInside, mine);
+    complain_of_drops();
     if (lane.which == Case::loop) verify(lane);
     // Nobody writes to a lane, or into a port, that another one still looks at.
     all.meet();

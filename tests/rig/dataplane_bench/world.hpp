@@ -4,6 +4,7 @@
 #include "tests/rig/crew.hpp"
 #include "tests/rig/dataplane_bench/bench_gateway.hpp"
 #include "tests/rig/dataplane_bench/cell.hpp"
+#include "tests/rig/dataplane_bench/frames.hpp"
 #include "tests/rig/dataplane_bench/traffic.hpp"
 
 #include <array>
@@ -14,11 +15,8 @@ using StageCycles = std::array<std::uint64_t, static_cast<std::size_t>(Stage::co
 
 /// One worker's share of a cell's traffic, and what its thread needs to make and check it.
 struct Lane {
-    Lane(const Cell& cell, std::uint8_t number) : which{cell.which}, mix{cell.size}, worker{number}, order{cell.world, cell.distribution, number}, burst{cell.burst} {}
-    /// Gives the buffers back.
-    ~Lane();
-    Lane(Lane&&) = default;
-    Lane& operator=(Lane&&) = delete;
+    Lane(const Cell& cell, std::uint8_t number, dataplane::PacketPools& pools)
+        : which{cell.which}, mix{cell.size}, worker{number}, order{cell.world, cell.distribution, number}, burst{cell.burst}, frames{pools} {}
 
     Case which;
     SizeMix mix;
@@ -27,7 +25,7 @@ struct Lane {
     std::uint64_t next = 0;  // number of the next packet
     FrameWriter writer;
     std::size_t burst;
-    std::vector<rte_mbuf*> frames;  // the same buffers from batch to batch, so that they stay in the caches of this worker's core
+    Frames frames;
     std::vector<InnerPacket> sent;
 
     // Of the last batch, for the other threads after a rendezvous.
@@ -60,12 +58,10 @@ private:
     void generate(Lane& lane);
     InnerPacket next_packet(Lane& lane);
     void charge(BenchGateway& gateway, Lane& lane, const BenchGateway::Errand& errand);
-    void collect(PortId port, Lane& lane, std::size_t count);
     void verify(Lane& lane);
     void complain_of_drops() const;
 
     WorldShape shape_;
-    Foundation& foundation_;
     Cables& cables_;
     BenchGateway hub_, spokes_;
 };
