@@ -46,7 +46,8 @@ struct EspCrypto::Engine {
     void open_gcm(EspJob& job);
     void seal_gathered_chacha(EspJob& job);
     void submit_chacha(EspJob& job, std::uint8_t* tag, IMB_CIPHER_DIRECTION direction);
-    void flush();
+    /// False if there was nothing in flight.
+    bool flush();
     bool in_flight = false;  // spares the flush for bursts without ChaCha20
 };
 
@@ -82,7 +83,7 @@ void EspCrypto::Engine::seal_gcm(EspJob& job) {
     const Gcm& call = gcm(job);
     gcm_context_data context;
     if (job.gather_count == 0) {
-        call.seal(gcm_key(*job.key), &context, job.text, job.text, job.length, job.nonce.data(), job.associated.data(), job.associated_length, job.icv, kAeadIcvSize);
+        call.seal(gcm_key(*job.key), &context, job.text, job.text, job.length, job.nonce.data(), job.associated.data(), job.associated_length, job.icv(), kAeadIcvSize);
     } else {
         call.init(gcm_key(*job.key), &context, job.nonce.data(), job.associated.data(), job.associated_length);
         call.seal_update(gcm_key(*job.key), &context, job.text, job.text, job.head_length);
@@ -92,7 +93,7 @@ void EspCrypto::Engine::seal_gcm(EspJob& job) {
             at += job.gather[i].size();
         }
         call.seal_update(gcm_key(*job.key), &context, job.text + at, job.text + at, job.length - at);
-        call.seal_finalize(gcm_key(*job.key), &context, job.icv, kAeadIcvSize);
+        call.seal_finalize(gcm_key(*job.key), &context, job.icv(), kAeadIcvSize);
     }
     job.ok = true;
 }
@@ -101,7 +102,7 @@ void EspCrypto::Engine::open_gcm(EspJob& job) {
     gcm_context_data context;
     std::array<std::uint8_t, kAeadIcvSize> computed;
     gcm(job).open(gcm_key(*job.key), &context, job.text, job.text, job.length, job.nonce.data(), job.associated.data(), job.associated_length, computed.data(), kAeadIcvSize);
-    job.ok = equal_in_constant_time(computed, {job.icv, kAeadIcvSize});
+    job.ok = equal_in_constant_time(computed, {job.icv(), kAeadIcvSize});
 }
 
 void EspCrypto::Engine::seal_gathered_chacha(EspJob& job) {
@@ -115,7 +116,7 @@ void EspCrypto::Engine::seal_gathered_chacha(EspJob& job) {
         at += job.gather[i].size();
     }
     manager->chacha20_poly1305_enc_update(key, &context, job.text + at, job.text + at, job.length - at);
-    manager->chacha20_poly1305_finalize(&context, job.icv, kAeadIcvSize);
+    manager->chacha20_poly1305_finalize(&context, job.icv(), kAeadIcvSize);
     job.ok = true;
 }
 
@@ -145,9 +146,10 @@ void EspCrypto::Engine::submit_chacha(EspJob& job, std::uint8_t* tag, IMB_CIPHER
     while (const IMB_JOB* done = IMB_GET_COMPLETED_JOB(manager)) settle(done);
 }
 
-void EspCrypto::Engine::flush() {
-    if (!std::exchange(in_flight, false)) return;
+bool EspCrypto::Engine::flush() {
+    if (!std::exchange(in_flight, false)) return false;
     while (const IMB_JOB* done = IMB_FLUSH_JOB(manager)) static_cast<EspJob*>(done->user_data)->ok = done->status == IMB_STATUS_COMPLETED;
+    return true;
 }
 
 void EspCrypto::seal(std::span<EspJob> jobs) {
@@ -157,7 +159,7 @@ void EspCrypto::seal(std::span<EspJob> jobs) {
         if (is_gcm(job)) engine_->seal_gcm(job);
         else if (!is_chacha(job)) engine_->cbc.seal(*engine_->manager, job);
         else if (job.gather_count > 0) engine_->seal_gathered_chacha(job);
-        else engine_->submit_chacha(job, job.icv, IMB_DIR_ENCRYPT);
+        else engine_->submit_chacha(job, job.icv(), IMB_DIR_ENCRYPT);
     }
     engine_->flush();
     engine_->cbc.flush_seal(*engine_->manager);
@@ -176,10 +178,10 @@ void EspCrypto::open(std::span<EspJob> jobs) {
             else if (is_chacha(part[i])) engine_->submit_chacha(part[i], computed[i].data(), IMB_DIR_DECRYPT);
             else engine_->cbc.open(*engine_->manager, part[i]);
         }
-        engine_->flush();
-        for (std::size_t i = 0; i < part.size(); ++i)
-            if (is_chacha(part[i])) part[i].ok = part[i].ok && equal_in_constant_time(computed[i], {part[i].icv, kAeadIcvSize});
         jobs = jobs.subspan(part.size());
+        if (!engine_->flush()) continue;
+        for (std::size_t i = 0; i < part.size(); ++i)
+            if (is_chacha(part[i])) part[i].ok = part[i].ok && equal_in_constant_time(computed[i], {part[i].icv(), kAeadIcvSize});
     }
     engine_->cbc.flush_open(*engine_->manager);
 }

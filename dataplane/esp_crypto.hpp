@@ -33,26 +33,26 @@ struct EspKey {
 /// Bytes of a packet in front of what is encrypted: ESP header and IV.
 constexpr std::size_t front_of(const EspSizes& sizes) { return sizeof(EspHeader) + sizes.iv; }
 
-/// One packet for the cipher. `text` holds `length` bytes that are changed in place, the ICV stands at `icv`, right behind it; in
-/// front of it stand the ESP header and the IV, which suites without AEAD authenticate where they lie.
+/// One packet for the cipher. `text` holds `length` bytes that are changed in place, with the ICV right behind them; in front of
+/// them stand the ESP header and the IV, which suites without AEAD authenticate where they lie.
 /// When an AEAD seals, bytes of other buffers may be put between the first `head_length` bytes of `text` and the rest: they are
 /// encrypted from where they lie straight into `text`, so that packets that share a payload never copy it.
-struct EspJob {
+/// Without gathering one cache line is all that is touched.
+struct alignas(64) EspJob {
     static constexpr std::size_t kGatherMax = 4;
 
     const EspKey* key = nullptr;
     std::uint8_t* text = nullptr;
-    std::uint32_t length = 0;
-    EspSizes sizes{};                            // of the key's algorithm
-    std::uint8_t* icv = nullptr;
+    std::uint32_t length = 0, head_length = 0;
     std::array<std::uint8_t, 12> nonce{};        // of AEADs: salt, then the IV of the packet
     std::array<std::uint8_t, 12> associated{};   // SPI and sequence number, extended or not (RFC 4106 §5)
     std::uint8_t associated_length = 8;          // 12 with extended sequence numbers
+    EspSizes sizes{};                            // of the key's algorithm
     std::uint8_t gather_count = 0;
-    std::uint32_t head_length = 0;
-    std::array<ByteView, kGatherMax> gather{};
     bool ok = false;                             // out: sealed, or opened with a right ICV
+    std::array<ByteView, kGatherMax> gather{};
 
+    std::uint8_t* icv() const { return text + length; }
     /// Fills in whatever follows from the SA and from header and IV of the packet that starts at `esp` (RFC 4106 §4 and §5, RFC 7634 §2).
     void describe(const EspKey& with, const EspSizes& format, const std::uint8_t* esp, bool extended, std::uint64_t sequence) {
         key = &with;
@@ -61,12 +61,12 @@ struct EspJob {
         std::copy_n(esp + sizeof(EspHeader), 8, nonce.begin() + 4);
         std::copy_n(esp, 4, associated.begin());
         const be64 whole{sequence};
-        const be32 low{static_cast<std::uint32_t>(sequence)};
         if (extended) std::memcpy(associated.data() + 4, &whole, sizeof whole);
-        else std::memcpy(associated.data() + 4, &low, sizeof low);
+        else std::copy_n(esp + 4, 4, associated.begin() + 4);
         associated_length = extended ? 12 : 8;
     }
 };
+static_assert(offsetof(EspJob, gather) <= 64);
 
 /// One worker's cipher engine. All calls from its own thread.
 class EspCrypto {

@@ -57,7 +57,7 @@ void set_hash(IMB_JOB& work, const CbcKey& key, const std::uint8_t* from, std::s
 /// it is written for the time of the computation to where the ICV stands.
 void set_packet_hash(IMB_JOB& work, const EspJob& job, std::uint8_t* tag) {
     const bool extended = job.associated_length == 12;
-    if (extended) std::memcpy(job.text + job.length, job.associated.data() + 4, kSequenceHighSize);
+    if (extended) std::memcpy(job.icv(), job.associated.data() + 4, kSequenceHighSize);
     set_hash(work, cbc_key(*job.key), job.text - kFront, kFront + job.length + (extended ? kSequenceHighSize : 0), tag, job.sizes.icv);
 }
 
@@ -150,7 +150,7 @@ void CbcHmac::seal_all(IMB_MGR& manager, Queue& queue) {
         set_cipher(work_[i], key, sizes, key.iv_secret.data(), job.text - kIvSize, kIvSize + job.length);
     }
     if (IMB_SUBMIT_CIPHER_BURST_NOCHECK(&manager, work_.data(), count, IMB_CIPHER_CBC, IMB_DIR_ENCRYPT, key_size_of(sizes)) != count) return;
-    for (std::size_t i = 0; i < count; ++i) set_packet_hash(work_[i], *jobs[i], jobs[i]->icv);
+    for (std::size_t i = 0; i < count; ++i) set_packet_hash(work_[i], *jobs[i], jobs[i]->icv());
     if (IMB_SUBMIT_HASH_BURST_NOCHECK(&manager, work_.data(), count, hash_of(sizes)) != count) return;
     for (EspJob* job : jobs) job->ok = true;
 }
@@ -161,7 +161,7 @@ void CbcHmac::open_all(IMB_MGR& manager, Queue& queue) {
     std::array<std::array<std::uint8_t, kEspIcvMax>, kAtOnce> computed;
     std::array<std::array<std::uint8_t, kSequenceHighSize>, kAtOnce> icv_starts;  // where the high half of the number goes
     for (std::size_t i = 0; i < jobs.size(); ++i) {
-        std::memcpy(icv_starts[i].data(), jobs[i]->icv, kSequenceHighSize);
+        std::memcpy(icv_starts[i].data(), jobs[i]->icv(), kSequenceHighSize);
         set_packet_hash(work_[i], *jobs[i], computed[i].data());
     }
     const auto count = static_cast<std::uint32_t>(jobs.size());
@@ -169,8 +169,8 @@ void CbcHmac::open_all(IMB_MGR& manager, Queue& queue) {
     std::uint32_t genuine = 0;
     for (std::size_t i = 0; i < jobs.size(); ++i) {
         EspJob& job = *jobs[i];
-        std::memcpy(job.icv, icv_starts[i].data(), kSequenceHighSize);
-        if (!hashed || !equal_in_constant_time(ByteView{computed[i]}.first(sizes.icv), {job.icv, sizes.icv})) continue;
+        std::memcpy(job.icv(), icv_starts[i].data(), kSequenceHighSize);
+        if (!hashed || !equal_in_constant_time(ByteView{computed[i]}.first(sizes.icv), {job.icv(), sizes.icv})) continue;
         job.ok = true;
         set_cipher(work_[genuine++], cbc_key(*job.key), sizes, job.text - kIvSize, job.text, job.length);
     }

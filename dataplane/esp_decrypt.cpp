@@ -15,7 +15,6 @@ void describe(EspJob& job, Packet& packet, const InboundSa& sa) {
     const std::size_t front = front_of(sa.sizes);
     job.text = packet.data() + front;
     job.length = static_cast<std::uint32_t>(packet.data_len - front - sa.sizes.icv);
-    job.icv = job.text + job.length;
     job.gather_count = 0;
     job.describe(sa.key, sa.sizes, packet.data(), sa.esn, packet.meta().sequence);
 }

@@ -32,9 +32,8 @@ void write_header(std::uint8_t* to, const OutboundSa& sa, std::uint64_t sequence
 /// Chains keep their shared payload, unless the suite cannot gather or the first segment is too small for the ciphertext.
 Packet* with_room(Packet& packet, const EspSizes& sizes, std::size_t behind, WorkerState& worker) {
     const std::size_t front = front_of(sizes) + OuterHeader::kSizeMax;
-    const bool fits = sizes.is_aead() && packet.nb_segs <= 1 + EspJob::kGatherMax && rte_pktmbuf_headroom(&packet) >= front &&
-                      std::size_t{packet.buf_len} - packet.data_off - packet.data_len >= packet.length() - packet.data_len + behind;
-    if (packet.nb_segs > 1 && fits) return &packet;
+    const bool gathers = packet.nb_segs > 1 && packet.nb_segs <= 1 + EspJob::kGatherMax && sizes.is_aead();
+    if (gathers && rte_pktmbuf_headroom(&packet) >= front && std::size_t{packet.buf_len} - packet.data_off >= packet.length() + behind) return &packet;
     return worker.pools.contiguous(packet, front, behind);
 }
 
@@ -52,7 +51,7 @@ Verdict prepare(Packet*& packet, WorkerState& worker) {
     OutboundSa* sa = peer && peer->has_sa ? worker.tables.outbound(peer->sa_slot) : nullptr;
     if (!sa) return Drop::peer_no_sa;
     if (sa->usage.exhausted()) return Drop::esp_hard_limit;
-    const EspSizes sizes = sa->sizes;
+    const EspSizes& sizes = sa->sizes;
     const std::size_t payload = packet->length(), padding = pad_length(payload, sizes.alignment), behind = padding + kTrailer + sizes.icv;
     Packet* roomy = with_room(*packet, sizes, behind, worker);
     if (!roomy) return Drop::no_buffer;
@@ -70,7 +69,6 @@ Verdict prepare(Packet*& packet, WorkerState& worker) {
     write_trailer(text + payload, padding, sa->mode);
     job.text = text;
     job.length = static_cast<std::uint32_t>(payload + padding + kTrailer);
-    job.icv = text + job.length;
     std::uint8_t* esp = text - front_of(sizes);
     write_header(esp, *sa, *sequence);
     job.describe(sa->key, sizes, esp, sa->esn, *sequence);

@@ -78,7 +78,7 @@ TEST_CASE("one flipped bit in ciphertext, ICV or associated data fails to open")
         for (const int spoilt : {0, 1, 2}) {
             Bytes packet = packet_of(vector, hex(vector.sealed));
             EspJob job = job_over_vector(key, packet, vector);
-            std::uint8_t* const place[] = {job.text, job.icv + 15, job.associated.data()};
+            std::uint8_t* const place[] = {job.text, job.icv() + 15, job.associated.data()};
             *place[spoilt] ^= 1;
             crypto.open({&job, 1});
             CHECK_FALSE(job.ok);
@@ -115,7 +115,7 @@ TEST_CASE("a burst of mixed algorithms, many times what is sealed at once, opens
     }
     crypto.seal(jobs);
     for (const EspJob& job : jobs) CHECK(job.ok);
-    for (std::size_t i = 0; i < jobs.size(); i += 5) jobs[i].icv[i % 16] ^= 4;
+    for (std::size_t i = 0; i < jobs.size(); i += 5) jobs[i].icv()[i % 16] ^= 4;
     crypto.open(jobs);
     for (std::size_t i = 0; i < jobs.size(); ++i) {
         CHECK(jobs[i].ok == (i % 5 != 0));

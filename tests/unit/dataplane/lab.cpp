@@ -233,7 +233,6 @@ EspJob job_over(const EspKey& key, Bytes& esp, bool esn, std::uint64_t sequence)
     EspJob job;
     job.text = esp.data() + front_of(sizes);
     job.length = static_cast<std::uint32_t>(esp.size() - front_of(sizes) - sizes.icv);
-    job.icv = job.text + job.length;
     job.describe(key, sizes, esp.data(), esn, sequence);
     return job;
 }
