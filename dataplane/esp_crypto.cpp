@@ -49,7 +49,8 @@ struct EspCrypto::Engine {
     void open_gcm(EspJob& job);
     void seal_gathered_chacha(EspJob& job);
     void submit_chacha(EspJob& job, std::uint8_t* tag, IMB_CIPHER_DIRECTION direction);
-    void flush();
+    /// False if there was nothing in flight.
+    bool flush();
     bool in_flight = false;  // spares the flush for bursts without ChaCha20
 };
 
@@ -148,9 +149,10 @@ void EspCrypto::Engine::submit_chacha(EspJob& job, std::uint8_t* tag, IMB_CIPHER
     while (const IMB_JOB* done = IMB_GET_COMPLETED_JOB(manager)) settle(done);
 }
 
-void EspCrypto::Engine::flush() {
-    if (!std::exchange(in_flight, false)) return;
+bool EspCrypto::Engine::flush() {
+    if (!std::exchange(in_flight, false)) return false;
     while (const IMB_JOB* done = IMB_FLUSH_JOB(manager)) static_cast<EspJob*>(done->user_data)->ok = done->status == IMB_STATUS_COMPLETED;
+    return true;
 }
 
 void EspCrypto::seal(std::span<EspJob> jobs) {
@@ -183,6 +185,9 @@ void EspCrypto::open(std::span<EspJob> jobs) {
         for (std::size_t i = 0; i < part.size(); ++i)
             if (is_chacha(part[i])) part[i].ok = part[i].ok && equal_in_constant_time(computed[i], {part[i].icv(), kAeadIcvSize});
         jobs = jobs.subspan(part.size());
+        if (!engine_->flush()) continue;
+        for (std::size_t i = 0; i < part.size(); ++i)
+            if (is_chacha(part[i])) part[i].ok = part[i].ok && equal_in_constant_time(computed[i], {part[i].icv(), kAeadIcvSize});
     }
     engine_->cbc.flush_open(*engine_->manager);
 }

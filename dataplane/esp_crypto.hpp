@@ -50,9 +50,11 @@ struct alignas(64) EspJob {
     std::array<std::uint8_t, 12> nonce{};        // of AEADs: salt, then the IV of the packet
     std::array<std::uint8_t, 12> associated{};   // SPI and sequence number, extended or not (RFC 4106 §5)
     std::uint8_t associated_length = 8;          // 12 with extended sequence numbers
+    EspSizes sizes{};                            // of the key's algorithm
     std::uint8_t gather_count = 0;
     std::uint8_t front = 0, icv_size = 0;        // of the key's algorithm: front_of() and the ICV's bytes
     bool ok = false;                             // out: sealed, or opened with a right ICV
+    std::array<ByteView, kGatherMax> gather{};
 
     std::uint8_t* icv() const { return text + length; }
 

@@ -52,7 +52,7 @@ Verdict prepare(Packet*& packet, WorkerState& worker) {
     OutboundSa* sa = peer && peer->has_sa ? worker.tables.outbound(peer->sa_slot) : nullptr;
     if (!sa) return Drop::peer_no_sa;
     if (sa->usage.exhausted()) return Drop::esp_hard_limit;
-    const EspSizes sizes = sa->sizes;
+    const EspSizes& sizes = sa->sizes;
     const std::size_t payload = packet->length(), padding = pad_length(payload, sizes.alignment), behind = padding + kTrailer + sizes.icv;
     Packet* roomy = with_room(*packet, sizes, behind, worker);
     if (!roomy) return Drop::no_buffer;
