@@ -155,8 +155,22 @@ bool EspCrypto::Engine::flush() {
     return true;
 }
 
+namespace {
+
+/// How many packets before its turn a key is fetched. A run of packets of one SA asks once.
+constexpr std::size_t kKeysAhead = 3;
+
+void prefetch_key(std::span<const EspJob> jobs, std::size_t at) {
+    if (at < jobs.size() && jobs[at].key != jobs[at - 1].key) jobs[at].key->prefetch(jobs[at].length);
+}
+
+}  // namespace
+
 void EspCrypto::seal(std::span<EspJob> jobs) {
-    for (EspJob& job : jobs) {
+    for (std::size_t i = 1; i < kKeysAhead; ++i) prefetch_key(jobs, i);
+    for (std::size_t i = 0; i < jobs.size(); ++i) {
+        EspJob& job = jobs[i];
+        prefetch_key(jobs, i + kKeysAhead);
         job.ok = false;
         if (!job.key->ready) continue;
         if (is_gcm(job)) engine_->seal_gcm(job);
@@ -172,19 +186,18 @@ void EspCrypto::open(std::span<EspJob> jobs) {
     // Computed tags of the jobs in flight: the job interface writes tags, it does not compare them.
     constexpr std::size_t kAtOnce = 64;
     std::array<std::array<std::uint8_t, kAeadIcvSize>, kAtOnce> computed;
-    while (!jobs.empty()) {
+    for (; !jobs.empty(); jobs = jobs.subspan(std::min(kAtOnce, jobs.size()))) {
         const auto part = jobs.first(std::min(kAtOnce, jobs.size()));
+        for (std::size_t i = 1; i < kKeysAhead; ++i) prefetch_key(part, i);
         for (std::size_t i = 0; i < part.size(); ++i) {
-            part[i].ok = false;
-            if (!part[i].key->ready) continue;
-            if (is_gcm(part[i])) engine_->open_gcm(part[i]);
-            else if (is_chacha(part[i])) engine_->submit_chacha(part[i], computed[i].data(), IMB_DIR_DECRYPT);
-            else engine_->cbc.open(*engine_->manager, part[i]);
+            EspJob& job = part[i];
+            prefetch_key(part, i + kKeysAhead);
+            job.ok = false;
+            if (!job.key->ready) continue;
+            if (is_gcm(job)) engine_->open_gcm(job);
+            else if (is_chacha(job)) engine_->submit_chacha(job, computed[i].data(), IMB_DIR_DECRYPT);
+            else engine_->cbc.open(*engine_->manager, job);
         }
-        engine_->flush();
-        for (std::size_t i = 0; i < part.size(); ++i)
-            if (is_chacha(part[i])) part[i].ok = part[i].ok && equal_in_constant_time(computed[i], {part[i].icv(), kAeadIcvSize});
-        jobs = jobs.subspan(part.size());
         if (!engine_->flush()) continue;
         for (std::size_t i = 0; i < part.size(); ++i)
             if (is_chacha(part[i])) part[i].ok = part[i].ok && equal_in_constant_time(computed[i], {part[i].icv(), kAeadIcvSize});

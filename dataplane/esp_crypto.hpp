@@ -11,6 +11,7 @@
 #include <cstdint>
 #include <cstring>
 #include <memory>
+#include <rte_prefetch.h>
 #include <span>
 
 namespace nave::dataplane {
@@ -24,6 +25,14 @@ struct EspKey {
     ~EspKey() { clear(); }
     /// Wipes the key; it is not ready then.
     void clear();
+    /// Fetches what the cipher reads for a text of that length: the round keys in front, and at the end as many powers of the hash
+    /// key as the text has blocks. For other ciphers than AES-GCM that is a guess, and harmless.
+    void prefetch(std::size_t text_length) const {
+        constexpr std::size_t kLine = 64, kRoundKeys = 176, kPowersMax = 48, kBlock = 16;
+        for (std::size_t at = 0; at < kRoundKeys; at += kLine) rte_prefetch0(&expanded[at]);
+        const std::size_t powers = std::min(text_length / kBlock + 2, kPowersMax) * kBlock;
+        for (std::size_t at = (kExpandedSize - powers) & ~(kLine - 1); at < kExpandedSize; at += kLine) rte_prefetch0(&expanded[at]);
+    }
 
     static constexpr std::size_t kExpandedSize = 1008;
     alignas(64) std::array<std::uint8_t, kExpandedSize> expanded{};
@@ -50,11 +59,9 @@ struct alignas(64) EspJob {
     std::array<std::uint8_t, 12> nonce{};        // of AEADs: salt, then the IV of the packet
     std::array<std::uint8_t, 12> associated{};   // SPI and sequence number, extended or not (RFC 4106 §5)
     std::uint8_t associated_length = 8;          // 12 with extended sequence numbers
-    EspSizes sizes{};                            // of the key's algorithm
     std::uint8_t gather_count = 0;
     std::uint8_t front = 0, icv_size = 0;        // of the key's algorithm: front_of() and the ICV's bytes
     bool ok = false;                             // out: sealed, or opened with a right ICV
-    std::array<ByteView, kGatherMax> gather{};
 
     std::uint8_t* icv() const { return text + length; }
 

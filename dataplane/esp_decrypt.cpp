@@ -32,6 +32,10 @@ Verdict prepare(Packet& packet, WorkerState& worker) {
     const std::uint32_t low = esp->sequence_low.host();
     meta.sequence = sa->esn ? sa->window.infer(low) : low;
     if (!sa->window.may_accept(meta.sequence)) return Drop::esp_replayed;
+    // For what follows the cipher.
+    worker.tables.prefetch(sa->peer);
+    sa->window.prefetch(meta.sequence);
+    rte_prefetch0(&worker.all_counters.inbound[spi_layout::slot(sa->spi).value]);
     auto& batch = worker.opening;
     batch.associations[batch.size] = sa;
     describe(batch.jobs[batch.size++], packet, *sa);

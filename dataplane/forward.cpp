@@ -71,6 +71,8 @@ Verdict to_peer(Packet& packet, PeerId id, WorkerState& worker) {
     if (packet.meta().from_peer == id) return Drop::same_peer_loop;
     if (!peer->has_sa) return Drop::peer_no_sa;
     if (!peer->has_path) return Drop::peer_no_path;
+    worker.tables.prefetch(peer->sa_slot);
+    rte_prefetch0(&worker.all_counters.outbound[peer->sa_slot.value]);
     if (const Drop reason = spend_hop(packet, worker); reason != Drop::none) return reason;
     consider_redirect(packet, *tunnel, *peer, worker);
     const std::uint16_t mtu = std::min(tunnel->settings.mtu, peer->mtu);

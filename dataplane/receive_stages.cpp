@@ -51,6 +51,7 @@ Verdict to_esp(Packet& packet, std::size_t esp_offset, std::uint16_t udp_port, W
     meta.nbma_udp_port = udp_port;
     meta.outer_type_of_service = ip->type_of_service;
     meta.spi = Spi{esp->spi.host()};
+    worker.tables.prefetch(meta.spi);
     packet.keep(esp_offset, packet.data_len - esp_offset);
     const WorkerId owner = spi_layout::worker(meta.spi);
     if (owner == worker.id) return Verdict::pass();

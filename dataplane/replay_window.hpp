@@ -30,6 +30,11 @@ public:
         return sequence != 0 && highest_ - sequence < width_ && !seen(sequence);
     }
 
+    /// Fetches what accept() will change.
+    void prefetch(std::uint64_t sequence) const {
+        __builtin_prefetch(&width_, 1);
+        __builtin_prefetch(&bits_[sequence % kWidthMax / 64], 1);
+    }
     /// Call only after the ICV verified. False: a twin in the same burst got here first.
     [[nodiscard]] bool accept(std::uint64_t sequence) {
         if (!may_accept(sequence)) return false;

@@ -91,6 +91,17 @@ public:
         const RouteTarget target = next_hop::decode(next_hop);
         if (target.kind == RouteTarget::Kind::peer && target.index < peers_.size()) peers_[target.index].prefetch();
     }
+    /// Fetches what stands in front of an SA, which is looked up soon. Any SPI, any slot.
+    void prefetch(Spi inbound) const {
+        const std::size_t slot = spi_layout::slot(inbound).value;
+        if (slot < associations_.inbound.size()) rte_prefetch0(&associations_.inbound[slot]);
+    }
+    void prefetch(SaSlot outbound) const {
+        if (outbound.value < associations_.outbound.size()) rte_prefetch0(&associations_.outbound[outbound.value]);
+    }
+    void prefetch(PeerId peer) const {
+        if (peer.value < peers_.size()) rte_prefetch0(&peers_[peer.value]);
+    }
     /// True if the address is one of ours in that table: a tunnel's or an inside port's.
     bool is_local(TableId table, std::uint32_t address) const {
         const auto* list = at(local_, table.value);
