@@ -37,12 +37,12 @@ constexpr void set_type_of_service(Ipv4Header& ip, std::uint8_t value) {
     ip.type_of_service = value;
 }
 
-/// One hop less, checksum kept right. Callers checked that the time to live is at least 1.
+/// One hop less, checksum kept right: the word that holds the time to live falls by 0x100, so the checksum rises by as much
+/// (RFC 1624 §3). Callers checked that the time to live is at least 1.
 constexpr void decrement_ttl(Ipv4Header& ip) {
-    const auto word = [&](std::uint8_t ttl) { return static_cast<std::uint16_t>(ttl << 8 | ip.protocol); };
-    const auto less = static_cast<std::uint8_t>(ip.time_to_live - 1);
-    ip.checksum = checksum_update(ip.checksum, word(ip.time_to_live), word(less));
-    ip.time_to_live = less;
+    const std::uint32_t sum = ip.checksum.host() + 0x100u;
+    ip.checksum = be16(static_cast<std::uint16_t>(sum + (sum >= 0xffff)));
+    --ip.time_to_live;
 }
 
 }  // namespace nave::dataplane

@@ -78,9 +78,9 @@ struct Packet : rte_mbuf {
 };
 static_assert(sizeof(Packet) == sizeof(rte_mbuf));
 
-/// Up to 64 packets that go through the stages together. Owns them.
+/// Up to kCapacity packets that go through the stages together. Owns them.
 struct Burst {
-    static constexpr std::size_t kCapacity = 64;
+    static constexpr std::size_t kCapacity = 128;
     std::array<Packet*, kCapacity> packets;
     std::size_t size = 0;
 

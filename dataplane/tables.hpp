@@ -91,14 +91,9 @@ public:
         const RouteTarget target = next_hop::decode(next_hop);
         if (target.kind == RouteTarget::Kind::peer && target.index < peers_.size()) peers_[target.index].prefetch();
     }
-    /// Fetches what stands in front of an SA, which is looked up soon. Any SPI, any slot.
-    void prefetch(Spi inbound) const {
-        const std::size_t slot = spi_layout::slot(inbound).value;
-        if (slot < associations_.inbound.size()) rte_prefetch0(&associations_.inbound[slot]);
-    }
-    void prefetch(SaSlot outbound) const {
-        if (outbound.value < associations_.outbound.size()) rte_prefetch0(&associations_.outbound[outbound.value]);
-    }
+    /// Fetches what describes an SA that is looked up soon: its first line, and the salt. Any SPI, any slot.
+    void prefetch(Spi inbound) const { prefetch(associations_.inbound, spi_layout::slot(inbound).value); }
+    void prefetch(SaSlot outbound) const { prefetch(associations_.outbound, outbound.value); }
     void prefetch(PeerId peer) const {
         if (peer.value < peers_.size()) rte_prefetch0(&peers_[peer.value]);
     }
@@ -117,6 +112,12 @@ private:
     static const Element* at(const std::vector<Element>& list, std::size_t index) {
         const Element* element = list.data() + index;
         return element < list.data() + list.size() ? element : nullptr;
+    }
+    template <class Sa>
+    static void prefetch(const LazyArray<Sa>& all, std::size_t slot) {
+        if (slot >= all.size()) return;
+        rte_prefetch0(&all[slot]);
+        rte_prefetch0(&all[slot].key.salt);
     }
     void refresh_mtu(Peer& peer);
     void refresh_local(TableId table);
