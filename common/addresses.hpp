@@ -4,6 +4,7 @@
 #include "common/strong.hpp"
 
 #include <array>
+#include <bit>
 #include <compare>
 #include <cstdint>
 #include <functional>
@@ -91,9 +92,12 @@ struct MacAddress {
 
 private:
     constexpr std::uint64_t number() const {
-        std::uint64_t value = 0;
-        for (const std::uint8_t byte : bytes) value = value << 8 | byte;
-        return value;
+        struct [[gnu::packed]] Parts {
+            std::uint32_t front;
+            std::uint16_t back;
+        };
+        const auto parts = std::bit_cast<Parts>(bytes);
+        return std::uint64_t{parts.back} << 32 | parts.front;
     }
 };
 

@@ -153,8 +153,7 @@ Verdict deliver_or_replicate(Packet& packet, WorkerState& worker) {
     return Verdict::pass();
 }
 
-Verdict follow_route(Packet& packet, WorkerState& worker) {
-    const std::uint32_t hop = packet.meta().next_hop;
+Verdict follow_route(Packet& packet, std::uint32_t hop, WorkerState& worker) {
     if (hop == next_hop::kNoRoute) {
         answer_with_error(packet, IcmpError::net_unreachable(), worker);
         return Drop::no_route;

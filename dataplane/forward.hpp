@@ -9,8 +9,8 @@ namespace nave::dataplane {
 /// Before the route lookup: takes what is for this box and what is for many (multicast).
 Verdict deliver_or_replicate(Packet& packet, WorkerState& worker);
 
-/// After the lookup: takes every packet or drops it. Out come to_encap and to_port of the worker.
-Verdict follow_route(Packet& packet, WorkerState& worker);
+/// After the lookup, which answered `next_hop`: takes every packet or drops it. Out come to_encap and to_port of the worker.
+Verdict follow_route(Packet& packet, std::uint32_t next_hop, WorkerState& worker);
 
 /// Sends one copy to each member of the tunnel's replication list but the peer it came from. Copies share the payload; each
 /// has a buffer of its own for headers and, later, for the ciphertext, so that no byte of payload is ever copied.

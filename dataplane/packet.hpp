@@ -32,7 +32,6 @@ struct PacketMeta {
     std::uint16_t gre_protocol = 0;
     std::uint16_t inner_length = 0;    // bytes behind GRE, for the SA's counters
     Spi spi{};
-    std::uint32_t next_hop = 0;        // the route table's answer, see route_table.hpp
     std::uint64_t sequence = 0;        // ESP sequence number with its high half
     std::uint8_t outer_type_of_service = 0;
     Origin origin = Origin::inside;

@@ -27,19 +27,25 @@ void stage(Burst& burst, WorkerState& worker, Stage name, Function&& function) {
     run_stage(burst, worker.drops, [&](Packet& packet) { return function(packet, worker); });
 }
 
-[[gnu::flatten, gnu::noinline]] void forward_once(Burst& burst, WorkerState& worker) {
+/// Inner IPv4 packets at their IP header that are neither for this box nor for many.
+[[gnu::flatten, gnu::noinline]] void route(Burst& burst, WorkerState& worker) {
     if (burst.empty()) return;
     worker.clock.begin(Stage::route, burst.size);
-    run_stage(burst, worker.drops, [&](Packet& packet) { return deliver_or_replicate(packet, worker); });
-    worker.routes.lookup(burst);
-    for (const Packet* packet : burst.view()) worker.tables.prefetch(packet->meta().next_hop);
-    run_stage(burst, worker.drops, [&](Packet& packet) { return follow_route(packet, worker); });
+    RouteTables::NextHops next_hops;
+    worker.routes.lookup(burst, next_hops);
+    for (std::size_t i = 0; i < burst.size; ++i) worker.tables.prefetch(static_cast<std::uint32_t>(next_hops[i]));
+    std::size_t next = 0;
+    run_stage(burst, worker.drops, [&](Packet& packet) {
+        const std::size_t i = next++;
+        return follow_route(packet, static_cast<std::uint32_t>(next_hops[i]), worker);
+    });
 }
 
-/// Inner IPv4 packets at their IP header, whatever side they came from; then the errors that they caused, which cause none.
+/// What came in to be forwarded, whatever side it came from; then the errors that it caused, which cause none.
 void forward(Burst& burst, WorkerState& worker) {
-    forward_once(burst, worker);
-    forward_once(worker.from_here, worker);
+    route(burst, worker);
+    stage(worker.from_here, worker, Stage::route, deliver_or_replicate);
+    route(worker.from_here, worker);
 }
 
 /// ESP packets of this worker's SAs.
@@ -47,30 +53,34 @@ void forward(Burst& burst, WorkerState& worker) {
     if (burst.empty()) return;
     worker.clock.begin(Stage::esp_decrypt, burst.size);
     esp_decrypt(burst, worker);
-    stage(burst, worker, Stage::gre_decap, decap_gre);
+    stage(burst, worker, Stage::gre_decap, [](Packet& packet, WorkerState& w) {
+        const Verdict inner = decap_gre(packet, w);
+        return inner.passes() ? deliver_or_replicate(packet, w) : inner;
+    });
     forward(burst, worker);
 }
 
 /// One pass over a burst as it came from the underlay: is it ours, is it whole, whose is it.
-Verdict classify_underlay(Packet& packet, Burst& completed, WorkerState& worker) {
-    if (const Verdict frame = check_frame(packet, worker); !frame.passes()) return frame;
-    if (const Verdict ours = check_outer_ip(packet, worker); !ours.passes()) return ours;
+Verdict classify_underlay(Packet& packet, const PortState& port, Burst& completed, WorkerState& worker) {
+    if (const Verdict frame = check_frame(packet, port, worker); !frame.passes()) return frame;
+    if (const Verdict ours = check_outer_ip(packet, port, worker); !ours.passes()) return ours;
     if (packet.header<Ipv4Header>(sizeof(EthernetHeader))->is_fragment()) return worker.reassembly.add(packet, worker.now, completed);
     return classify_outer(packet, worker);
 }
 
-[[gnu::flatten, gnu::noinline]] void from_underlay(Burst& burst, WorkerState& worker) {
+[[gnu::flatten, gnu::noinline]] void from_underlay(Burst& burst, const PortState& port, WorkerState& worker) {
     Burst completed;
-    stage(burst, worker, Stage::classify, [&](Packet& packet, WorkerState& w) { return classify_underlay(packet, completed, w); });
+    stage(burst, worker, Stage::classify, [&](Packet& packet, WorkerState& w) { return classify_underlay(packet, port, completed, w); });
     stage(completed, worker, Stage::reassemble, classify_outer);
     for (Packet* datagram : completed.view()) burst.push(*datagram);
     from_tunnel(burst, worker);
 }
 
-[[gnu::flatten, gnu::noinline]] void from_inside(Burst& burst, WorkerState& worker) {
-    stage(burst, worker, Stage::classify, [](Packet& packet, WorkerState& w) {
-        const Verdict frame = check_frame(packet, w);
-        return frame.passes() ? classify_inside(packet, w) : frame;
+[[gnu::flatten, gnu::noinline]] void from_inside(Burst& burst, const PortState& port, WorkerState& worker) {
+    stage(burst, worker, Stage::classify, [&](Packet& packet, WorkerState& w) {
+        if (const Verdict frame = check_frame(packet, port, w); !frame.passes()) return frame;
+        const Verdict inside = classify_inside(packet, port, w);
+        return inside.passes() ? deliver_or_replicate(packet, w) : inside;
     });
     forward(burst, worker);
 }
@@ -116,8 +126,9 @@ std::size_t receive_all(WorkerState& worker) {
         receive(PortId{i}, burst, worker);
         total += burst.size;
         if (burst.empty()) continue;
-        if (worker.tables.port(PortId{i})->role == PortRole::underlay) from_underlay(burst, worker);
-        else from_inside(burst, worker);
+        const PortState& port = *worker.tables.port(PortId{i});
+        if (port.role == PortRole::underlay) from_underlay(burst, port, worker);
+        else from_inside(burst, port, worker);
     }
     return total;
 }
@@ -149,6 +160,7 @@ std::size_t take_injected(WorkerState& worker) {
         ++total;
     }
     worker.clock.count(Stage::inject, total);
+    stage(to_forward, worker, Stage::route, deliver_or_replicate);
     forward(to_forward, worker);
     return total;
 }

@@ -87,19 +87,18 @@ Verdict classify_udp(Packet& packet, std::size_t offset, WorkerState& worker) {
 
 }  // namespace
 
-Verdict check_frame(Packet& packet, WorkerState& worker) {
-    const PortState* port = worker.tables.port(packet.meta().port);
-    if (!port || !port->is_up()) return Drop::port_down;
+Verdict check_frame(Packet& packet, const PortState& port, WorkerState& worker) {
+    if (!port.is_up()) return Drop::port_down;
     const auto* ethernet = packet.header<EthernetHeader>();
     if (!ethernet) return Drop::ethernet_runt;
     const bool tagged = ethernet->type.host() == kEtherTypeVlan;
-    if (!tagged && port->vlan) return Drop::vlan_mismatch;
+    if (!tagged && port.vlan) return Drop::vlan_mismatch;
     if (tagged) {
-        if (const Drop reason = strip_vlan(packet, *port); reason != Drop::none) return reason;
+        if (const Drop reason = strip_vlan(packet, port); reason != Drop::none) return reason;
         ethernet = packet.header<EthernetHeader>();
         if (!ethernet) return Drop::ethernet_runt;
     }
-    if (!is_group(ethernet->destination) && ethernet->destination != port->mac) return Drop::not_our_mac;
+    if (!is_group(ethernet->destination) && ethernet->destination != port.mac) return Drop::not_our_mac;
     switch (ethernet->type.host()) {
     case kEtherTypeIpv4: return Verdict::pass();
     case kEtherTypeArp: return worker.punt(packet, Punt::arp);
@@ -108,13 +107,13 @@ Verdict check_frame(Packet& packet, WorkerState& worker) {
     }
 }
 
-Verdict check_outer_ip(Packet& packet, WorkerState& worker) {
+Verdict check_outer_ip(Packet& packet, const PortState& port, WorkerState& worker) {
     const auto extent = check_ipv4(ip_bytes(packet), checksum_check(packet));
     if (!extent) return extent.error();
     const auto* ethernet = packet.header<EthernetHeader>();
     const auto* ip = packet.header<Ipv4Header>(sizeof(EthernetHeader));
     const std::uint32_t destination = ip->destination.host();
-    if (!worker.tables.port(packet.meta().port)->owns(destination)) {
+    if (!port.owns(destination)) {
         if (is_group(ethernet->destination) || is_for_dhcp_client(ip_bytes(packet), extent->header_length)) return worker.punt(packet, Punt::local);
         return Drop::underlay_not_local;
     }
@@ -136,10 +135,9 @@ Verdict classify_outer(Packet& packet, WorkerState& worker) {
     }
 }
 
-Verdict classify_inside(Packet& packet, WorkerState& worker) {
+Verdict classify_inside(Packet& packet, const PortState& port, WorkerState& worker) {
     const auto extent = check_ipv4(ip_bytes(packet), checksum_check(packet));
     if (!extent) return extent.error();
-    const PortState& port = *worker.tables.port(packet.meta().port);
     const auto* ethernet = packet.header<EthernetHeader>();
     const auto* ip = packet.header<Ipv4Header>(sizeof(EthernetHeader));
     const std::uint32_t destination = ip->destination.host();

@@ -47,9 +47,8 @@ void RouteTables::release() {
     rte_free(readers_);
 }
 
-void RouteTables::lookup(Burst& burst) const {
+void RouteTables::lookup(const Burst& burst, NextHops& found) const {
     std::array<std::uint32_t, Burst::kCapacity> destinations;
-    std::array<std::uint64_t, Burst::kCapacity> found;
     for (std::size_t begin = 0; begin < burst.size;) {
         // One bulk lookup for each run of packets of the same table; nearly always the whole burst.
         const TableId table = burst.packets[begin]->meta().table;
@@ -59,7 +58,6 @@ void RouteTables::lookup(Burst& burst) const {
         const auto count = static_cast<unsigned>(end - begin);
         if (table.value < tables_.size()) rte_fib_lookup_bulk(tables_[table.value], &destinations[begin], &found[begin], static_cast<int>(count));
         else std::fill_n(&found[begin], count, std::uint64_t{next_hop::kNoRoute});
-        for (std::size_t i = begin; i < end; ++i) burst.packets[i]->meta().next_hop = static_cast<std::uint32_t>(found[i]);
         begin = end;
     }
 }

@@ -45,8 +45,9 @@ public:
     RouteTables(const RouteTables&) = delete;
     RouteTables& operator=(const RouteTables&) = delete;
 
-    /// Stores each packet's next hop in its metadata. Packets are IPv4, header in the first segment, at its start. Any worker.
-    void lookup(Burst& burst) const;
+    /// Where each packet of a burst goes, in its order. Packets are IPv4, header in the first segment, at its start. Any worker.
+    using NextHops = std::array<std::uint64_t, Burst::kCapacity>;
+    void lookup(const Burst& burst, NextHops& found) const;
     std::uint32_t lookup(TableId table, std::uint32_t destination) const;
 
     /// Writer: true if the next change may be made now; asked again in a later turn otherwise.

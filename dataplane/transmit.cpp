@@ -14,7 +14,10 @@ namespace {
     Burst& burst = worker.to_port[id.value];
     const PortLane& lane = worker.lanes[id.value];
     if (!lane.has_queue) {
-        for (Packet* packet : burst.view()) worker.hand_over(*packet, lane.transmitter, PacketMeta::Handover::transmit);
+        for (Packet* packet : burst.view()) {
+            packet->meta().port = id;
+            worker.hand_over(*packet, lane.transmitter, PacketMeta::Handover::transmit);
+        }
         burst.size = 0;
         return;
     }
@@ -42,7 +45,6 @@ namespace {
 void queue_to_port(Packet& packet, PortId id, WorkerState& worker) {
     const PortState* port = worker.tables.port(id);
     if (!port || !port->is_up()) return worker.drops.discard(packet, Drop::port_down);
-    packet.meta().port = id;
     Burst& burst = worker.to_port[id.value];
     if (burst.full()) flush(id, worker);
     burst.push(packet);
