@@ -43,33 +43,34 @@ void expand_pad(IMB_MGR& manager, IMB_HASH_ALG hash, ByteView key, std::uint8_t 
     wipe(block);
 }
 
-void set_hash(IMB_JOB& work, const CbcKey& key, const std::uint8_t* from, std::size_t length, std::uint8_t* tag, std::size_t tag_length) {
-    work.src = from;
-    work.hash_start_src_offset_in_bytes = 0;
-    work.msg_len_to_hash_in_bytes = length;
+/// What every job of a burst of one suite has in common. Offsets count from the ESP header.
+void set_suite(IMB_JOB& work, const EspSizes& sizes) {
+    work = IMB_JOB{};
+    work.key_len_in_bytes = sizes.encryption_key;
+    work.iv_len_in_bytes = kIvSize;
+    work.auth_tag_output_len_in_bytes = sizes.icv;
+}
+
+void set_keys(IMB_JOB& work, const CbcKey& key) {
+    work.enc_keys = key.encrypt.data();
+    work.dec_keys = key.decrypt.data();
     work.u.HMAC._hashed_auth_key_xor_ipad = key.inner.data();
     work.u.HMAC._hashed_auth_key_xor_opad = key.outer.data();
-    work.auth_tag_output = tag;
-    work.auth_tag_output_len_in_bytes = tag_length;
 }
 
 /// Everything that the ICV covers. With extended sequence numbers the high half comes last (RFC 4303 §2.2.1): it is never sent, so
 /// it is written for the time of the computation to where the ICV stands.
-void set_packet_hash(IMB_JOB& work, const EspJob& job, std::uint8_t* tag) {
+void set_hash(IMB_JOB& work, const EspJob& job, std::uint8_t* tag) {
     const bool extended = job.associated_length == 12;
     if (extended) std::memcpy(job.text + job.length, job.associated.data() + 4, kSequenceHighSize);
     set_hash(work, cbc_key(*job.key), job.text - kFront, kFront + job.length + (extended ? kSequenceHighSize : 0), tag, job.icv_size);
 }
 
 /// `from` is the first block of `length` bytes that are changed in place.
-void set_cipher(IMB_JOB& work, const CbcKey& key, const EspSizes& sizes, const std::uint8_t* iv, std::uint8_t* from, std::size_t length) {
-    work.enc_keys = key.encrypt.data();
-    work.dec_keys = key.decrypt.data();
-    work.key_len_in_bytes = sizes.encryption_key;
+void set_cipher(IMB_JOB& work, const std::uint8_t* iv, std::uint8_t* from, std::size_t length) {
     work.iv = iv;
-    work.iv_len_in_bytes = kIvSize;
-    work.src = work.dst = from;
-    work.cipher_start_src_offset_in_bytes = 0;
+    work.dst = from;
+    work.cipher_start_src_offset_in_bytes = static_cast<std::size_t>(from - work.src);
     work.msg_len_to_cipher_in_bytes = length;
 }
 
@@ -103,8 +104,13 @@ bool CbcHmac::expand(IMB_MGR& manager, ByteView keymat, EspKey& key) {
     // the wire (RFC 4303 §2.1).
     constexpr std::array<std::uint8_t, 11> kMessage{0, 0, 0, 0, 'n', 'a', 'v', 'e', ' ', 'i', 'v'};
     std::array<std::uint8_t, kEspIcvMax> secret;
-    set_hash(work_[0], expanded, kMessage.data(), kMessage.size(), secret.data(), sizes.icv);
-    const bool done = IMB_SUBMIT_HASH_BURST(&manager, work_.data(), 1, hash) == 1;
+    IMB_JOB work;
+    set_suite(work, sizes);
+    set_keys(work, expanded);
+    work.src = kMessage.data();
+    work.msg_len_to_hash_in_bytes = kMessage.size();
+    work.auth_tag_output = secret.data();
+    const bool done = IMB_SUBMIT_HASH_BURST(&manager, &work, 1, hash) == 1;
     std::memcpy(expanded.iv_secret.data(), secret.data(), kIvSize);
     wipe(secret);
     return done;
@@ -139,18 +145,25 @@ void CbcHmac::flush_open(IMB_MGR& manager) {
         if (queue.size > 0) open_all(manager, queue);
 }
 
+void CbcHmac::use(EspAlgorithm algorithm, const EspSizes& sizes) {
+    if (std::exchange(suite_, algorithm) == algorithm) return;
+    for (IMB_JOB& work : work_) set_suite(work, sizes);
+}
+
 void CbcHmac::seal_all(IMB_MGR& manager, Queue& queue) {
     const std::span jobs{queue.jobs.data(), std::exchange(queue.size, 0)};
     const auto count = static_cast<std::uint32_t>(jobs.size());
     const EspSizes sizes = sizes_of(jobs[0]->key->algorithm);
     for (std::size_t i = 0; i < count; ++i) {
         EspJob& job = *jobs[i];
-        set_numbers(job);
         const CbcKey& key = cbc_key(*job.key);
-        set_cipher(work_[i], key, sizes, key.iv_secret.data(), job.text - kIvSize, kIvSize + job.length);
+        set_numbers(job);
+        set_keys(work_[i], key);
+        set_hash(work_[i], job, job.icv());
+        set_cipher(work_[i], key.iv_secret.data(), job.text - kIvSize, kIvSize + job.length);
     }
+    const auto count = static_cast<std::uint32_t>(jobs.size());
     if (IMB_SUBMIT_CIPHER_BURST_NOCHECK(&manager, work_.data(), count, IMB_CIPHER_CBC, IMB_DIR_ENCRYPT, key_size_of(sizes)) != count) return;
-    for (std::size_t i = 0; i < count; ++i) set_packet_hash(work_[i], *jobs[i], jobs[i]->icv());
     if (IMB_SUBMIT_HASH_BURST_NOCHECK(&manager, work_.data(), count, hash_of(sizes)) != count) return;
     for (EspJob* job : jobs) job->ok = true;
 }
@@ -161,8 +174,11 @@ void CbcHmac::open_all(IMB_MGR& manager, Queue& queue) {
     std::array<std::array<std::uint8_t, kEspIcvMax>, kAtOnce> computed;
     std::array<std::array<std::uint8_t, kSequenceHighSize>, kAtOnce> icv_starts;  // where the high half of the number goes
     for (std::size_t i = 0; i < jobs.size(); ++i) {
-        std::memcpy(icv_starts[i].data(), jobs[i]->icv(), kSequenceHighSize);
-        set_packet_hash(work_[i], *jobs[i], computed[i].data());
+        EspJob& job = *jobs[i];
+        std::memcpy(icv_starts[i].data(), job.icv(), kSequenceHighSize);
+        set_keys(work_[i], cbc_key(*job.key));
+        set_hash(work_[i], job, computed[i].data());
+        set_cipher(work_[i], job.text - kIvSize, job.text, job.length);
     }
     const auto count = static_cast<std::uint32_t>(jobs.size());
     const bool hashed = IMB_SUBMIT_HASH_BURST_NOCHECK(&manager, work_.data(), count, hash_of(sizes)) == count;
@@ -170,9 +186,10 @@ void CbcHmac::open_all(IMB_MGR& manager, Queue& queue) {
     for (std::size_t i = 0; i < jobs.size(); ++i) {
         EspJob& job = *jobs[i];
         std::memcpy(job.icv(), icv_starts[i].data(), kSequenceHighSize);
-        if (!hashed || !equal_in_constant_time(ByteView{computed[i]}.first(sizes.icv), {job.icv(), sizes.icv})) continue;
-        job.ok = true;
-        set_cipher(work_[genuine++], cbc_key(*job.key), sizes, job.text - kIvSize, job.text, job.length);
+        job.ok = hashed && equal_in_constant_time(ByteView{computed[i]}.first(sizes.icv), {job.icv(), sizes.icv});
+        if (!job.ok) continue;
+        if (genuine != i) work_[genuine] = work_[i];
+        ++genuine;
     }
     if (genuine == 0) return;
     if (IMB_SUBMIT_CIPHER_BURST_NOCHECK(&manager, work_.data(), genuine, IMB_CIPHER_CBC, IMB_DIR_DECRYPT, key_size_of(sizes)) == genuine) return;

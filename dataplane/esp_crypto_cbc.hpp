@@ -4,6 +4,7 @@
 #include "dataplane/esp_crypto.hpp"
 
 #include <intel-ipsec-mb.h>
+#include <optional>
 
 namespace nave::dataplane {
 
@@ -28,11 +29,14 @@ private:
     };
 
     Queue& push(EspJob& job);
+    /// Fills in what the suite's jobs have in common, unless it stands there from the last time.
+    void use(EspAlgorithm algorithm, const EspSizes& sizes);
     void seal_all(IMB_MGR& manager, Queue& queue);
     void open_all(IMB_MGR& manager, Queue& queue);
 
     std::array<Queue, kAlgorithms> queues_{};
     std::array<IMB_JOB, kAtOnce> work_{};
+    std::optional<EspAlgorithm> suite_;  // that work_ is set up for
     bool waiting_ = false;  // spares the look into the queues for bursts without CBC
 };
 

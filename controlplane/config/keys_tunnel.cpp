@@ -89,7 +89,7 @@ Bindings<TunnelDraft> security_keys() {
             [](std::string_view text) { return without_hint(ike::parse_ike_proposal(text)); },
             [](const ike::IkeProposal& proposal) { return ike::to_string(proposal); }, via(&TunnelDraft::profile, &ike::Profile::ike_proposals)),
         list<TunnelDraft>(
-            "esp_proposals", "a suite such as \"aes-gcm-256\", \"aes-gcm-128/no-esn\" or \"chacha20-poly1305/x25519\"", Count{1, kProposalsMax},
+            "esp_proposals", "a suite such as \"aes-gcm-256\", \"chacha20-poly1305/no-esn/x25519\" or \"aes-cbc-256/sha256\"", Count{1, kProposalsMax},
             [](std::string_view text) { return without_hint(ike::parse_esp_proposal(text)); },
             [](const ike::EspProposal& proposal) { return ike::to_string(proposal); }, via(&TunnelDraft::profile, &ike::Profile::esp_proposals)),
         replay_window(),

@@ -52,7 +52,7 @@ constexpr std::array kHelp{
     Help{"esp-wrong-next-header", "A genuine ESP packet carried something that the SA is not for (we negotiate GRE): the peer's policy differs from ours."},
     Help{"esp-hard-limit", "An SA reached its limit of bytes or packets before its rekey. Raise child_lifetime_bytes or child_lifetime_packets."},
     Help{"esp-sequence-exhausted", "An SA ran out of sequence numbers before its rekey. Use ESN, or a lower child_lifetime_packets."},
-    Help{"esp-not-multiple", "The ESP payload is not a multiple of 4 bytes: broken or hostile sender."},
+    Help{"esp-not-multiple", "The ESP payload is not a multiple of 4 bytes, or of 16 with AES-CBC: broken or hostile sender."},
     // GRE
     Help{"gre-runt", "A GRE packet was too short for its header: the peer's implementation is faulty."},
     Help{"gre-version", "A GRE packet of a version other than 0 (PPTP?) came from a peer: the peer's configuration differs."},

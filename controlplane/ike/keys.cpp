@@ -72,10 +72,8 @@ SessionKeys derive_session_keys(const SessionSeed& seed, const Secret& skeyseed)
     return keys;
 }
 
-std::size_t keymat_size(EspAlgorithm algorithm) { return algorithm == EspAlgorithm::aes_gcm_128 ? 20 : 36; }
-
 ChildKeys derive_child_keys(const SessionKeys& session, EspAlgorithm algorithm, const Secret& shared_secret, ByteView initiator_nonce, ByteView responder_nonce) {
-    const std::size_t size = keymat_size(algorithm);
+    const std::size_t size = sizes_of(algorithm).keymat();
     Bytes joined_seed = joined({shared_secret.view(), initiator_nonce, responder_nonce});
     const Secret seed{joined_seed};
     wipe(joined_seed);

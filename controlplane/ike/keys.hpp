@@ -53,8 +53,6 @@ struct ChildKeys {
     EspKeymat initiator_to_responder{}, responder_to_initiator{};
     const EspKeymat& sent_by(Role role) const { return role == Role::initiator ? initiator_to_responder : responder_to_initiator; }
 };
-/// Bytes of one direction's key and salt.
-std::size_t keymat_size(EspAlgorithm algorithm);
 /// KEYMAT = prf+(SK_d, [g^ir |] Ni | Nr); `shared_secret` is empty without a key exchange (RFC 7296 §2.17).
 ChildKeys derive_child_keys(const SessionKeys& session, EspAlgorithm algorithm, const Secret& shared_secret, ByteView initiator_nonce, ByteView responder_nonce);
 

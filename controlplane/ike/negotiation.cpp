@@ -27,6 +27,12 @@ Transform encryption_transform(EspAlgorithm algorithm) {
     case EspAlgorithm::aes_gcm_128:       return {TransformType::encryption, transform_id::kAesGcm16, 128};
     case EspAlgorithm::aes_gcm_256:       return {TransformType::encryption, transform_id::kAesGcm16, 256};
     case EspAlgorithm::chacha20_poly1305: return {TransformType::encryption, transform_id::kChaCha20Poly1305};
+    case EspAlgorithm::aes_cbc_128_sha256:
+    case EspAlgorithm::aes_cbc_128_sha384:
+    case EspAlgorithm::aes_cbc_128_sha512: return {TransformType::encryption, transform_id::kAesCbc, 128};
+    case EspAlgorithm::aes_cbc_256_sha256:
+    case EspAlgorithm::aes_cbc_256_sha384:
+    case EspAlgorithm::aes_cbc_256_sha512: return {TransformType::encryption, transform_id::kAesCbc, 256};
     }
     return {};
 }
@@ -62,6 +68,8 @@ Transforms transforms_of(const IkeProposal& suite) {
 
 Transforms transforms_of(const EspProposal& suite) {
     Transforms transforms{encryption_transform(suite.algorithm)};
+    if (const Integrity integrity = integrity_of(suite.algorithm); integrity != Integrity::none)
+        transforms.push_back({TransformType::integrity, integrity_id(integrity)});
     if (suite.group) transforms.push_back(key_exchange_transform(*suite.group));
     transforms.push_back({TransformType::extended_sequence_numbers, suite.esn ? transform_id::kEsnYes : transform_id::kEsnNo});
     return transforms;

@@ -1,6 +1,7 @@
 // Suites as text, and the ones that we propose when nobody says otherwise.
 #include "controlplane/ike/proposal.hpp"
 
+#include <algorithm>
 #include <array>
 
 namespace nave::ike {
@@ -20,8 +21,26 @@ constexpr std::array kIntegrities{Named<Integrity>{"sha256", Integrity::hmac_sha
                                   Named<Integrity>{"sha512", Integrity::hmac_sha512_256}};
 constexpr std::array kPrfs{Named<Prf>{"prf-sha256", Prf::hmac_sha256}, Named<Prf>{"prf-sha384", Prf::hmac_sha384}, Named<Prf>{"prf-sha512", Prf::hmac_sha512}};
 constexpr std::array kGroups{Named<Group>{"p256", Group::p256}, Named<Group>{"p384", Group::p384}, Named<Group>{"x25519", Group::x25519}};
-constexpr std::array kEspAlgorithms{Named<EspAlgorithm>{"aes-gcm-128", EspAlgorithm::aes_gcm_128}, Named<EspAlgorithm>{"aes-gcm-256", EspAlgorithm::aes_gcm_256},
-                                    Named<EspAlgorithm>{"chacha20-poly1305", EspAlgorithm::chacha20_poly1305}};
+enum class EspCipher : std::uint8_t { aes_gcm_128, aes_gcm_256, chacha20_poly1305, aes_cbc_128, aes_cbc_256 };
+constexpr std::array kEspCiphers{Named<EspCipher>{"aes-gcm-128", EspCipher::aes_gcm_128}, Named<EspCipher>{"aes-gcm-256", EspCipher::aes_gcm_256},
+                                 Named<EspCipher>{"chacha20-poly1305", EspCipher::chacha20_poly1305},
+                                 Named<EspCipher>{"aes-cbc-128", EspCipher::aes_cbc_128}, Named<EspCipher>{"aes-cbc-256", EspCipher::aes_cbc_256}};
+/// The words of each ESP suite. As in IKE's, a CBC cipher needs an integrity algorithm and an AEAD has none.
+struct EspWords {
+    EspAlgorithm algorithm;
+    EspCipher cipher;
+    Integrity integrity = Integrity::none;
+};
+constexpr std::array kEspAlgorithms{
+    EspWords{EspAlgorithm::aes_gcm_128, EspCipher::aes_gcm_128},
+    EspWords{EspAlgorithm::aes_gcm_256, EspCipher::aes_gcm_256},
+    EspWords{EspAlgorithm::chacha20_poly1305, EspCipher::chacha20_poly1305},
+    EspWords{EspAlgorithm::aes_cbc_128_sha256, EspCipher::aes_cbc_128, Integrity::hmac_sha256_128},
+    EspWords{EspAlgorithm::aes_cbc_128_sha384, EspCipher::aes_cbc_128, Integrity::hmac_sha384_192},
+    EspWords{EspAlgorithm::aes_cbc_128_sha512, EspCipher::aes_cbc_128, Integrity::hmac_sha512_256},
+    EspWords{EspAlgorithm::aes_cbc_256_sha256, EspCipher::aes_cbc_256, Integrity::hmac_sha256_128},
+    EspWords{EspAlgorithm::aes_cbc_256_sha384, EspCipher::aes_cbc_256, Integrity::hmac_sha384_192},
+    EspWords{EspAlgorithm::aes_cbc_256_sha512, EspCipher::aes_cbc_256, Integrity::hmac_sha512_256}};
 constexpr std::array kEsn{Named<bool>{"esn", true}, Named<bool>{"no-esn", false}};
 
 template <class T, std::size_t N>
@@ -53,9 +72,13 @@ bool every_word(std::string_view text, TakeWord take_word) {
     }
 }
 
+const EspWords& words_of(EspAlgorithm algorithm) { return *std::ranges::find(kEspAlgorithms, algorithm, &EspWords::algorithm); }
+
 bool is_cbc(IkeEncryption encryption) { return encryption == IkeEncryption::aes_cbc_128 || encryption == IkeEncryption::aes_cbc_256; }
 
 }  // namespace
+
+Integrity integrity_of(EspAlgorithm algorithm) { return words_of(algorithm).integrity; }
 
 std::string name(Group group) {
     const std::string_view known = text_of(kGroups, group);
@@ -75,14 +98,18 @@ std::optional<IkeProposal> parse_ike_proposal(std::string_view text) {
 }
 
 std::optional<EspProposal> parse_esp_proposal(std::string_view text) {
-    std::optional<EspAlgorithm> algorithm;
+    std::optional<EspCipher> cipher;
+    std::optional<Integrity> integrity;
     std::optional<bool> esn;
     std::optional<Group> group;
     const bool known = every_word(text, [&](std::string_view word) {
-        return take(kEspAlgorithms, word, algorithm) || take(kEsn, word, esn) || take(kGroups, word, group);
+        return take(kEspCiphers, word, cipher) || take(kIntegrities, word, integrity) || take(kEsn, word, esn) || take(kGroups, word, group);
     });
-    if (!known || !algorithm) return std::nullopt;
-    return EspProposal{*algorithm, esn.value_or(true), group};
+    const auto suite = std::ranges::find_if(kEspAlgorithms, [&](const EspWords& words) {
+        return words.cipher == cipher && words.integrity == integrity.value_or(Integrity::none);
+    });
+    if (!known || suite == kEspAlgorithms.end()) return std::nullopt;
+    return EspProposal{suite->algorithm, esn.value_or(true), group};
 }
 
 std::string to_string(const IkeProposal& proposal) {
@@ -92,7 +119,9 @@ std::string to_string(const IkeProposal& proposal) {
 }
 
 std::string to_string(const EspProposal& proposal) {
-    std::string text{text_of(kEspAlgorithms, proposal.algorithm)};
+    const EspWords& words = words_of(proposal.algorithm);
+    std::string text{text_of(kEspCiphers, words.cipher)};
+    if (words.integrity != Integrity::none) text.append("/").append(text_of(kIntegrities, words.integrity));
     text.append("/").append(text_of(kEsn, proposal.esn));
     if (proposal.group) text.append("/").append(name(*proposal.group));
     return text;

@@ -61,7 +61,7 @@ SWANCTL = """connections {{
         mode = transport
         local_ts = dynamic[gre]
         remote_ts = dynamic[gre]
-        esp_proposals = aes256gcm16-ecp384,aes256gcm16
+        esp_proposals = {esp}
         rekey_time = 1h
         start_action = trap
       }}
@@ -118,11 +118,11 @@ class GuestLab(Lab):
         self.run(f"host-{name}", f"ip addr add 172.16.{number}.10/24 dev eth0")
         self.run(f"host-{name}", f"ip route add default via 172.16.{number}.1")
 
-    def guest(self, name, number, hub=False, routes=(), hub_number=1):
-        """Boots a guest whose tunnel address is 10.255.0.NUMBER and whose LAN is 172.16.NUMBER.0/24."""
+    def guest(self, name, number, hub=False, routes=(), hub_number=1, esp="aes256gcm16-ecp384,aes256gcm16"):
+        """Boots a guest whose tunnel address is 10.255.0.NUMBER and whose LAN is 172.16.NUMBER.0/24; `esp` in strongSwan's words."""
         folder = self.directory / name
         folder.mkdir()
-        values = {"name": name, "number": number, "psk": PSK}
+        values = {"name": name, "number": number, "psk": PSK, "esp": esp}
         nhrp = ["debug nhrp all"] + (["nhrp nflog-group 1"] if hub else []) + ["interface gre1", " ip nhrp network-id 1", " ip nhrp holdtime 60",
                " ip nhrp registration no-unique", *([" ip nhrp redirect"] if hub else [f" ip nhrp nhs dynamic nbma 192.0.2.{hub_number}", " ip nhrp shortcut"]),
                " tunnel source eth0", "exit"]

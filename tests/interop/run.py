@@ -28,15 +28,26 @@ def start_nave(lab, name, number, hubs=False, **tunnel):
 
 
 SPOKE_ROUTES = ["172.16.0.0/16 10.255.0.1", "10.255.0.0/24 10.255.0.1"]
+GCM = ["aes-gcm-256/no-esn/p384", "aes-gcm-256/no-esn"]
+
+
+def suites(*proposals):
+    """A value of esp_proposals: these before strongSwan's AES-GCM."""
+    return str([*proposals, *GCM]).replace("'", '"')
+
+
+def proposals_with(lab, gateway, identity):
+    return {row["proposal"] for row in lab.ctl(gateway, "show", "sas") if row["identity"] == identity}
 
 
 class NaveHub:
-    """A nave hub with two all-Linux spokes."""
+    """A nave hub with two all-Linux spokes, one of which prefers AES-CBC with HMAC and extended sequence numbers."""
 
     def setup(self, lab):
-        start_nave(lab, "navehub", 1)
+        start_nave(lab, "navehub", 1, esp_proposals=suites("aes-cbc-128/sha256/esn"))
+        lab.guest("frr21", 21, routes=SPOKE_ROUTES)
+        lab.guest("frr22", 22, routes=SPOKE_ROUTES, esp="aes128-sha256-esn,aes256gcm16-ecp384")
         for number in (21, 22):
-            lab.guest(f"frr{number}", number, routes=SPOKE_ROUTES)
             lab.run("navehub", f"ip route add 172.16.{number}.0/24 via 10.255.0.{number} dev nave0 onlink table 1000")
         for number in (21, 22):
             lab.guest_ready(f"frr{number}")
@@ -51,6 +62,11 @@ class NaveHub:
         assert wait_until(lambda: lab.guest_ping("frr21", "172.16.1.10", 3) == [62, 62, 62], 10), lab.drops("navehub")
         ping = lab.ping("host-navehub", "172.16.22.10")
         assert ping.received == 5, ping.output
+
+    def linux_and_nave_speak_cbc_and_hmac_with_extended_numbers(self, lab):
+        assert proposals_with(lab, "navehub", "frr22.example") == {"aes-cbc-128/sha256/esn"}, lab.ctl("navehub", "show", "sas")
+        assert "hmac(sha256)" in lab.inside("frr22", "ip xfrm state"), lab.inside("frr22", "ip xfrm state")
+        assert lab.guest_ping("frr22", "172.16.1.10", 3) == [62, 62, 62], lab.drops("navehub")
 
     def strongswan_rekeys_child_and_ike_sa_without_loss(self, lab):
         lab.start("host-navehub", "ping -n -i 0.1 -c 80 172.16.21.10", "rekey.log")
@@ -71,8 +87,8 @@ class NaveSpoke:
 
     def setup(self, lab):
         lab.guest("frrhub", 1, hub=True, routes=["172.16.21.0/24 10.255.0.21", "172.16.31.0/24 10.255.0.31"])
-        lab.guest("frr21", 21, routes=SPOKE_ROUTES)
-        start_nave(lab, "navespoke", 31, hubs=True, child_lifetime="20s")
+        lab.guest("frr21", 21, routes=SPOKE_ROUTES, esp="aes256-sha512,aes256gcm16-ecp384")
+        start_nave(lab, "navespoke", 31, hubs=True, child_lifetime="20s", esp_proposals=suites("aes-cbc-256/sha512/no-esn"))
         for name in ("frrhub", "frr21"):
             lab.guest_ready(name)
 
@@ -94,6 +110,9 @@ class NaveSpoke:
         def direct():
             return lab.ping("host-navespoke", "172.16.21.10", count=5).ttls[-1:] == [62]
         assert wait_until(direct, 20), (lab.peers("navespoke"), lab.log("navespoke")[-3000:])
+
+    def the_shortcut_is_protected_by_cbc_and_hmac_which_both_prefer(self, lab):
+        assert proposals_with(lab, "navespoke", "frr21.example") == {"aes-cbc-256/sha512/no-esn"}, lab.ctl("navespoke", "show", "sas")
 
 
 def run(scenario):

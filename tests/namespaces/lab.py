@@ -245,12 +245,12 @@ class Lab:
     def direct(self, gateway, identity):
         return self.peers(gateway).get(identity, {}).get("path") == "direct"
 
-    def start_all(self, **changes):
-        """Underlay, DHCP and three gateways; returns once both spokes are registered, or raises with the logs' ends."""
+    def start_all(self, each=None, **changes):
+        """Underlay, DHCP and three gateways, `each` with its own changes by name; returns once both spokes are registered, or raises with the logs' ends."""
         self.underlay()
         self.dhcp_server("203.0.113.150", "203.0.113.159")
         for name in ("hub", "spoke1", "spoke2"):
-            self.gateway(name, **changes)
+            self.gateway(name, **changes, **(each or {}).get(name, {}))
         wait_until(lambda: "wan" in self.run("spoke2", "ip -br link", check=False), 10)
         self.dhcp_client("spoke2", "wan")
         if not wait_until(self.registered, 20, 0.2):

@@ -54,7 +54,7 @@ const std::vector<Case> kCases{
     {"tunnel.nave0", "table", "254"},
     {"tunnel.nave0", "twin", "\"overlay\""},
     {"tunnel.nave0", "ike_proposals", "[\"aes-gcm-128/prf-sha256/p256\", \"aes-cbc-256/sha256/prf-sha256/x25519\"]"},
-    {"tunnel.nave0", "esp_proposals", "[\"chacha20-poly1305/no-esn\", \"aes-gcm-256/esn/x25519\"]"},
+    {"tunnel.nave0", "esp_proposals", "[\"chacha20-poly1305/no-esn\", \"aes-gcm-256/esn/x25519\", \"aes-cbc-128/sha256/esn\"]"},
     {"tunnel.nave0", "replay_window", "8192"},
     {"tunnel.nave0", "accept_tunnel_mode", "false"},
     {"tunnel.nave0", "force_encapsulation", "true"},

@@ -108,7 +108,9 @@ TEST_CASE("identities, suites and the NHRP word are checked") {
     check_problem(spoke({{16, "ike_proposals = [\"aes-gcm-256/prf-sha384/modp768\"]"}}),
                   "spoke.toml:16:18: tunnel.nave0.ike_proposals[0]: found \"aes-gcm-256/prf-sha384/modp768\"");
     check_problem(spoke({{16, "esp_proposals = [\"aes-gcm-256\", \"null\"]"}}),
-                  "spoke.toml:16:33: tunnel.nave0.esp_proposals[1]: found \"null\"; accepted: a suite such as");
+                  "spoke.toml:16:33: tunnel.nave0.esp_proposals[1]: found \"null\"; accepted: a suite such as \"aes-gcm-256\", \"chacha20-poly1305/no-esn/x25519\" or "
+                  "\"aes-cbc-256/sha256\"");
+    check_problem(spoke({{16, "esp_proposals = [\"aes-cbc-256\"]"}}), "spoke.toml:16:18: tunnel.nave0.esp_proposals[0]: found \"aes-cbc-256\"; accepted: a suite such as");
     check_problem(spoke({{16, "nhrp_authentication = \"ninechars\""}}),
                   "spoke.toml:16:23: tunnel.nave0.nhrp_authentication: found \"ninechars\"; accepted: a word of 1 to 8");
 }

@@ -114,11 +114,23 @@ TEST_CASE("other nonces or SPIs give other keys") {
     CHECK(bytes_of(initial_skeyseed(other, Secret{captured::first::shared_secret})) != captured::first::skeyseed);
 }
 
-TEST_CASE("key material of a child has the size of its algorithm's key and salt") {
-    for (const auto& [algorithm, size] : {std::pair{EspAlgorithm::aes_gcm_128, 20u}, {EspAlgorithm::aes_gcm_256, 36u}, {EspAlgorithm::chacha20_poly1305, 36u}}) {
+TEST_CASE("key material of a child has the size of its algorithm's keys and salt, and both directions are one stream") {
+    const auto stream = [](std::size_t size) {
+        const ChildKeys longest = derive_child_keys(first_keys(), EspAlgorithm::aes_cbc_256_sha512, Secret{}, kFirst.initiator_nonce, kFirst.responder_nonce);
+        Bytes bytes = to_bytes(longest.initiator_to_responder.view());
+        bytes.insert(bytes.end(), longest.responder_to_initiator.view().begin(), longest.responder_to_initiator.view().end());
+        bytes.resize(size);
+        return bytes;
+    };
+    for (const auto& [algorithm, size] : {std::pair{EspAlgorithm::aes_gcm_128, 20u}, {EspAlgorithm::aes_gcm_256, 36u}, {EspAlgorithm::chacha20_poly1305, 36u},
+                                          {EspAlgorithm::aes_cbc_128_sha256, 48u}, {EspAlgorithm::aes_cbc_256_sha256, 64u}, {EspAlgorithm::aes_cbc_128_sha384, 64u},
+                                          {EspAlgorithm::aes_cbc_256_sha384, 80u}, {EspAlgorithm::aes_cbc_128_sha512, 80u}, {EspAlgorithm::aes_cbc_256_sha512, 96u}}) {
         const ChildKeys keys = derive_child_keys(first_keys(), algorithm, Secret{}, kFirst.initiator_nonce, kFirst.responder_nonce);
         CHECK(keys.initiator_to_responder.view().size() == size);
         CHECK(keys.responder_to_initiator.view().size() == size);
         CHECK(to_bytes(keys.initiator_to_responder.view()) != to_bytes(keys.responder_to_initiator.view()));
+        Bytes both = to_bytes(keys.initiator_to_responder.view());
+        both.insert(both.end(), keys.responder_to_initiator.view().begin(), keys.responder_to_initiator.view().end());
+        CHECK(both == stream(2 * size));
     }
 }

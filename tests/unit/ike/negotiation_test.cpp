@@ -135,6 +135,34 @@ TEST_CASE("a child rekey keeps to the group that both want, and does without one
     CHECK_FALSE(choose_esp(offer_esp(strict, kSpi, exchange), none, Group::p384, exchange));
 }
 
+TEST_CASE("an ESP suite of CBC and HMAC is two transforms, with the key's length (RFC 3602, RFC 4868)") {
+    const SaPayload offer = offer_esp(std::vector{esp_suite("aes-cbc-128/sha256/no-esn")}, kSpi, ChildExchange::ike_auth);
+    CHECK(offer == SaPayload{{Proposal{1, Protocol::esp, hex("12345678"),
+                                       {{TransformType::encryption, 12, 128}, {TransformType::integrity, 12}, {TransformType::extended_sequence_numbers, 0}}}}});
+    const SaPayload strong = offer_esp(std::vector{esp_suite("aes-cbc-256/sha512")}, kSpi, ChildExchange::ike_auth);
+    const std::vector<Transform> wanted{{TransformType::encryption, 12, 256}, {TransformType::integrity, 14}, {TransformType::extended_sequence_numbers, 1}};
+    CHECK(strong.proposals[0].transforms == wanted);
+}
+
+TEST_CASE("CBC and HMAC for ESP are chosen when both ends configured them, in our order, and never by default") {
+    const auto exchange = ChildExchange::ike_auth;
+    const std::vector cbc{esp_suite("aes-cbc-256/sha256/no-esn"), esp_suite("aes-cbc-128/sha256/no-esn")}, mixed{esp_suite("aes-gcm-256"), cbc[1], cbc[0]};
+    CHECK(choose_esp(offer_esp(cbc, kSpi, exchange), mixed, {}, exchange)->suite == cbc[1]);
+    CHECK(choose_esp(offer_esp(mixed, kSpi, exchange), mixed, {}, exchange)->suite == mixed[0]);
+    CHECK(accept_esp(answer_esp({cbc[0], 1, {}}, kSpi), mixed, exchange)->suite == cbc[0]);
+    CHECK_FALSE(choose_esp(offer_esp(cbc, kSpi, exchange), default_esp_proposals(), {}, exchange));
+}
+
+TEST_CASE("CBC for ESP is not chosen without integrity, or with another hash or key length than ours") {
+    const auto exchange = ChildExchange::ike_auth;
+    const std::vector ours{esp_suite("aes-cbc-256/sha256")};
+    for (const char* theirs : {"aes-cbc-256/sha384", "aes-cbc-128/sha256", "aes-cbc-256/sha256/no-esn", "aes-gcm-256"})
+        CHECK_FALSE(choose_esp(offer_esp(std::vector{esp_suite(theirs)}, kSpi, exchange), ours, {}, exchange));
+    const Transform cbc{TransformType::encryption, 12, 256}, esn{TransformType::extended_sequence_numbers, 1};
+    CHECK_FALSE(choose_esp(SaPayload{{Proposal{1, Protocol::esp, hex("12345678"), {cbc, esn}}}}, ours, {}, exchange));
+    CHECK_FALSE(choose_esp(SaPayload{{Proposal{1, Protocol::esp, hex("12345678"), {cbc, {TransformType::integrity, 0}, esn}}}}, ours, {}, exchange));
+}
+
 TEST_CASE("the initiator accepts an answer only if it is one of the suites that it offered") {
     const std::vector ours{ike_suite("aes-gcm-256/prf-sha384/p384"), ike_suite("aes-gcm-128/prf-sha256/p256")};
     const auto choice = choose_ike(offer_ike(ours, 0), ours, std::nullopt, false).value();

@@ -24,7 +24,8 @@ TEST_CASE("weak, unknown and repeated words are refused") {
         INFO(text);
         CHECK_FALSE(parse_ike_proposal(text));
     }
-    for (const char* text : {"", "aes-cbc-256", "aes-gcm-256/esn/no-esn", "esn", "aes-gcm-256/prf-sha256", "null"}) {
+    for (const char* text : {"", "aes-cbc-256", "aes-cbc-256/esn", "sha256", "aes-gcm-256/sha256", "chacha20-poly1305/sha256", "aes-cbc-256/sha1", "aes-cbc-192/sha256",
+                             "aes-cbc-256/sha256/sha512", "aes-gcm-256/esn/no-esn", "esn", "aes-gcm-256/prf-sha256", "null"}) {
         INFO(text);
         CHECK_FALSE(parse_esp_proposal(text));
     }
@@ -33,6 +34,16 @@ TEST_CASE("weak, unknown and repeated words are refused") {
 TEST_CASE("ESN is on in an ESP suite unless said otherwise") {
     CHECK(parse_esp_proposal("aes-gcm-256") == EspProposal{EspAlgorithm::aes_gcm_256, true, std::nullopt});
     CHECK(parse_esp_proposal("chacha20-poly1305/no-esn/x25519") == EspProposal{EspAlgorithm::chacha20_poly1305, false, Group::x25519});
+}
+
+TEST_CASE("a CBC suite for ESP names its integrity algorithm, as one for IKE does, and reads back from its text") {
+    CHECK(parse_esp_proposal("aes-cbc-128/sha256") == EspProposal{EspAlgorithm::aes_cbc_128_sha256, true, std::nullopt});
+    CHECK(parse_esp_proposal("aes-cbc-256/sha512/no-esn/p384") == EspProposal{EspAlgorithm::aes_cbc_256_sha512, false, Group::p384});
+    for (const char* text : {"aes-cbc-128/sha256/esn", "aes-cbc-128/sha384/no-esn", "aes-cbc-128/sha512/esn/x25519", "aes-cbc-256/sha256/no-esn/p256",
+                             "aes-cbc-256/sha384/esn", "aes-cbc-256/sha512/esn/p384"}) {
+        INFO(text);
+        CHECK(to_string(parse_esp_proposal(text).value()) == text);
+    }
 }
 
 TEST_CASE("every default suite reads back from its text and occurs once") {
@@ -53,6 +64,11 @@ TEST_CASE("the default suites begin with AES-GCM-256 and X25519, and CBC comes l
     CHECK(suites.front().group == Group::x25519);
     CHECK(suites.back().encryption == IkeEncryption::aes_cbc_128);
     CHECK(default_esp_proposals().front() == EspProposal{EspAlgorithm::aes_gcm_256, true, Group::x25519});
+}
+
+TEST_CASE("by default ESP is offered AEADs only") {
+    for (const EspProposal& suite : default_esp_proposals()) CHECK(integrity_of(suite.algorithm) == Integrity::none);
+    CHECK(integrity_of(EspAlgorithm::aes_cbc_256_sha384) == Integrity::hmac_sha384_192);
 }
 
 TEST_CASE("a group that we only know from the wire has a printable name") {

@@ -1,0 +1,86 @@
+// Plays of child SAs without AEAD: AES-CBC with HMAC-SHA2, for who configures it.
+#include "tests/unit/ike/lab.hpp"
+
+#include <catch2/catch.hpp>
+
+using namespace nave;
+using namespace nave::ike;
+using namespace nave::ike::play;
+
+namespace {
+
+struct Configured {
+    Lab lab{23};
+    Gateway& spoke = lab.gateway("spoke", "192.0.2.10");
+    Gateway& hub = lab.gateway("hub", "192.0.2.1");
+
+    static void use(Gateway& gateway, std::initializer_list<const char*> suites) {
+        auto& proposals = gateway.settings.profiles[0].esp_proposals;
+        proposals.clear();
+        for (const char* suite : suites) proposals.push_back(parse_esp_proposal(suite).value());
+        gateway.start();
+    }
+};
+
+}  // namespace
+
+TEST_CASE_METHOD(Configured, "two ends that want CBC and HMAC install both keys of it, with extended numbers or without") {
+    const auto [suite, algorithm, esn] = GENERATE(table<const char*, EspAlgorithm, bool>({{"aes-cbc-128/sha256/no-esn", EspAlgorithm::aes_cbc_128_sha256, false},
+                                                                                          {"aes-cbc-256/sha256/esn", EspAlgorithm::aes_cbc_256_sha256, true},
+                                                                                          {"aes-cbc-128/sha384/esn", EspAlgorithm::aes_cbc_128_sha384, true},
+                                                                                          {"aes-cbc-256/sha512/no-esn", EspAlgorithm::aes_cbc_256_sha512, false}}));
+    use(spoke, {suite}), use(hub, {suite});
+    lab.establish(spoke, hub);
+    REQUIRE(Lab::talk(spoke, hub));
+    REQUIRE(hub.view().children.at(0).proposal == suite);
+    const InstallInbound& installed = hub.inbound.begin()->second;
+    REQUIRE(installed.algorithm == algorithm);
+    REQUIRE(installed.esn == esn);
+    REQUIRE(installed.keymat.view().size() == sizes_of(algorithm).keymat());
+    REQUIRE(hub.outbound.back().keymat.view().size() == sizes_of(algorithm).keymat());
+}
+
+TEST_CASE_METHOD(Configured, "an AEAD is preferred where the responder lists it first, and CBC serves the peer that has nothing else") {
+    use(hub, {"aes-gcm-256", "aes-cbc-256/sha256"}), use(spoke, {"aes-cbc-256/sha256", "aes-gcm-256"});
+    lab.establish(spoke, hub);
+    REQUIRE(hub.view().children.at(0).proposal == "aes-gcm-256/esn");
+    use(spoke, {"aes-cbc-256/sha256"}), hub.start();
+    lab.wire.clear();
+    lab.establish(spoke, hub);
+    REQUIRE(hub.view().children.at(0).proposal == "aes-cbc-256/sha256/esn");
+    REQUIRE(Lab::talk(spoke, hub));
+}
+
+TEST_CASE_METHOD(Configured, "a gateway that was not told to accept CBC answers NO_PROPOSAL_CHOSEN") {
+    use(spoke, {"aes-cbc-256/sha256"});
+    hub.start();
+    lab.connect(spoke, hub, 3);
+    lab.run();
+    REQUIRE(spoke.downs.at(0).reason == DownReason::no_child);
+    REQUIRE(hub.ups.empty());
+    REQUIRE(hub.logged("peer offered aes-cbc-256/sha256/esn; we accept aes-gcm-256/"));
+    REQUIRE((hub.endpoint->counters().contains("NO_PROPOSAL_CHOSEN")));
+}
+
+TEST_CASE_METHOD(Configured, "two hashes that do not agree are no proposal in common") {
+    use(spoke, {"aes-cbc-256/sha256"}), use(hub, {"aes-cbc-256/sha384"});
+    lab.connect(spoke, hub, 3);
+    lab.run();
+    REQUIRE(spoke.downs.at(0).reason == DownReason::no_child);
+    REQUIRE(hub.logged("peer offered aes-cbc-256/sha256/esn; we accept aes-cbc-256/sha384/esn"));
+}
+
+TEST_CASE_METHOD(Configured, "a rekey with a fresh key exchange keeps the suite and changes every key") {
+    use(spoke, {"aes-cbc-128/sha256/esn/x25519"}), use(hub, {"aes-cbc-128/sha256/esn/x25519"});
+    lab.establish(spoke, hub);
+    const Bytes before{hub.inbound.begin()->second.keymat.view().begin(), hub.inbound.begin()->second.keymat.view().end()};
+    lab.rekey_child(spoke);
+    lab.run();
+    lab.advance(8s);
+    REQUIRE(hub.view().children.at(0).proposal == "aes-cbc-128/sha256/esn/x25519");
+    const Bytes after{hub.inbound.begin()->second.keymat.view().begin(), hub.inbound.begin()->second.keymat.view().end()};
+    REQUIRE(after.size() == 48);
+    REQUIRE_FALSE(std::ranges::equal(std::span{before}.first(16), std::span{after}.first(16)));
+    REQUIRE_FALSE(std::ranges::equal(std::span{before}.subspan(16), std::span{after}.subspan(16)));
+    REQUIRE(Lab::talk(spoke, hub));
+}
