@@ -62,8 +62,10 @@ void set_keys(IMB_JOB& work, const CbcKey& key) {
 /// it is written for the time of the computation to where the ICV stands.
 void set_hash(IMB_JOB& work, const EspJob& job, std::uint8_t* tag) {
     const bool extended = job.associated_length == 12;
-    if (extended) std::memcpy(job.text + job.length, job.associated.data() + 4, kSequenceHighSize);
-    set_hash(work, cbc_key(*job.key), job.text - kFront, kFront + job.length + (extended ? kSequenceHighSize : 0), tag, job.icv_size);
+    if (extended) std::memcpy(job.icv(), job.associated.data() + 4, kSequenceHighSize);
+    work.src = job.text - kFront;
+    work.msg_len_to_hash_in_bytes = kFront + job.length + (extended ? kSequenceHighSize : 0);
+    work.auth_tag_output = tag;
 }
 
 /// `from` is the first block of `length` bytes that are changed in place.
@@ -152,9 +154,9 @@ void CbcHmac::use(EspAlgorithm algorithm, const EspSizes& sizes) {
 
 void CbcHmac::seal_all(IMB_MGR& manager, Queue& queue) {
     const std::span jobs{queue.jobs.data(), std::exchange(queue.size, 0)};
-    const auto count = static_cast<std::uint32_t>(jobs.size());
     const EspSizes sizes = sizes_of(jobs[0]->key->algorithm);
-    for (std::size_t i = 0; i < count; ++i) {
+    use(jobs[0]->key->algorithm, sizes);
+    for (std::size_t i = 0; i < jobs.size(); ++i) {
         EspJob& job = *jobs[i];
         const CbcKey& key = cbc_key(*job.key);
         set_numbers(job);
@@ -171,6 +173,7 @@ void CbcHmac::seal_all(IMB_MGR& manager, Queue& queue) {
 void CbcHmac::open_all(IMB_MGR& manager, Queue& queue) {
     const std::span jobs{queue.jobs.data(), std::exchange(queue.size, 0)};
     const EspSizes sizes = sizes_of(jobs[0]->key->algorithm);
+    use(jobs[0]->key->algorithm, sizes);
     std::array<std::array<std::uint8_t, kEspIcvMax>, kAtOnce> computed;
     std::array<std::array<std::uint8_t, kSequenceHighSize>, kAtOnce> icv_starts;  // where the high half of the number goes
     for (std::size_t i = 0; i < jobs.size(); ++i) {
