@@ -83,7 +83,7 @@ void Bench::round(const Cell& cell, CellSamples& samples) {
 void Bench::play(const Cell& cell, CellSamples& samples) {
     World& world = worlds_.at(cell.world);
     std::vector<Lane> lanes;
-    for (std::uint8_t i = 0; i < cell.world.workers; ++i) lanes.emplace_back(cell, i, foundation_.pools);
+    for (std::uint8_t i = 0; i < cell.world.workers; ++i) lanes.emplace_back(cell, i, cables_.at(cell.world.workers));
     const Plan plan = plan_batches(cell, lanes[0].order.period());
     Rounds cycles;
     std::array<Rounds, static_cast<std::size_t>(Stage::count)> stages;
