@@ -95,7 +95,8 @@ void World::complain_of_drops() const {
 void World::verify(Lane& lane) {
     constexpr unsigned kRouters = 2;
     for (std::size_t i = 0; i < lane.sent.size(); ++i)
-        if (!lane.writer.verify(*lane.frames.view()[i], lane.sent[i], kRouters)) throw std::runtime_error{fmt::format("packet {} came out other than it went in", lane.sent[i].number)};
+        if (!lane.writer.verify(*lane.frames.view()[i], lane.sent[i], kRouters))
+            throw std::runtime_error{fmt::format("packet {} came out other than it went in", lane.sent[i].number)};
 }
 
 BatchCost World::play(std::span<Lane> lanes, unsigned member, Rendezvous& all) {
