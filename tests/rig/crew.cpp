@@ -2,6 +2,7 @@
 #include "tests/rig/crew.hpp"
 
 #include <array>
+#include <chrono>
 #include <exception>
 #include <fmt/format.h>
 #include <rte_launch.h>
@@ -62,7 +63,7 @@ std::vector<unsigned> Crew::choose_cpus(unsigned members) {
     return cpus;
 }
 
-void Crew::run(unsigned members, const std::function<void(unsigned, Rendezvous&)>& work) {
+void Crew::run(unsigned members, const std::function<void(unsigned, Rendezvous&)>& work, const std::function<void()>& look) {
     Rendezvous all{members};
     std::counting_semaphore<> done{0};
     std::array<Member, kMembersMax> crew;
@@ -73,7 +74,8 @@ void Crew::run(unsigned members, const std::function<void(unsigned, Rendezvous&)
     }
     if (launched < members) all.give_up();
     std::exception_ptr failure;
-    for (unsigned i = 0; i < launched; ++i) done.acquire();
+    for (unsigned i = 0; i < launched; ++i)
+        while (!done.try_acquire_for(std::chrono::milliseconds{200})) look();
     for (unsigned i = 0; i < launched; ++i) {
         rte_eal_wait_lcore(i + 1);
         if (crew[i].failure) failure = crew[i].failure;

@@ -34,9 +34,9 @@ public:
     /// CPUs for up to that many members, the last ones that this process may use first: interrupts like the first ones.
     static std::vector<unsigned> choose_cpus(unsigned members = kMembersMax);
 
-    /// Runs `work(member, all)` for members 0 to `members` - 1, each on its lcore, and sleeps meanwhile: the cores are theirs.
-    /// Throws what a member threw. Main lcore; EAL has that many worker lcores.
-    static void run(unsigned members, const std::function<void(unsigned, Rendezvous&)>& work);
+    /// Runs `work(member, all)` for members 0 to `members` - 1, each on its lcore, and sleeps meanwhile: the cores are theirs; but
+    /// for `look`, a few times a second. Throws what a member threw. Main lcore; EAL has that many worker lcores.
+    static void run(unsigned members, const std::function<void(unsigned, Rendezvous&)>& work, const std::function<void()>& look = [] {});
 };
 
 }  // namespace nave::rig

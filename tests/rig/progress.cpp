@@ -19,12 +19,12 @@ Progress::~Progress() {
     if (terminal_) fmt::print(stderr, "\r\033[K");
 }
 
-void Progress::show(const std::string& what) {
+void Progress::show(std::size_t done, const std::string& what) {
     const auto now = std::chrono::steady_clock::now();
     if (now - shown_at_ < (terminal_ ? kOnTerminal : kElsewhere)) return;
     shown_at_ = now;
     const auto seconds = std::chrono::duration_cast<std::chrono::seconds>(now - begin_).count();
-    const std::string line = fmt::format("{:3} % after {} s: {}", steps_ == 0 ? 100 : 100 * done_ / steps_, seconds, what);
+    const std::string line = fmt::format("{:3} % after {} s: {}", steps_ == 0 ? 100 : 100 * done / steps_, seconds, what);
     if (terminal_) fmt::print(stderr, "\r\033[K{}", line);
     else fmt::print(stderr, "{}\n", line);
     std::fflush(stderr);

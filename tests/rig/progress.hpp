@@ -10,18 +10,17 @@ namespace nave::rig {
 /// One line that is rewritten on a terminal; elsewhere a line every ten seconds.
 class Progress {
 public:
-    /// `steps`: how often advance() will be called.
+    /// `steps`: what `done` of show() grows to.
     explicit Progress(std::size_t steps);
     /// Ends the line.
     ~Progress();
     Progress(const Progress&) = delete;
     Progress& operator=(const Progress&) = delete;
 
-    void show(const std::string& what);
-    void advance() { ++done_; }
+    void show(std::size_t done, const std::string& what);
 
 private:
-    std::size_t steps_, done_ = 0;
+    std::size_t steps_;
     bool terminal_;
     std::chrono::steady_clock::time_point begin_, shown_at_;
 };

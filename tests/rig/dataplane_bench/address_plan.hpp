@@ -7,12 +7,14 @@ namespace nave::rig {
 
 /// Peer `n` is spoke n. Networks are /24, one for each spoke, so that every peer's packets take another line of the route table.
 namespace plan {
-inline constexpr std::uint32_t kSpokeNetworks = 20u << 24, kHubNetworks = 40u << 24, kTunnel = 60u << 24, kNbma = 80u << 24;
+inline constexpr std::uint32_t kSpokeNetworks = 20u << 24, kSpokeLans = 22u << 24, kHubNetworks = 40u << 24, kTunnel = 60u << 24, kNbma = 80u << 24;
 inline constexpr std::uint32_t kHubNbma = 90u << 24 | 1, kHubTunnel = 61u << 24 | 1, kHubInside = 43u << 24 | 1;
-inline constexpr std::uint8_t kNetworkBits = 24, kHubNetworksBits = 7;
+inline constexpr std::uint8_t kNetworkBits = 24, kBlockBits = 7;  // of one network, and of all that are numbered from one start
 inline constexpr std::uint32_t kPeersMax = 1u << 17;  // 20.0.0.0 to 21.255.255.255
 
 constexpr std::uint32_t spoke_network(std::uint32_t peer) { return kSpokeNetworks + (peer << 8); }
+/// Where packets from the hub end that the spoke shall not relay.
+constexpr std::uint32_t spoke_lan(std::uint32_t peer) { return kSpokeLans + (peer << 8); }
 /// Where spoke `peer` sends what stays behind the hub; another /24 for each.
 constexpr std::uint32_t hub_network(std::uint32_t peer) { return kHubNetworks + (peer << 8); }
 constexpr std::uint32_t spoke_tunnel(std::uint32_t peer) { return kTunnel + 2 + peer; }

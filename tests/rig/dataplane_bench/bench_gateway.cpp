@@ -16,7 +16,8 @@ using namespace nave::dataplane;
 namespace {
 
 constexpr std::uint16_t kMtu = 1500;
-constexpr std::uint32_t kBuffers = 8192, kLargeBuffers = 64;
+/// Of what gateways make themselves: fragments, ICMP errors.
+constexpr std::uint32_t kOwnBuffers = 1023, kOwnLargeBuffers = 63;
 constexpr std::uint16_t kFarEndIds = 1000;
 
 GatewayConfig config_of(const GatewayPlan& plan, std::uint8_t workers) {
@@ -49,6 +50,8 @@ Cables::Cables(const std::string& name, std::uint8_t workers, PacketPools& pools
     };
     for (unsigned worker = 0; worker < workers; ++worker) {
         Ends& ends = ends_of_.emplace_back();
+        ends.store = std::make_unique<PacketPools>(
+            fmt::format("{}{}", name, worker), PoolSizes{.buffers = kBuffers, .large_buffers = 1, .data_room = Port::data_room(kMtu), .socket = SOCKET_ID_ANY});
         for (const PortId port : kPorts) {
             const std::string cable = fmt::format("{}{}p{}", name, worker, port.value);
             ends.near.push_back(open_end(cable, port));
@@ -64,7 +67,7 @@ void Cables::put(WorkerId worker, PortId port, std::span<rte_mbuf*> frames) {
 std::size_t Cables::take(WorkerId worker, PortId port, std::span<rte_mbuf*> room) { return ends_of_[worker.value].far[port.value]->receive(worker.value, room); }
 
 Foundation::Foundation(const std::string& name, std::uint32_t peers_max)
-    : pools{name, {.buffers = kBuffers, .large_buffers = kLargeBuffers, .data_room = Port::data_room(kMtu), .socket = SOCKET_ID_ANY}},
+    : pools{name, {.buffers = kOwnBuffers, .large_buffers = kOwnLargeBuffers, .data_room = Port::data_room(kMtu), .socket = SOCKET_ID_ANY}},
       routes{name, {.tables = 2, .routes = 2 * peers_max + 16, .groups = 64, .workers = Crew::kMembersMax, .socket = SOCKET_ID_ANY}} {}
 
 std::size_t Foundation::megabytes(std::uint32_t peers_max) {

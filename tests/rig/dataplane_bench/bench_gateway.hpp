@@ -21,11 +21,16 @@ inline constexpr TableId kHubTable{0}, kSpokesTable{1};
 /// queues of a device in one cache line, which no network card would make the workers share.
 class Cables {
 public:
-    /// Throws std::runtime_error when a port cannot be had. Main lcore.
+    /// Frames of one worker that can be under way, a power of two less one.
+    static constexpr std::size_t kBuffers = 1023;
+
+    /// Throws std::runtime_error when a port or memory cannot be had. Main lcore.
     Cables(const std::string& name, std::uint8_t workers, dataplane::PacketPools& pools);
 
     /// A worker's ports, by PortId.
     std::span<dataplane::Port* const> near_ends(WorkerId worker) const { return ends_of_[worker.value].near; }
+    /// The frames that a worker's generator fills.
+    rte_mempool* store(WorkerId worker) { return ends_of_[worker.value].store->receive_pool(); }
     /// Hands frames to a worker's port, as its cable would; all of them must find room. The caller gives them up.
     void put(WorkerId worker, PortId port, std::span<rte_mbuf*> frames);
     /// Takes up to `room.size()` frames that left a worker's port.
@@ -35,6 +40,7 @@ public:
 private:
     struct Ends {
         std::vector<dataplane::Port*> near, far;
+        std::unique_ptr<dataplane::PacketPools> store;
     };
     std::vector<std::unique_ptr<dataplane::Port>> ports_;
     std::vector<Ends> ends_of_;  // by WorkerId

@@ -7,12 +7,12 @@
 #include "tests/rig/dataplane_bench/bench_gateway.hpp"
 #include "tests/rig/dataplane_bench/options.hpp"
 #include "tests/rig/dataplane_bench/report.hpp"
+#include "tests/rig/machine.hpp"
 
 #include <exception>
 #include <fmt/format.h>
 #include <fstream>
 #include <nlohmann/json.hpp>
-#include <rte_cycles.h>
 
 namespace nave::rig {
 
@@ -68,8 +68,9 @@ int run_dataplane(std::span<const std::string> arguments) {
     }
     try {
         const auto figures = measure(options->cells, options->effort);
-        fmt::print("TSC {:.0f} MHz, {} pages; cycles of a worker per packet, without generator, sink and free, medians of {} rounds\n", static_cast<double>(rte_get_tsc_hz()) / 1e6,
+        fmt::print("{}, {} pages; TSC cycles of a worker per packet, without generator, sink and free, medians of {} rounds\n", describe_processor(),
                    eal->uses_hugepages() ? "huge" : "ordinary", options->effort.rounds);
+        if (workers > 1) fmt::print("a cache line goes from core to core and back in {:.0f} cycles\n", core_round_trip());
         return report(*options, figures, baseline) ? 0 : kLost;
     } catch (const std::exception& error) {
         fmt::print(stderr, "nave-bench dataplane: {}\n", error.what());

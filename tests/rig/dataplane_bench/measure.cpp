@@ -2,7 +2,7 @@
 #include "tests/rig/dataplane_bench/measure.hpp"
 
 #include "tests/rig/dataplane_bench/floor.hpp"
-#include "tests/rig/dataplane_bench/statistics.hpp"
+#include "tests/rig/statistics.hpp"
 #include "tests/rig/dataplane_bench/world.hpp"
 #include "tests/rig/progress.hpp"
 
@@ -83,7 +83,7 @@ void Bench::round(const Cell& cell, CellSamples& samples) {
 void Bench::play(const Cell& cell, CellSamples& samples) {
     World& world = worlds_.at(cell.world);
     std::vector<Lane> lanes;
-    for (std::uint8_t i = 0; i < cell.world.workers; ++i) lanes.emplace_back(cell, i, foundation_.pools);
+    for (std::uint8_t i = 0; i < cell.world.workers; ++i) lanes.emplace_back(cell, i, cables_.at(cell.world.workers));
     const Plan plan = plan_batches(cell, lanes[0].order.period());
     Rounds cycles;
     std::array<Rounds, static_cast<std::size_t>(Stage::count)> stages;
@@ -157,18 +157,16 @@ std::uint8_t most_workers(std::span<const Cell> cells) {
 }
 
 std::vector<Figure> measure(std::span<const Cell> cells, const Effort& effort) {
-    Progress progress{effort.rounds * cells.size() + 1};
-    progress.show("installing peers");
+    Progress progress{effort.rounds * cells.size()};
+    progress.show(0, "installing peers");
     Bench bench{cells, effort};
-    progress.advance();
     std::vector<CellSamples> samples(cells.size());
     for (std::size_t round = 0; round < effort.rounds; ++round) {
         for (std::size_t i = 0; i < cells.size(); ++i) {
             const Cell& cell = cells[i];
-            progress.show(fmt::format("round {} of {}: {} {}, {} bytes, {} peers", round + 1, effort.rounds, name(cell.which), name(cell.world.tunnel.algorithm),
-                                      cell.size.name, cell.world.peers));
+            progress.show(round * cells.size() + i, fmt::format("round {} of {}: {} {}, {} bytes, {} peers", round + 1, effort.rounds, name(cell.which),
+                                                                name(cell.world.tunnel.algorithm), cell.size.name, cell.world.peers));
             bench.round(cell, samples[i]);
-            progress.advance();
         }
     }
     std::vector<Figure> figures;

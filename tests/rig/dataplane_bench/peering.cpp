@@ -46,6 +46,10 @@ void set_route(const Station& at, const Prefix& prefix, const RouteTarget& targe
     if (at.worker == WorkerId{0}) send(at, SetRoute{table_of(at.side), prefix, target});
 }
 
+Prefix block(std::uint32_t start) { return Prefix::of(IpAddress::v4(start), plan::kBlockBits); }
+RouteTarget to_peer(std::uint32_t peer) { return {RouteTarget::Kind::peer, peer}; }
+RouteTarget to_host() { return {RouteTarget::Kind::adjacency, kHost.value}; }
+
 }  // namespace
 
 InstallInboundSa inbound_end(const SaPlan& sa, const WorldShape& world) {
@@ -67,7 +71,7 @@ void set_up(const Station& at, const WorldShape& world) {
     send(at, SetTunnel{kTunnel, table_of(at.side), world.tunnel.gre_key, kGreKey, kTunnelMtu, true, false, 64});
     send(at, AddTunnelAddress{kTunnel, TunnelAddress{IpAddress::v4(at.side == Side::hub ? plan::kHubTunnel : plan::kTunnel)}});
     send(at, SetAdjacency{kHost, kInside, kInsideMac, kHostMac});
-    if (at.side == Side::hub) set_route(at, Prefix::of(IpAddress::v4(plan::kHubNetworks), plan::kHubNetworksBits), {RouteTarget::Kind::adjacency, kHost.value});
+    if (at.side == Side::hub) set_route(at, block(plan::kHubNetworks), to_host());
 }
 
 void add_peer(const Station& at, std::uint32_t peer, const WorldShape& world) {
@@ -83,11 +87,18 @@ void add_peer(const Station& at, std::uint32_t peer, const WorldShape& world) {
     send(at, SetPeerPath{id, kUnderlay, mac_of(at.side), mac_of(other(at.side)), NbmaAddress{nbma_of(at.side, peer)}, NbmaAddress{nbma_of(other(at.side), peer)}, udp, udp});
     if (owner_at(at.side, peer, world) == at.worker) send(at, inbound_end({peer, other(at.side), 0}, world));
     send(at, outbound_end({peer, at.side, 0}, world));
-    const auto to_peer = [](std::uint32_t each) { return RouteTarget{RouteTarget::Kind::peer, each}; };
     if (at.side == Side::hub) return set_route(at, plan::network(plan::spoke_network(peer)), to_peer(peer));
     // Spoke `peer` reaches the hub's networks and its partner's through the hub.
     set_route(at, plan::network(plan::hub_network(peer)), to_peer(peer));
     set_route(at, plan::network(plan::spoke_network(peer)), to_peer(plan::partner(peer)));
+}
+
+void add_spoke_lans(const Station& at, const WorldShape& world) {
+    if (at.side == Side::spokes) set_route(at, block(plan::kSpokeLans), to_host());
+    for (std::uint32_t peer = 0; peer < even(world.peers); ++peer) {
+        if (at.side == Side::hub) set_route(at, plan::network(plan::spoke_lan(peer)), to_peer(peer));
+        else send(at, AddLocalAddress{kUnderlay, nbma_of(at.side, peer)});
+    }
 }
 
 }  // namespace nave::rig

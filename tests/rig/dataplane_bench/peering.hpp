@@ -30,6 +30,9 @@ void set_up(const Station& at, const WorldShape& world);
 /// at the worker that sends its packets to the hub's worker of the same number.
 void add_peer(const Station& at, std::uint32_t peer, const WorldShape& world);
 
+/// The other way round, for all peers: packets from the hub end behind the spokes.
+void add_spoke_lans(const Station& at, const WorldShape& world);
+
 /// The ends of an SA, each with another key than all SAs of the world before it. Epochs take turns with two slots.
 InstallInboundSa inbound_end(const SaPlan& sa, const WorldShape& world);
 InstallOutboundSa outbound_end(const SaPlan& sa, const WorldShape& world);

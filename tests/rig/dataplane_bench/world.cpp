@@ -40,7 +40,7 @@ BatchCost cost_of(std::span<const Lane> lanes) {
 }  // namespace
 
 World::World(const std::string& name, const WorldShape& shape, Foundation& foundation, Cables& cables)
-    : shape_{shape}, cables_{cables}, hub_{gateway_plan(name + "h", kHubTable, shape), foundation, cables},
+    : shape_{shape}, hub_{gateway_plan(name + "h", kHubTable, shape), foundation, cables},
       spokes_{gateway_plan(name + "s", kSpokesTable, shape), foundation, cables} {
     Crew::run(shape.workers, [&](unsigned member, Rendezvous&) {
         const WorkerId worker{static_cast<std::uint8_t>(member)};
@@ -71,7 +71,7 @@ void World::generate(Lane& lane) {
     lane.sent.clear();
     lane.for_owner = {};
     lane.cycles = 0, lane.stages = {};
-    for (rte_mbuf* frame : lane.frames.renew(lane.burst)) {
+    for (rte_mbuf* frame : lane.frames.renew()) {
         lane.sent.push_back(next_packet(lane));
         lane.writer.write(*frame, lane.sent.back());
     }
@@ -95,19 +95,20 @@ void World::complain_of_drops() const {
 void World::verify(Lane& lane) {
     constexpr unsigned kRouters = 2;
     for (std::size_t i = 0; i < lane.sent.size(); ++i)
-        if (!lane.writer.verify(*lane.frames.view()[i], lane.sent[i], kRouters)) throw std::runtime_error{fmt::format("packet {} came out other than it went in", lane.sent[i].number)};
+        if (!lane.writer.verify(*lane.frames.view()[i], lane.sent[i], kRouters))
+            throw std::runtime_error{fmt::format("packet {} came out other than it went in", lane.sent[i].number)};
 }
 
 BatchCost World::play(std::span<Lane> lanes, unsigned member, Rendezvous& all) {
     Lane& lane = lanes[member];
     const std::size_t count = lane.burst;
     generate(lane);
-    lane.frames.send(cables_, lane.worker, kInside);
+    lane.frames.send(kInside);
     if (lane.which != Case::forward && lane.which != Case::encap) {
         charge(spokes_, lane, {.receive = count, .send = count});
         if (lane.which != Case::loop) lane.cycles = 0, lane.stages = {};
-        lane.frames.receive(cables_, lane.worker, kUnderlay, count);
-        lane.frames.send(cables_, lane.worker, kUnderlay);
+        lane.frames.receive(kUnderlay, count);
+        lane.frames.send(kUnderlay);
     }
     all.meet();
     std::size_t mine = 0;
@@ -115,7 +116,7 @@ BatchCost World::play(std::span<Lane> lanes, unsigned member, Rendezvous& all) {
     charge(hub_, lane, {.receive = count, .send = mine});
     all.meet();
     const BatchCost cost = cost_of(lanes);
-    lane.frames.receive(cables_, lane.worker, lane.which == Case::encap || lane.which == Case::relay ? kUnderlay : kInside, mine);
+    lane.frames.receive(lane.which == Case::encap || lane.which == Case::relay ? kUnderlay : kInside, mine);
     complain_of_drops();
     if (lane.which == Case::loop) verify(lane);
     // Nobody writes to a lane, or into a port, that another one still looks at.

@@ -15,8 +15,8 @@ using StageCycles = std::array<std::uint64_t, static_cast<std::size_t>(Stage::co
 
 /// One worker's share of a cell's traffic, and what its thread needs to make and check it.
 struct Lane {
-    Lane(const Cell& cell, std::uint8_t number, dataplane::PacketPools& pools)
-        : which{cell.which}, mix{cell.size}, worker{number}, order{cell.world, cell.distribution, number}, burst{cell.burst}, frames{pools} {}
+    Lane(const Cell& cell, std::uint8_t number, Cables& cables)
+        : which{cell.which}, mix{cell.size}, worker{number}, order{cell.world, cell.distribution, number}, burst{cell.burst}, frames{cables, worker, burst} {}
 
     Case which;
     SizeMix mix;
@@ -62,7 +62,6 @@ private:
     void complain_of_drops() const;
 
     WorldShape shape_;
-    Cables& cables_;
     BenchGateway hub_, spokes_;
 };
 
