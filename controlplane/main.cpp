@@ -75,6 +75,8 @@ dataplane::GatewayConfig gateway_config(const config::Config& config) {
     }
     gateway.limits.peers = config.overlay.peers_max;
     gateway.limits.sa_slots = config.overlay.sa_slots;
+    gateway.limits.routes = config.dataplane.routes_max;
+    gateway.limits.route_blocks = config.dataplane.route_blocks_max;
     gateway.limits.tunnels = static_cast<std::uint16_t>(config.overlay.tunnels.size());
     gateway.limits.tables = 1;
     for (const overlay::Tunnel& tunnel : config.overlay.tunnels) {
