@@ -68,7 +68,15 @@ struct alignas(64) WorkerCounters {
     std::array<StageCounters, static_cast<std::size_t>(Stage::count)> stages;
     std::vector<PortCounters> ports;  // by PortId
     Counter events_lost, redirects, fragments_made, reassembled, icmp_sent, handed_over;
-    Counter commands_refused;  // named something beyond a table's size, or IPv6
+    Counter commands_refused;  // named something beyond a table's size
+};
+
+/// What the route writer counts.
+struct RouteCounters {
+    Counter changes;      // routes set or removed
+    Counter refused;      // table full or absent, nothing to remove, or IPv6
+    Counter grace_waits;  // changes that had to wait until every worker had moved on
+    Counter events_lost;
 };
 
 /// All counters of the dataplane; made once at start, before the workers, and outlives them.
@@ -77,6 +85,7 @@ struct Counters {
         for (auto& worker : workers) worker.ports = std::vector<PortCounters>(port_count);
     }
     std::vector<WorkerCounters> workers;
+    RouteCounters routes;
     std::vector<SaCounters> inbound, outbound;  // by SaSlot; written by the SA's owner
 };
 

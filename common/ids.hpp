@@ -10,8 +10,9 @@ namespace nave {
 using PortId = Strong<struct PortIdTag, std::uint16_t>;          // index into the configured ports
 using TunnelId = Strong<struct TunnelIdTag, std::uint16_t>;      // index into the configured tunnels
 using TableId = Strong<struct TableIdTag, std::uint16_t>;        // one inside route table per tunnel
-using PeerId = Strong<struct PeerIdTag, std::uint32_t>;          // slot of a peer, chosen by the control plane, reused after RemovePeer was acknowledged
-using AdjacencyId = Strong<struct AdjacencyIdTag, std::uint32_t>;// slot of a layer-2 neighbour on an inside port
+// Slots of a peer and of a layer-2 neighbour on an inside port: chosen by the control plane, reused after all have acknowledged the removal.
+using PeerId = Strong<struct PeerIdTag, std::uint32_t>;
+using AdjacencyId = Strong<struct AdjacencyIdTag, std::uint32_t>;
 using GroupId = Strong<struct GroupIdTag, std::uint16_t>;        // access group of a peer
 using SaSlot = Strong<struct SaSlotTag, std::uint32_t>;          // index of one direction's SA tables and counters
 using Spi = Strong<struct SpiTag, std::uint32_t>;
@@ -30,5 +31,8 @@ constexpr Spi make(SaSlot slot, WorkerId worker, std::uint32_t generation) {
 constexpr SaSlot slot(Spi spi) { return SaSlot{spi.value & ((1u << kSlotBits) - 1)}; }
 constexpr WorkerId worker(Spi spi) { return WorkerId{static_cast<std::uint8_t>(spi.value >> kSlotBits & ((1u << kWorkerBits) - 1))}; }
 }  // namespace spi_layout
+
+/// In an acknowledgement: the thread that writes the routes. No worker has this number.
+inline constexpr WorkerId kRouteWriter{1u << spi_layout::kWorkerBits};
 
 }  // namespace nave

@@ -1,4 +1,4 @@
-// Everything that the planes say to each other: commands go down to a worker, events and punted packets come up.
+// Everything that the planes say to each other: commands go down to a worker or the route writer, events and punted packets come up.
 #pragma once
 
 #include "common/addresses.hpp"
@@ -9,6 +9,7 @@
 #include <algorithm>
 #include <array>
 #include <cstdint>
+#include <optional>
 #include <span>
 #include <variant>
 
@@ -26,7 +27,7 @@ struct SaLimits {
     std::uint64_t hard_packets = 0, hard_bytes = 0;  // every further packet is dropped
 };
 
-// ---- Commands: control thread to worker; none may be lost. A table change goes to every worker. ----
+// ---- Commands: control thread to workers; none may be lost. A table change goes to every worker, routes go to the route writer. ----
 
 struct SetPort { PortId port; MacAddress mac; std::uint16_t mtu; };
 struct AddLocalAddress { PortId port; IpAddress address; };
@@ -53,8 +54,10 @@ struct SetPeerPath {
 };
 /// The peer has no usable path (no route or neighbour on the underlay): packets to it are dropped by name.
 struct ClearPeerPath { PeerId peer; };
-/// Removes a peer; its SAs must have been removed before. Acknowledged by PeerRemoved.
-struct RemovePeer { PeerId peer; };
+/// Removes a peer; its SAs must have been removed before, and its routes be sent away before. To every worker and to the route
+/// writer, and each acknowledges with PeerRemoved: only then no packet and no route of the old peer can meet a new one in its slot.
+/// `removal` comes back with the acknowledgement, so that one of an earlier removal cannot pass for it.
+struct RemovePeer { PeerId peer; std::uint32_t removal = 0; };
 
 /// To its owner, whom the SPI names; so is its removal.
 struct InstallInboundSa {
@@ -75,7 +78,8 @@ struct RemoveOutboundSa { SaSlot slot; PeerId peer; };
 
 /// A layer-2 neighbour on an inside port.
 struct SetAdjacency { AdjacencyId adjacency; PortId port; MacAddress source_mac, destination_mac; };
-struct RemoveAdjacency { AdjacencyId adjacency; };
+/// Sent and acknowledged (AdjacencyRemoved) as RemovePeer is.
+struct RemoveAdjacency { AdjacencyId adjacency; std::uint32_t removal = 0; };
 
 /// Where a route leads. `twin` hands the packet to the kernel: with index 0 to resolve the neighbour (Punt::glean), with index 1
 /// because the address is the kernel's own (Punt::tunnel).
@@ -84,7 +88,8 @@ struct RouteTarget {
     std::uint32_t index = 0;  // PeerId or AdjacencyId
     constexpr auto operator<=>(const RouteTarget&) const = default;
 };
-/// Routes go to worker 0, which writes the one shared table.
+/// To the route writer alone. A worker may see the route before or after commands of its own ring: a peer or neighbour that is not
+/// there (yet, or any more) is a counted drop.
 struct SetRoute { TableId table; Prefix prefix; RouteTarget target; };
 struct RemoveRoute { TableId table; Prefix prefix; };
 
@@ -94,7 +99,19 @@ using Command = std::variant<SetPort, AddLocalAddress, RemoveLocalAddress, SetTu
                              ClearPeerPath, RemovePeer, InstallInboundSa, InstallOutboundSa, RemoveInboundSa, RemoveOutboundSa, SetAdjacency,
                              RemoveAdjacency, SetRoute, RemoveRoute, ShutDown>;
 
-// ---- Events: worker to control thread; may be lost, and are counted then. ----
+/// What the route writer is told: changes of routes, and removals that it acknowledges once all changes before them are made.
+using RouteCommand = std::variant<SetRoute, RemoveRoute, RemovePeer, RemoveAdjacency, ShutDown>;
+constexpr bool is_for_workers(const Command& command) { return !std::holds_alternative<SetRoute>(command) && !std::holds_alternative<RemoveRoute>(command); }
+/// The route writer's copy of a command of which it has to know.
+constexpr std::optional<RouteCommand> for_route_writer(const Command& command) {
+    if (const auto* set = std::get_if<SetRoute>(&command)) return *set;
+    if (const auto* remove = std::get_if<RemoveRoute>(&command)) return *remove;
+    if (const auto* peer = std::get_if<RemovePeer>(&command)) return *peer;
+    if (const auto* adjacency = std::get_if<RemoveAdjacency>(&command)) return *adjacency;
+    return std::nullopt;
+}
+
+// ---- Events: worker or route writer to control thread; may be lost, and are counted then. ----
 
 struct SaNearLimit { Direction direction; SaSlot slot; PeerId peer; Spi spi; };
 /// First authenticated packet on an inbound SA: the other end uses it (RFC 7296 §2.8).
@@ -102,9 +119,10 @@ struct InboundSaUsed { Spi spi; PeerId peer; };
 /// An authenticated packet came from another address or port than the peer's path says (RFC 7296 §2.23).
 struct PeerMoved { PeerId peer; Spi spi; NbmaEndpoint seen; };
 struct SaRemoved { Direction direction; SaSlot slot; Spi spi; };
-struct PeerRemoved { PeerId peer; };
+struct PeerRemoved { PeerId peer; std::uint32_t removal; WorkerId by; };
+struct AdjacencyRemoved { AdjacencyId adjacency; std::uint32_t removal; WorkerId by; };
 
-using Event = std::variant<SaNearLimit, InboundSaUsed, PeerMoved, SaRemoved, PeerRemoved>;
+using Event = std::variant<SaNearLimit, InboundSaUsed, PeerMoved, SaRemoved, PeerRemoved, AdjacencyRemoved>;
 
 // ---- Packets across the wall, bytes copied. ----
 

@@ -1,4 +1,4 @@
-// The rings between the control thread and one worker, and the doorbells that wake a sleeper.
+// The rings between the control thread and one worker or the route writer, and the doorbells that wake a sleeper.
 #pragma once
 
 #include "common/plane_messages.hpp"
@@ -44,6 +44,18 @@ struct PlaneRings {
     Doorbell* control_bell;  // shared by all workers; a worker rings it after events and punted packets
 
     explicit PlaneRings(Doorbell& control) : control_bell{&control} {}
+};
+
+/// Both directions between the control thread and the thread that writes the routes.
+struct RouteRings {
+    static constexpr std::size_t kCommands = 16384, kEvents = 4096;
+
+    boost::lockfree::spsc_queue<RouteCommand, boost::lockfree::capacity<kCommands>> commands;
+    boost::lockfree::spsc_queue<Event, boost::lockfree::capacity<kEvents>> events;
+    Doorbell writer_bell;    // the control thread rings it after commands
+    Doorbell* control_bell;  // the one that the workers ring too
+
+    explicit RouteRings(Doorbell& control) : control_bell{&control} {}
 };
 
 }  // namespace nave

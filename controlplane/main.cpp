@@ -75,6 +75,8 @@ dataplane::GatewayConfig gateway_config(const config::Config& config) {
     }
     gateway.limits.peers = config.overlay.peers_max;
     gateway.limits.sa_slots = config.overlay.sa_slots;
+    gateway.limits.routes = config.dataplane.routes_max;
+    gateway.limits.route_blocks = config.dataplane.route_blocks_max;
     gateway.limits.tunnels = static_cast<std::uint16_t>(config.overlay.tunnels.size());
     gateway.limits.tables = 1;
     for (const overlay::Tunnel& tunnel : config.overlay.tunnels) {
@@ -111,16 +113,18 @@ int run(const config::Config& config) {
         rings.push_back(std::make_unique<PlaneRings>(bell));
         ring_pointers.push_back(rings.back().get());
     }
+    RouteRings route_rings{bell};
     Counters counters{config.dataplane.workers, config.ports.size(), config.overlay.sa_slots};
     const auto wanted = gateway_config(config);
-    dataplane::Gateway dataplane{wanted, counters, ring_pointers};
+    dataplane::Gateway dataplane{wanted, counters, ring_pointers, route_rings};
     log_sizes(log, config, wanted, eal->uses_hugepages());
     for (const config::Port& port : config.ports) {
         log.write(ike::Severity::notice, "port", fmt::format("port {} is {}", port.name, dataplane.describe_port(port.id)), runtime::now());
     }
 
     ike::SystemRandom random;
-    auto runtime = runtime::Runtime::start({.config = config, .rings = ring_pointers, .bell = bell, .counters = counters, .random = random, .signals = signals,
+    auto runtime = runtime::Runtime::start({.config = config, .rings = ring_pointers, .route_rings = route_rings, .bell = bell, .counters = counters,
+                                            .random = random, .signals = signals,
                                             .device = [&](PortId port) { return device_of(dataplane, port); },
                                             .adjacencies_max = wanted.limits.adjacencies});
     if (!runtime) return fail(kCannotRun, "naved: " + runtime.error());

@@ -43,17 +43,21 @@ struct Executor {
     }
     bool operator()(const RemovePeer& command) {
         const bool found = worker.tables.update(command);
-        worker.emit(PeerRemoved{command.peer});
+        worker.emit(PeerRemoved{command.peer, command.removal, worker.id});
         return found;
     }
-    bool operator()(const SetRoute& command) { return worker.id.value == 0 && worker.routes.set(command.table, command.prefix, command.target); }
-    bool operator()(const RemoveRoute& command) { return worker.id.value == 0 && worker.routes.remove(command.table, command.prefix); }
+    bool operator()(const RemoveAdjacency& command) {
+        const bool found = worker.tables.update(command);
+        worker.emit(AdjacencyRemoved{command.adjacency, command.removal, worker.id});
+        return found;
+    }
+    // The route writer's business.
+    bool operator()(const SetRoute&) { return false; }
+    bool operator()(const RemoveRoute&) { return false; }
     bool operator()(const ShutDown&) { return true; }
 };
 
 }  // namespace
-
-bool changes_routes(const Command& command) { return std::holds_alternative<SetRoute>(command) || std::holds_alternative<RemoveRoute>(command); }
 
 void execute(const Command& command, WorkerState& worker) {
     if (!std::visit(Executor{worker}, command)) worker.counters.commands_refused.add(1);

@@ -5,9 +5,6 @@
 
 namespace nave::dataplane {
 
-/// True for commands that need RouteTables::may_change() first.
-bool changes_routes(const Command& command);
-
 /// Executes a command between bursts and acknowledges what asks for it. Commands that name something beyond the tables are
 /// counted as refused. ShutDown is the loop's.
 void execute(const Command& command, WorkerState& worker);

@@ -3,6 +3,7 @@
 
 #include "dataplane/eal.hpp"
 #include "dataplane/port.hpp"
+#include "dataplane/route_writer.hpp"
 #include "dataplane/worker.hpp"
 
 #include <chrono>
@@ -53,6 +54,16 @@ std::vector<std::unique_ptr<Port>> open_ports(const GatewayConfig& config, rte_m
     return ports;
 }
 
+/// The reader makes room: it drains commands for as long as it runs.
+template <class Ring>
+void send_last(Ring& commands, Doorbell& bell) {
+    while (!commands.push(ShutDown{})) {
+        bell.ring();
+        std::this_thread::sleep_for(std::chrono::microseconds{100});
+    }
+    bell.ring();
+}
+
 int run_worker(void* worker) {
     static_cast<Worker*>(worker)->run();
     return 0;
@@ -64,35 +75,39 @@ int run_worker(void* worker) {
 struct Gateway::Parts {
     GatewayConfig config;
     std::span<PlaneRings* const> rings;
+    RouteRings& route_rings;
     PacketPools pools;
     RouteTables routes;
+    RouteWriter route_writer;
     AssociationStore associations;
     HandoverRings handovers;
     std::vector<std::unique_ptr<Port>> ports;
     std::vector<Port*> port_pointers;
     std::vector<std::unique_ptr<Worker>> workers;
+    std::thread writing;
     bool running = false;
 
-    Parts(const GatewayConfig& wanted, Counters& counters, std::span<PlaneRings* const> all_rings)
-        : config{wanted}, rings{all_rings},
+    Parts(const GatewayConfig& wanted, Counters& counters, std::span<PlaneRings* const> all_rings, RouteRings& rings_of_routes)
+        : config{wanted}, rings{all_rings}, route_rings{rings_of_routes},
           pools{"nave",
                 {.buffers = wanted.limits.buffers, .large_buffers = wanted.limits.large_buffers, .data_room = data_room(wanted), .socket = SOCKET_ID_ANY}},
           routes{"nave_routes",
                  {.tables = wanted.limits.tables,
                   .routes = wanted.limits.routes,
-                  .groups = wanted.limits.route_groups,
+                  .groups = wanted.limits.route_blocks,
                   .workers = wanted.workers,
                   .socket = SOCKET_ID_ANY}},
-          associations{wanted.limits.sa_slots}, handovers{"nave_handover", wanted.workers, wanted.limits.handover_packets}, ports{open_ports(wanted, pools.receive_pool())} {
+          route_writer{routes, route_rings, counters.routes}, associations{wanted.limits.sa_slots},
+          handovers{"nave_handover", wanted.workers, wanted.limits.handover_packets}, ports{open_ports(wanted, pools.receive_pool())} {
         for (const auto& port : ports) port_pointers.push_back(port.get());
         for (std::uint8_t i = 0; i < wanted.workers; ++i)
             workers.push_back(std::make_unique<Worker>(WorkerSetup{WorkerId{i}, config, port_pointers, counters, rings, pools, routes, associations, handovers, rte_get_tsc_hz()}));
     }
 };
 
-Gateway::Gateway(const GatewayConfig& config, Counters& counters, std::span<PlaneRings* const> rings) {
+Gateway::Gateway(const GatewayConfig& config, Counters& counters, std::span<PlaneRings* const> rings, RouteRings& route_rings) {
     check(config, counters, rings);
-    parts_ = std::make_unique<Parts>(config, counters, rings);
+    parts_ = std::make_unique<Parts>(config, counters, rings, route_rings);
 }
 
 Gateway::~Gateway() { stop(); }
@@ -106,15 +121,17 @@ void Gateway::start() {
         }
     }
     parts_->running = true;
+    parts_->writing = std::thread{[writer = &parts_->route_writer] { writer->run(); }};
 }
 
 void Gateway::stop() {
     if (!std::exchange(parts_->running, false)) return;
-    for (PlaneRings* rings : parts_->rings) {
-        // The worker makes room: it drains commands for as long as it runs.
-        while (!rings->commands.push(ShutDown{})) std::this_thread::sleep_for(std::chrono::microseconds{100});
-        rings->worker_bell.ring();
+    if (parts_->writing.joinable()) {
+        // First, while the workers still run: it may wait for their turns to end.
+        send_last(parts_->route_rings.commands, parts_->route_rings.writer_bell);
+        parts_->writing.join();
     }
+    for (PlaneRings* rings : parts_->rings) send_last(rings->commands, rings->worker_bell);
     for (std::size_t i = 0; i < parts_->workers.size(); ++i) rte_eal_wait_lcore(Eal::lcore(WorkerId{static_cast<std::uint8_t>(i)}));
 }
 

@@ -39,7 +39,7 @@ struct Limits {
     std::uint32_t peers = 16384, adjacencies = 16384, sa_slots = 32768;
     std::uint16_t tunnels = 16, tables = 1;
     std::uint32_t routes = 65536;          // per table
-    std::uint32_t route_groups = 1024;     // per table: /24 blocks that hold longer prefixes
+    std::uint32_t route_blocks = 1024;     // per table: /24 blocks that hold longer prefixes
     std::uint32_t buffers = 16384, large_buffers = 512;
     std::uint32_t reassembly_datagrams = 1024;  // outer datagrams in reassembly, per worker
     std::uint32_t handover_packets = 1024;      // ring from one worker to another; a power of two
@@ -65,20 +65,20 @@ struct GatewayConfig {
     Limits limits;
 };
 
-/// Buffers, ports, tables and workers. One object a process; EAL must be up, with `workers` lcores besides the main one.
+/// Buffers, ports, tables, workers and the route writer. One object a process; EAL must be up, with `workers` lcores besides the main one.
 class Gateway {
 public:
-    /// `rings`: one for each worker; `counters` and `rings` outlive the gateway. Throws std::runtime_error with words for
+    /// `rings`: one for each worker; they, `route_rings` and `counters` outlive the gateway. Throws std::runtime_error with words for
     /// the operator when a port, memory or a table cannot be had. Main lcore.
-    Gateway(const GatewayConfig& config, Counters& counters, std::span<PlaneRings* const> rings);
+    Gateway(const GatewayConfig& config, Counters& counters, std::span<PlaneRings* const> rings, RouteRings& route_rings);
     /// Stops when needed.
     ~Gateway();
     Gateway(const Gateway&) = delete;
     Gateway& operator=(const Gateway&) = delete;
 
-    /// Launches the workers on their lcores. Main lcore.
+    /// Launches the workers on their lcores, and the route writer on the main lcore's CPUs. Main lcore.
     void start();
-    /// Tells the workers to end and waits for them. Main lcore.
+    /// Tells all threads to end and waits for them. Main lcore, when nobody else sends commands any more.
     void stop();
 
     /// MAC, MTU, link and offloads of an open port; for main, which tells the control plane. Main lcore.

@@ -1,10 +1,11 @@
-// The inside route tables: one shared copy, written by worker 0, read by all workers without locks.
+// The inside route tables: one shared copy, written by one thread, read by all workers without locks.
 #pragma once
 
 #include "common/plane_messages.hpp"
 #include "dataplane/packet.hpp"
 
-#include <memory>
+#include <atomic>
+#include <string>
 #include <vector>
 
 struct rte_fib;
@@ -12,9 +13,9 @@ struct rte_rcu_qsbr;
 
 namespace nave::dataplane {
 
-/// A route's target in the 31 bits that the table stores: kind in bits 28-30, index below. 0 = no route.
+/// A route's target in 29 bits: kind in bits 26-28, index below. 0 = no route.
 namespace next_hop {
-inline constexpr std::uint32_t kNoRoute = 0, kIndexBits = 28;
+inline constexpr std::uint32_t kNoRoute = 0, kIndexBits = 26;
 constexpr std::uint32_t encode(const RouteTarget& target) {
     return (static_cast<std::uint32_t>(target.kind) + 1) << kIndexBits | (target.index & ((1u << kIndexBits) - 1));
 }
@@ -24,37 +25,53 @@ constexpr RouteTarget decode(std::uint32_t value) {
 }
 }  // namespace next_hop
 
-/// DIR24_8 tables (`rte_fib`, 64 MB each) by TableId.
+/// DIR24_8 tables (`rte_fib`, 64 MB each) by TableId, made safe for readers that are in the middle of a lookup.
 ///
-/// `rte_fib` of DPDK 22.11 knows nothing of its readers: a group of 256 long prefixes that a change frees may be filled anew
-/// by the next change while a reader is between its two loads, and that reader would follow a route of someone else. So there
-/// is one change per grace period: after a change the writer waits until every worker has passed a quiescent state (they all
-/// do once a turn) before it makes the next. With one worker that costs nothing, with many it bounds the rate to one change
-/// per longest turn, some ten thousand a second.
+/// A /24 block with longer prefixes in it has a *group* of 256 entries, and a lookup there takes two loads: the block's entry,
+/// which names the group, and the group's. `rte_fib` of DPDK 22.11 knows nothing of readers between the two:
+/// - A group whose entries become equal is freed: the block's entry gets their value, then the group is filled with zeros. A
+///   reader that sees such a zero looks again and finds the block's new entry. No route is stored as zero.
+/// - A freed group is taken by the next block that needs one, and a late reader would follow a route of another block. So after
+///   a group was freed none is taken before every worker has passed a quiescent state (they all do once a turn); until then
+///   set() answers `wait` for such a change, and only for such a one.
+/// - Any change could free one group and take another, between which nobody can wait. That is ruled out by marks in the stored
+///   value, which say from what kind of prefix an entry comes: one up to /24, a longer one in the lower half of its block, or one
+///   in the upper half. So a group's entries are equal only if none is from a longer prefix, and groups come with the first
+///   longer prefix of a block and go with the last, whatever the routes' targets are.
+///
+/// The default route is a value beside the table: in it, it would be 64 MB to write at each change.
 class RouteTables {
 public:
     struct Sizes {
         std::uint16_t tables = 1;
-        std::uint32_t routes = 65536, groups = 1024;  // per table
+        std::uint32_t routes = 65536;  // per table
+        std::uint32_t groups = 1024;   // per table: /24 blocks that hold longer prefixes
         std::uint8_t workers = 1;
         int socket = 0;
     };
+    enum class Outcome : std::uint8_t {
+        done,
+        refused,  // the table is full or absent, there is no such route, or the prefix is IPv6 (not yet)
+        wait,     // nothing was changed: some worker may still look at a group that is to be used anew; ask again later
+    };
+
     /// `name` makes the tables' names unique in the process. Throws std::runtime_error when memory is short. Main thread.
     RouteTables(const std::string& name, const Sizes& sizes);
     ~RouteTables();
     RouteTables(const RouteTables&) = delete;
     RouteTables& operator=(const RouteTables&) = delete;
 
+    /// What tables of these sizes take of DPDK's memory, in bytes, up to a few percent.
+    static std::uint64_t memory(const Sizes& sizes);
+
     /// Where each packet of a burst goes, in its order. Packets are IPv4, header in the first segment, at its start. Any worker.
     using NextHops = std::array<std::uint64_t, Burst::kCapacity>;
     void lookup(const Burst& burst, NextHops& found) const;
     std::uint32_t lookup(TableId table, std::uint32_t destination) const;
 
-    /// Writer: true if the next change may be made now; asked again in a later turn otherwise.
-    [[nodiscard]] bool may_change();
-    /// Writer, after may_change(): false if the table is full, absent, or the prefix is IPv6 (not yet).
-    [[nodiscard]] bool set(TableId table, const Prefix& prefix, const RouteTarget& target);
-    [[nodiscard]] bool remove(TableId table, const Prefix& prefix);
+    /// The writer, one thread.
+    [[nodiscard]] Outcome set(TableId table, const Prefix& prefix, const RouteTarget& target);
+    [[nodiscard]] Outcome remove(TableId table, const Prefix& prefix);
 
     /// A worker holds no next hop now; once a turn.
     void quiescent(WorkerId worker);
@@ -63,13 +80,21 @@ public:
     void online(WorkerId worker);
 
 private:
-    bool applies(TableId table, const Prefix& prefix) const { return table.value < tables_.size() && prefix.address.is_v4() && prefix.length <= 32; }
+    struct Table {
+        rte_fib* fib = nullptr;
+        std::atomic<std::uint32_t> fallback{next_hop::kNoRoute};  // the default route
+        // The writer's own, apart from what readers load.
+        alignas(64) std::uint32_t groups_used = 0;
+        std::uint64_t grace_token = 0;  // of the last group that was freed
+        bool grace_pending = false;
+    };
+    Table* table_for(TableId id, const Prefix& prefix);
+    bool readers_have_moved_on(Table& table);
     void release();
 
-    std::vector<rte_fib*> tables_;
+    std::vector<Table> tables_;
+    std::uint32_t groups_max_;
     rte_rcu_qsbr* readers_ = nullptr;
-    std::uint64_t grace_token_ = 0;  // of the last change
-    bool grace_pending_ = false;
 };
 
 }  // namespace nave::dataplane

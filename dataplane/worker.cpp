@@ -5,11 +5,13 @@
 #include "dataplane/pipeline.hpp"
 #include "dataplane/port.hpp"
 
+#include <algorithm>
+
 namespace nave::dataplane {
 
 namespace {
 
-constexpr int kCommandsPerTurn = 64;
+constexpr std::size_t kCommandsPerTurn = 64;
 
 Pause make_pause(const WorkerSetup& setup) {
     std::vector<QueueWake> wakes;
@@ -28,12 +30,15 @@ Worker::Worker(const WorkerSetup& setup) : state_{setup}, pause_{make_pause(setu
 
 bool Worker::run_turn(std::uint64_t now) {
     state_.now = now;
+    // Only commands that are here before the handovers are taken: a packet handed over for a peer that was removed since is in its
+    // ring before the control plane can send the command that puts another peer in the slot.
+    const std::size_t commands_due = state_.rings.commands.read_available();
     std::size_t work = take_handovers(state_);
     work += receive_all(state_);
     // What was received is sent before tables change under it.
     finish_turn(state_);
     state_.routes.quiescent(state_.id);
-    work += drain_commands();
+    work += drain_commands(commands_due);
     work += take_injected(state_);
     tend_reassembly();
     finish_turn(state_);
@@ -55,20 +60,18 @@ void Worker::step() {
     state_.routes.online(state_.id);
 }
 
-std::size_t Worker::drain_commands() {
+std::size_t Worker::drain_commands(std::size_t due) {
+    if (due == 0) return 0;
     auto& commands = state_.rings.commands;
-    if (commands.read_available() == 0) return 0;
-    const StageTimer timer{state_.clock, Stage::commands, 0};
-    std::size_t done = 0;
-    for (int budget = kCommandsPerTurn; budget > 0 && commands.read_available() > 0; --budget) {
+    StageTimer timer{state_.clock, Stage::commands, 0};
+    const std::size_t count = std::min(due, kCommandsPerTurn);
+    for (std::size_t done = 0; done < count; ++done) {
         const Command& command = commands.front();
-        if (changes_routes(command) && !state_.routes.may_change()) return done + 1;  // goes on next turn, when all readers moved on
         if (std::holds_alternative<ShutDown>(command)) stopping_ = true;
         else execute(command, state_);
         commands.pop();
-        ++done;
     }
-    return done;
+    return count;
 }
 
 void Worker::tend_reassembly() {

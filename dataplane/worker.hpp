@@ -23,7 +23,8 @@ public:
     WorkerState& state() { return state_; }
 
 private:
-    std::size_t drain_commands();
+    /// The oldest `due` commands, or as many as one turn may take.
+    std::size_t drain_commands(std::size_t due);
     void tend_reassembly();
 
     WorkerState state_;

@@ -93,6 +93,8 @@ const Bindings<Config>& dataplane_keys() {
                                   via(&Config::dataplane, &Dataplane::hugepages)),
         number<Config>("sa_slots", 16, 1u << spi_layout::kSlotBits, via(&Config::overlay, &overlay::Settings::sa_slots)),
         number<Config>("peers_max", 1, 1'000'000, via(&Config::overlay, &overlay::Settings::peers_max)),
+        number<Config>("routes_max", 256, 16'000'000, via(&Config::dataplane, &Dataplane::routes_max)),
+        number<Config>("route_blocks_max", 64, 1'000'000, via(&Config::dataplane, &Dataplane::route_blocks_max)),
     };
     return keys;
 }

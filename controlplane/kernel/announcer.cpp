@@ -55,7 +55,20 @@ std::optional<AdjacencyId> Announcer::allocate() {
     return id;
 }
 
+/// Acknowledgements may be lost. What they would give back is missed only when numbers run out.
+void Announcer::ask_again(std::vector<Change>& changes) const {
+    for (const auto& [id, going] : going_) changes.push_back(Command{RemoveAdjacency{.adjacency = id, .removal = going.removal}});
+}
+
+void Announcer::on_removed(const AdjacencyRemoved& removed) {
+    const auto found = going_.find(removed.adjacency);
+    if (found == going_.end() || found->second.removal != removed.removal || !found->second.due.mark(removed.by)) return;
+    going_.erase(found);
+    free_.push_back(removed.adjacency);
+}
+
 void Announcer::announce_adjacencies(const View& view, const Plan& plan, std::vector<Change>& changes) {
+    bool short_of_numbers = false;
     for (const auto& [key, mac] : view.adjacencies) {
         auto known = adjacencies_.find(key);
         if (known != adjacencies_.end() && known->second.mac == mac) continue;
@@ -63,6 +76,7 @@ void Announcer::announce_adjacencies(const View& view, const Plan& plan, std::ve
             const auto id = allocate();
             if (!id) {
                 if (!last_.adjacencies.contains(key)) ++adjacencies_refused_;
+                short_of_numbers = true;
                 continue;
             }
             known = adjacencies_.emplace(key, Adjacency{*id, mac}).first;
@@ -71,14 +85,15 @@ void Announcer::announce_adjacencies(const View& view, const Plan& plan, std::ve
         changes.push_back(Command{SetAdjacency{.adjacency = known->second.id, .port = key.first, .source_mac = plan.ports[key.first.value].mac,
                                                .destination_mac = mac}});
     }
+    if (short_of_numbers) ask_again(changes);
 }
 
 /// After the routes that led there.
 void Announcer::remove_adjacencies(const View& view, std::vector<Change>& changes) {
     std::erase_if(adjacencies_, [&](const auto& entry) {
         if (view.adjacencies.contains(entry.first)) return false;
-        changes.push_back(Command{RemoveAdjacency{.adjacency = entry.second.id}});
-        free_.push_back(entry.second.id);
+        changes.push_back(Command{RemoveAdjacency{.adjacency = entry.second.id, .removal = ++removals_}});
+        going_.insert_or_assign(entry.second.id, Going{removals_, overlay::Acknowledgements{workers_}});
         return true;
     });
 }

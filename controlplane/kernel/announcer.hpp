@@ -4,6 +4,7 @@
 #include "common/plane_messages.hpp"
 #include "controlplane/kernel/plan.hpp"
 #include "controlplane/kernel/view.hpp"
+#include "controlplane/overlay/acknowledgements.hpp"
 
 #include <cstdint>
 #include <deque>
@@ -25,10 +26,12 @@ using Change = std::variant<Command, UnderlayAddressChange, LocalPrefixChange, T
 class Announcer {
 public:
     /// At most `adjacencies_max` inside neighbours are given to the dataplane; those beyond stay with the kernel, and are counted.
-    explicit Announcer(std::uint32_t adjacencies_max) : adjacencies_max_{adjacencies_max} {}
+    Announcer(std::uint32_t adjacencies_max, std::uint8_t workers) : adjacencies_max_{adjacencies_max}, workers_{workers} {}
 
     /// The changes that lead from the view announced last (at first: nothing) to this one.
     std::vector<Change> announce(const View& view, const Plan& plan);
+    /// A number is used again when every worker and the route writer have acknowledged its removal.
+    void on_removed(const AdjacencyRemoved& removed);
     std::uint64_t adjacencies_refused() const { return adjacencies_refused_; }
 
 private:
@@ -46,13 +49,17 @@ private:
     void announce_overlay(const View& view, std::vector<Change>& changes);
     void remove_adjacencies(const View& view, std::vector<Change>& changes);
     std::optional<AdjacencyId> allocate();
+    void ask_again(std::vector<Change>& changes) const;
     RouteTarget target_of(const InsideTarget& target) const;
 
     View last_;
     std::map<NeighbourKey, Adjacency> adjacencies_;
     std::map<RouteKey, RouteTarget> inside_routes_;
     std::deque<AdjacencyId> free_;  // oldest first: workers meet a number again as late as possible
-    std::uint32_t adjacencies_max_, adjacencies_used_ = 0;
+    struct Going { std::uint32_t removal; overlay::Acknowledgements due; };
+    std::map<AdjacencyId, Going> going_;
+    std::uint32_t adjacencies_max_, adjacencies_used_ = 0, removals_ = 0;
+    std::uint8_t workers_;
     std::uint64_t adjacencies_refused_ = 0;
 };
 

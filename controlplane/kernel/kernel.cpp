@@ -45,6 +45,8 @@ Kernel::Counters Kernel::counters() const {
     return counters;
 }
 
+void Kernel::on_removed(const AdjacencyRemoved& removed) { impl_->announcer.on_removed(removed); }
+
 std::vector<std::string> Kernel::addresses(PortId port) const {
     std::vector<std::string> texts;
     const InterfaceIndex index = impl_->plan.ports.at(port.value).index;

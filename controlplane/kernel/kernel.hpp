@@ -28,8 +28,8 @@ public:
     };
 
     /// Makes and configures all twins; removes what a killed predecessor left in the tables of `plan`. The error says in words what is
-    /// wrong and what to do. `adjacencies_max`: what the dataplane has room for.
-    static std::expected<Kernel, std::string> open(Plan plan, std::uint32_t adjacencies_max);
+    /// wrong and what to do. `adjacencies_max`: what the dataplane has room for, with so many workers.
+    static std::expected<Kernel, std::string> open(Plan plan, std::uint32_t adjacencies_max, std::uint8_t workers);
     /// Takes our rules out of the kernel; the twins, their addresses and routes go with them.
     ~Kernel();
     Kernel(Kernel&&) noexcept;
@@ -39,6 +39,8 @@ public:
     int descriptor() const;
     /// Follows the kernel's changes; the first call gives the whole state.
     Report synchronise();
+    /// Somebody in the dataplane has done with an inside neighbour; when all have, its number may go to another.
+    void on_removed(const AdjacencyRemoved& removed);
     const View& view() const;
     const Plan& plan() const;
     /// The addresses on a port's twin, as "192.0.2.1/24".

@@ -13,8 +13,8 @@ namespace nave::kernel {
 struct Kernel::Impl {
     static constexpr Duration kAskAgain = std::chrono::seconds{1}, kConfirm = std::chrono::seconds{30};
 
-    Impl(Plan wanted_plan, Netlink sockets, std::uint32_t adjacencies_max)
-        : plan{std::move(wanted_plan)}, netlink{std::move(sockets)}, announcer{adjacencies_max} {}
+    Impl(Plan wanted_plan, Netlink sockets, std::uint32_t adjacencies_max, std::uint8_t workers)
+        : plan{std::move(wanted_plan)}, netlink{std::move(sockets)}, announcer{adjacencies_max, workers} {}
 
     Plan plan;
     Netlink netlink;

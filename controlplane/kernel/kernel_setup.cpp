@@ -15,10 +15,10 @@ std::string failed(std::string_view what, const std::string& name, const KernelE
 
 }  // namespace
 
-std::expected<Kernel, std::string> Kernel::open(Plan plan, std::uint32_t adjacencies_max) {
+std::expected<Kernel, std::string> Kernel::open(Plan plan, std::uint32_t adjacencies_max, std::uint8_t workers) {
     auto netlink = Netlink::open();
     if (!netlink) return std::unexpected{fmt::format("cannot open a netlink socket: {}", netlink.error().text())};
-    Kernel kernel{std::make_unique<Impl>(std::move(plan), std::move(*netlink), adjacencies_max)};
+    Kernel kernel{std::make_unique<Impl>(std::move(plan), std::move(*netlink), adjacencies_max, workers)};
     Impl& impl = *kernel.impl_;
     if (auto opened = impl.open_twins(); !opened) return std::unexpected{opened.error()};
     if (auto addressed = impl.address_twins(); !addressed) return std::unexpected{addressed.error()};

@@ -16,7 +16,7 @@ namespace nave::overlay {
 struct SendDatagram { PortId port; NbmaEndpoint local, remote; Bytes payload; };
 /// An NHRP packet for exactly this peer, to be injected into its tunnel.
 struct SendNhrp { PeerId peer; Bytes packet; };
-/// A command for the dataplane. Whoever runs the rings sends SAs to their owner, routes to worker 0 and the rest to all.
+/// A command for the dataplane. Whoever runs the rings sends SAs to their owner, routes to the route writer and the rest to all.
 struct Dataplane { Command command; };
 /// How a peer is reached on the underlay; the underlay finds the next hop, sends SetPeerPath, and again when it changes.
 struct ReachPeer { PeerId peer; PortId port; NbmaAddress local, remote; std::uint16_t local_udp_port, remote_udp_port; };

@@ -103,6 +103,7 @@ struct Gateway::Impl {
     void handle(const PeerMoved& moved, TimePoint now, Outbox& out);
     void handle(const SaRemoved& removed, TimePoint now, Outbox& out) { peers.on_removed(removed, now, out); }
     void handle(const PeerRemoved& removed, TimePoint, Outbox&) { peers.on_removed(removed); }
+    void handle(const AdjacencyRemoved&, TimePoint, Outbox&) {}  // inside neighbours are the kernel side's
 
     void on_deadline(TimePoint now, Outbox& out);
     std::optional<TimePoint> next_deadline() const;

@@ -91,8 +91,8 @@ void Peers::leave(Peer& peer, TimePoint now, Outbox& out) {
 }
 
 void Peers::send_remove(Peer& peer, TimePoint now, Outbox& out) {
-    peers_going_[peer.id] = {plan(now + kAskAgainAfter), workers_};
-    out.push_back(Dataplane{RemovePeer{peer.id}});
+    peers_going_.insert_or_assign(peer.id, PeerGoing{plan(now + kAskAgainAfter), ++removals_, Acknowledgements{workers_}});
+    out.push_back(Dataplane{RemovePeer{peer.id, removals_}});
 }
 
 void Peers::acknowledged(PeerId id, TimePoint now, Outbox& out) {
@@ -120,7 +120,7 @@ void Peers::on_removed(const SaRemoved& removed, TimePoint now, Outbox& out) {
 
 void Peers::on_removed(const PeerRemoved& removed) {
     const auto found = peers_going_.find(removed.peer);
-    if (found == peers_going_.end() || --found->second.workers_left > 0) return;
+    if (found == peers_going_.end() || found->second.removal != removed.removal || !found->second.due.mark(removed.by)) return;
     peers_going_.erase(found);
     peers_[removed.peer.value].reset();
     ids_.give_back(removed.peer.value);
@@ -145,8 +145,8 @@ void Peers::on_deadline(TimePoint now, Outbox& out) {
     }
     for (auto& [id, going] : peers_going_) {
         if (going.ask_at <= now) {
-            going = {now + kAskAgainAfter, workers_};
-            out.push_back(Dataplane{RemovePeer{id}});
+            going.ask_at = now + kAskAgainAfter;
+            out.push_back(Dataplane{RemovePeer{id, going.removal}});
         }
         plan(going.ask_at);
     }

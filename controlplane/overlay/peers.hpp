@@ -2,6 +2,7 @@
 #pragma once
 
 #include "common/plane_messages.hpp"
+#include "controlplane/overlay/acknowledgements.hpp"
 #include "controlplane/overlay/actions.hpp"
 #include "controlplane/overlay/peer.hpp"
 #include "controlplane/overlay/slot_pool.hpp"
@@ -27,8 +28,9 @@ struct Admission {
 };
 
 /// Order that it keeps: SetPeer, then its path and SAs; inbound before outbound; all SAs acknowledged before RemovePeer;
-/// that acknowledged before its PeerId is used again. Acknowledgements are events, which may be lost: what is not
-/// acknowledged is asked for again.
+/// that acknowledged by every worker and the route writer before its PeerId is used again: the worker knows the peer no more
+/// then, and no route leads to its number. Acknowledgements are events, which may be lost: what is not acknowledged is asked for
+/// again.
 class Peers {
 public:
     static constexpr Duration kAskAgainAfter = std::chrono::seconds{10};
@@ -107,8 +109,9 @@ private:
     std::unordered_map<ike::SaId, PeerId> by_sa_;
     std::map<Spi, Awaited> inbound_going_;
     std::map<SaSlot, Awaited> outbound_going_;
-    struct PeerGoing { TimePoint ask_at; std::uint8_t workers_left; };
+    struct PeerGoing { TimePoint ask_at; std::uint32_t removal; Acknowledgements due; };
     std::map<PeerId, PeerGoing> peers_going_;
+    std::uint32_t removals_ = 0;
     std::optional<TimePoint> sweep_at_;  // set while anything is awaited
     std::vector<std::pair<ike::SaId, Spi>> rekeys_;
     std::vector<ike::SaId> replaced_;

@@ -16,7 +16,8 @@ Runtime::~Runtime() = default;
 int Runtime::run() { return impl_->run(); }
 
 std::expected<Runtime, std::string> Runtime::start(const Surroundings& surroundings) {
-    auto kernel = kernel::Kernel::open(plan_of(surroundings.config, [&](PortId port) { return surroundings.device(port).mac; }), surroundings.adjacencies_max);
+    auto kernel = kernel::Kernel::open(plan_of(surroundings.config, [&](PortId port) { return surroundings.device(port).mac; }), surroundings.adjacencies_max,
+                                       static_cast<std::uint8_t>(surroundings.rings.size()));
     if (!kernel) return std::unexpected{kernel.error()};
     auto impl = std::make_unique<Impl>(surroundings, std::move(*kernel));
     auto server = management::Server::listen(surroundings.config.control.socket, [self = impl.get()](std::string_view line) {
@@ -29,7 +30,7 @@ std::expected<Runtime, std::string> Runtime::start(const Surroundings& surroundi
 }
 
 Runtime::Impl::Impl(const Surroundings& surroundings, kernel::Kernel opened_kernel)
-    : around{surroundings}, log_lines{Log::for_standard_error(around.config.name, around.config.control.log_level)}, commands{around.rings},
+    : around{surroundings}, log_lines{Log::for_standard_error(around.config.name, around.config.control.log_level)}, commands{around.rings, around.route_rings},
       kernel{std::move(opened_kernel)}, gateway{around.config.overlay, around.random, now(), out} {}
 
 void Runtime::Impl::watch_descriptors() {
@@ -65,7 +66,8 @@ void Runtime::Impl::turn() {
 }
 
 bool Runtime::Impl::rings_are_empty() const {
-    return std::ranges::all_of(around.rings, [](PlaneRings* rings) { return rings->events.read_available() == 0 && rings->punted.read_available() == 0; });
+    return around.route_rings.events.read_available() == 0 &&
+           std::ranges::all_of(around.rings, [](PlaneRings* rings) { return rings->events.read_available() == 0 && rings->punted.read_available() == 0; });
 }
 
 std::optional<Duration> Runtime::Impl::longest_sleep(TimePoint time) {

@@ -28,7 +28,8 @@ struct PortDevice {
 struct Surroundings {
     const config::Config& config;
     std::span<PlaneRings* const> rings;  // by WorkerId
-    Doorbell& bell;                      // rung by the workers
+    RouteRings& route_rings;
+    Doorbell& bell;                      // rung by the workers and the route writer
     const Counters& counters;
     Random& random;
     Signals& signals;

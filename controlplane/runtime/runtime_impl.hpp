@@ -33,6 +33,7 @@ struct Runtime::Impl final : management::Operable {
 
     // Inputs
     void drain_rings(TimePoint now);
+    void take_event(const Event& event, TimePoint now);
     void take_packet(const PacketMessage& message, TimePoint now);
     void take_datagram(const PacketMessage& message, TimePoint now);
     void read_twin(std::size_t twin);

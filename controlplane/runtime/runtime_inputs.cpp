@@ -9,11 +9,17 @@ namespace nave::runtime {
 
 void Runtime::Impl::drain_rings(TimePoint time) {
     for (PlaneRings* rings : around.rings) {
-        rings->events.consume_all([&](const Event& event) { gateway.on_event(event, time, out); });
+        rings->events.consume_all([&](const Event& event) { take_event(event, time); });
         for (int i = 0; i < kPacketsPerTurn; ++i) {
             if (!rings->punted.consume_one([&](const PacketMessage& punted) { take_packet(punted, time); })) break;
         }
     }
+    around.route_rings.events.consume_all([&](const Event& event) { take_event(event, time); });
+}
+
+void Runtime::Impl::take_event(const Event& event, TimePoint time) {
+    if (const auto* removed = std::get_if<AdjacencyRemoved>(&event)) return kernel.on_removed(*removed);
+    gateway.on_event(event, time, out);
 }
 
 void Runtime::Impl::take_packet(const PacketMessage& punted, TimePoint time) {

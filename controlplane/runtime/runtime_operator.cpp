@@ -53,6 +53,14 @@ std::vector<std::pair<std::string, std::uint64_t>> Runtime::Impl::control_counte
         {"commands-delayed", commands.delayed()}, {"commands-waiting", commands.waiting()}, {"log-lines-left-out", log_lines.left_out()},
     };
     counters.insert(counters.end(), own);
+    std::uint64_t refused = 0;
+    for (const WorkerCounters& worker : around.counters.workers) refused += worker.commands_refused.read();
+    const RouteCounters& routes = around.counters.routes;
+    const std::initializer_list<std::pair<std::string, std::uint64_t>> planes{
+        {"commands-refused", refused}, {"routes-changed", routes.changes.read()}, {"routes-refused", routes.refused.read()},
+        {"routes-waited-for-workers", routes.grace_waits.read()},
+    };
+    counters.insert(counters.end(), planes);
     counters.insert(counters.end(), counted.begin(), counted.end());
     return counters;
 }

@@ -53,6 +53,25 @@ TEST_CASE("IKE SAs are rekeyed under traffic without losing a packet") {
     CHECK(world.violations() == std::vector<std::string>{});
 }
 
+TEST_CASE("a peer's number goes to a new peer only when no route of the old one is left, however late routes are written") {
+    for (std::uint64_t seed = 90; seed < 95; ++seed) {
+        World world{seed, Weather::fair()};
+        Fleet fleet{world, {.spokes = 3, .adapt = [](bool is_hub, std::size_t, Blueprint& blueprint) {
+            if (is_hub) blueprint.settings.peers_max = 2;
+        }}};
+        for (const std::size_t first : {fleet.hub(), fleet.spoke(0), fleet.spoke(1)}) world.start(first);
+        REQUIRE(world.run_until([&] { return fleet.is_registered(0) && fleet.is_registered(1); }, 60s));
+        world.start(fleet.spoke(2));
+        world.run_for(20s);
+        CHECK_FALSE(fleet.is_registered(2));
+        world.set_route_lag(2min);  // longer than the newcomer waits between two attempts
+        world.shut_down(fleet.spoke(0));
+        // Somebody goes on sending to the spoke that left, while another takes its place.
+        CHECK(world.run_until([&] { return world.ping(fleet.hub(), fleet.spoke(0)), fleet.is_registered(2); }, 15min, 50ms));
+        CHECK(world.violations() == std::vector<std::string>{});
+    }
+}
+
 TEST_CASE("in bad weather a rekey never sends to an SA that the peer does not hold") {
     for (std::uint64_t seed = 50; seed < 56; ++seed) {
         World world{seed, {}};

@@ -11,7 +11,8 @@ void ModelDataplane::expect(bool holds, const std::string& otherwise) {
 }
 
 void ModelDataplane::execute(const Command& command, Effects& effects) {
-    std::visit([&](const auto& each) { apply(each, effects); }, command);
+    if (const auto share = for_route_writer(command)) queue_route(*share, effects);
+    if (is_for_workers(command)) std::visit([&](const auto& each) { apply(each, effects); }, command);
 }
 
 void ModelDataplane::reach(const overlay::ReachPeer& path) {
@@ -24,16 +25,20 @@ void ModelDataplane::forget(PeerId id) {
     if (const auto peer = peers_.find(id); peer != peers_.end()) peer->second.path.reset();
 }
 
-void ModelDataplane::apply(const SetPeer& set, Effects&) { peers_[set.peer].set = set; }
+void ModelDataplane::apply(const SetPeer& set, Effects&) {
+    const auto [peer, is_new] = peers_.try_emplace(set.peer);
+    peer->second.set = set;
+    if (is_new) peer->second.life = ++last_life_;
+}
 
 void ModelDataplane::apply(const RemovePeer& remove, Effects& effects) {
     const auto has_peer = [&](const auto& entry) { return entry.second.sa.peer == remove.peer; };
     expect(std::ranges::none_of(inbound_, has_peer), "a peer is removed before its inbound SAs");
     expect(std::ranges::none_of(outbound_, has_peer), "a peer is removed before its outbound SAs");
     const RouteTarget target{RouteTarget::Kind::peer, remove.peer.value};
-    expect(std::ranges::none_of(routes_, [&](const auto& entry) { return entry.second == target; }), "a peer is removed that a route leads to");
+    expect(std::ranges::none_of(wanted_routes_, [&](const auto& entry) { return entry.second == target; }), "a peer is removed that a route leads to");
     peers_.erase(remove.peer);
-    effects.push_back(Raised{PeerRemoved{remove.peer}});
+    effects.push_back(Raised{PeerRemoved{remove.peer, remove.removal, WorkerId{0}}});
 }
 
 void ModelDataplane::apply(const InstallInboundSa& install, Effects&) {
@@ -75,13 +80,37 @@ void ModelDataplane::apply(const RemoveOutboundSa& remove, Effects& effects) {
     effects.push_back(Raised{SaRemoved{Direction::outbound, remove.slot, spi}});
 }
 
-void ModelDataplane::apply(const SetRoute& set, Effects&) {
-    expect(set.target.kind != RouteTarget::Kind::peer || peers_.contains(PeerId{set.target.index}), "a route to a peer that was not set");
-    if (routes_.insert_or_assign(set.prefix, set.target).second) ++lengths_[set.prefix.length];
+void ModelDataplane::queue_route(const RouteCommand& command, Effects& effects) {
+    std::uint64_t life = 0;
+    if (const auto* set = std::get_if<SetRoute>(&command)) {
+        const auto peer = peers_.find(PeerId{set->target.index});
+        const bool to_peer = set->target.kind == RouteTarget::Kind::peer;
+        expect(!to_peer || peer != peers_.end(), "a route to a peer that was not set");
+        if (to_peer && peer != peers_.end()) life = peer->second.life;
+        wanted_routes_.insert_or_assign(set->prefix, set->target);
+    } else if (const auto* remove = std::get_if<RemoveRoute>(&command)) {
+        wanted_routes_.erase(remove->prefix);
+    }
+    route_ring_.push_back({command, life});
+    effects.push_back(RouteQueued{});
 }
 
-void ModelDataplane::apply(const RemoveRoute& remove, Effects&) {
+void ModelDataplane::write_route(Effects& effects) {
+    const RouteWrite next = std::move(route_ring_.front());
+    route_ring_.pop_front();
+    std::visit([&](const auto& each) { write(each, next.life, effects); }, next.command);
+}
+
+void ModelDataplane::write(const SetRoute& set, std::uint64_t life, Effects&) {
+    if (routes_.insert_or_assign(set.prefix, Route{set.target, life}).second) ++lengths_[set.prefix.length];
+}
+
+void ModelDataplane::write(const RemoveRoute& remove, std::uint64_t, Effects&) {
     if (routes_.erase(remove.prefix) > 0) --lengths_[remove.prefix.length];
+}
+
+void ModelDataplane::write(const RemovePeer& remove, std::uint64_t, Effects& effects) {
+    effects.push_back(Raised{PeerRemoved{remove.peer, remove.removal, kRouteWriter}});
 }
 
 }  // namespace nave::simulation

@@ -37,13 +37,13 @@ std::uint64_t ModelDataplane::drops(const std::string& reason) const {
     return found == drops_.end() ? 0 : found->second;
 }
 
-std::optional<RouteTarget> ModelDataplane::lookup(const IpAddress& destination) const {
+const ModelDataplane::Route* ModelDataplane::lookup(const IpAddress& destination) const {
     for (int length = 32; length >= 0; --length) {
         if (lengths_[static_cast<std::size_t>(length)] == 0) continue;
         const auto found = routes_.find(Prefix::of(destination, static_cast<std::uint8_t>(length)));
-        if (found != routes_.end()) return found->second;
+        if (found != routes_.end()) return &found->second;
     }
-    return std::nullopt;
+    return nullptr;
 }
 
 void ModelDataplane::send(Data data, TimePoint now, Effects& effects) {
@@ -52,15 +52,17 @@ void ModelDataplane::send(Data data, TimePoint now, Effects& effects) {
 }
 
 void ModelDataplane::forward(Data data, std::optional<PeerId> from, TimePoint now, Effects& effects) {
-    const auto target = lookup(data.destination);
-    if (!target) return drop("no-route");
-    switch (target->kind) {
+    const Route* route = lookup(data.destination);
+    if (!route) return drop("no-route");
+    switch (route->target.kind) {
     case RouteTarget::Kind::reject: return drop("route-rejected");
     case RouteTarget::Kind::twin:
     case RouteTarget::Kind::adjacency: effects.push_back(Delivered{std::move(data)}); return;
     case RouteTarget::Kind::peer: break;
     }
-    const PeerId peer{target->index};
+    const PeerId peer{route->target.index};
+    const auto entry = peers_.find(peer);
+    expect(entry == peers_.end() || entry->second.life == route->life, "a route of an earlier peer leads to another one");
     if (from == peer) return drop("same-peer-loop");
     if (--data.time_to_live == 0) return drop("ip-ttl-expired");
     if (from && redirect_) {

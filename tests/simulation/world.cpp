@@ -157,6 +157,10 @@ void World::handle(Entry& entry) {
     } else if (std::holds_alternative<ReadCounters>(entry.what)) {
         station.gateway->on_counters(station.dataplane->counters(), now_, out);
         push(now_ + counter_interval_, entry.station, station.life, ReadCounters{});
+    } else if (std::holds_alternative<WriteRoute>(entry.what)) {
+        Effects effects;
+        station.dataplane->write_route(effects);
+        return carry_out(entry.station, effects);
     } else if (const auto* event = std::get_if<Event>(&entry.what)) {
         station.gateway->on_event(*event, now_, out);
     }
@@ -208,6 +212,8 @@ void World::carry_out(std::size_t index, Effects& effects) {
             for (auto& [delay, packet] : underlay_.send(std::move(transmit->packet))) push(now_ + delay, index, 0, Arrival{std::move(packet), index});
         } else if (auto* raised = std::get_if<Raised>(&effect)) {
             if (!random_.chance(event_loss_percent_)) push(now_ + kEventDelay, index, station.life, raised->event);
+        } else if (std::holds_alternative<RouteQueued>(effect)) {
+            push(now_ + std::chrono::microseconds{random_.below(static_cast<std::uint32_t>(route_lag_ / std::chrono::microseconds{1}) + 1)}, index, station.life, WriteRoute{});
         } else if (auto* delivered = std::get_if<Delivered>(&effect)) {
             Trace& trace = traces_[delivered->data.id];
             ++trace.copies;

@@ -64,6 +64,8 @@ public:
     /// True as soon as the condition holds, which is looked at every `step`; false when `limit` is over.
     bool run_until(const std::function<bool()>& condition, Duration limit, Duration step = std::chrono::milliseconds{200});
     void set_counter_interval(Duration interval) { counter_interval_ = interval; }
+    /// How far the route writers may be behind the workers.
+    void set_route_lag(Duration most) { route_lag_ = most; }
     /// Loses so many percent of the dataplane's events.
     void set_event_loss(std::uint32_t percent) { event_loss_percent_ = percent; }
     /// Whoever fulfils it does not send this NHRP packet: a peer that speaks another dialect.
@@ -86,13 +88,14 @@ private:
     struct Wake {};
     struct ReadCounters {};
     struct Start {};
+    struct WriteRoute {};
     struct Arrival { UnderlayPacket packet; std::size_t sender; };
     struct Entry {
         TimePoint when;
         std::uint64_t order;
         std::size_t station;
         std::uint64_t life;  // of the station that it is meant for; 0 for any
-        std::variant<Wake, ReadCounters, Start, Arrival, Event> what;
+        std::variant<Wake, ReadCounters, Start, WriteRoute, Arrival, Event> what;
     };
 
     void push(TimePoint when, std::size_t station, std::uint64_t life, decltype(Entry::what) what);
@@ -112,6 +115,7 @@ private:
     SealingKeys sealing_keys_;
     std::vector<Trace> traces_;
     Duration counter_interval_ = std::chrono::seconds{1};
+    Duration route_lag_ = std::chrono::milliseconds{2};
     std::uint32_t event_loss_percent_ = 0;
     std::function<bool(std::size_t, PeerId, const Bytes&)> suppressed_;
     std::vector<std::string> violations_;

@@ -103,6 +103,11 @@ void BenchGateway::settle(WorkerId worker) {
     if (refused > 0) throw std::runtime_error{fmt::format("gateway {} refused {} commands", plan_.name, refused)};
 }
 
+void BenchGateway::route(const Prefix& prefix, const RouteTarget& target) {
+    if (foundation_.routes.set(plan_.table, prefix, target) != RouteTables::Outcome::done)
+        throw std::runtime_error{fmt::format("gateway {} refused a route to {}", plan_.name, prefix.to_string())};
+}
+
 void BenchGateway::turn(WorkerId worker) {
     workers_[worker.value]->run_turn(rte_rdtsc());
     hear(worker);

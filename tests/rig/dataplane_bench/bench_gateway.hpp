@@ -78,6 +78,8 @@ public:
     void command(WorkerId worker, const Command& command);
     /// Turns until a worker has executed all its commands. The worker's own thread. Throws std::runtime_error if one was refused.
     void settle(WorkerId worker);
+    /// Writes a route of its table. Throws std::runtime_error if the table refuses it. One thread.
+    void route(const Prefix& prefix, const RouteTarget& target);
 
     /// What a worker does with the packets that wait in its ports.
     struct Errand {

@@ -41,9 +41,9 @@ Spi spi_of(const SaPlan& sa, const WorldShape& world) {
 
 void send(const Station& to, const Command& command) { to.gateway.command(to.worker, command); }
 
-/// Worker 0 alone writes routes.
+/// One writer, as naved has one: the thread of worker 0, before any worker looks at the table.
 void set_route(const Station& at, const Prefix& prefix, const RouteTarget& target) {
-    if (at.worker == WorkerId{0}) send(at, SetRoute{table_of(at.side), prefix, target});
+    if (at.worker == WorkerId{0}) at.gateway.route(prefix, target);
 }
 
 Prefix block(std::uint32_t start) { return Prefix::of(IpAddress::v4(start), plan::kBlockBits); }

@@ -29,6 +29,8 @@ const std::vector<Case> kCases{
     {"dataplane", "hugepages", "\"required\""},
     {"dataplane", "sa_slots", "65536"},
     {"dataplane", "peers_max", "2000"},
+    {"dataplane", "routes_max", "1000000"},
+    {"dataplane", "route_blocks_max", "65536"},
     {"ike", "half_open_max", "500"},
     {"ike", "half_open_per_source_max", "8"},
     {"ike", "cookies_from_half_open", "0"},

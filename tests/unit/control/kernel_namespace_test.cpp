@@ -57,7 +57,7 @@ struct Bench {
     std::unique_ptr<PacketMessage> message = std::make_unique<PacketMessage>();
 
     explicit Bench(const Plan& plan = spoke_plan()) {
-        auto opened = Kernel::open(plan, 100);
+        auto opened = Kernel::open(plan, 100, 1);
         if (!opened) FAIL(opened.error());
         kernel.emplace(std::move(*opened));
         follow();
@@ -120,7 +120,7 @@ TEST_CASE("twins come up with the port's MAC, the configured MTU and addresses, 
 TEST_CASE("a twin's name that is taken is refused with words that help") {
     if (!in_new_namespace()) return;
     run("ip tuntap add wan mode tun");
-    const auto opened = Kernel::open(spoke_plan(), 100);
+    const auto opened = Kernel::open(spoke_plan(), 100, 1);
     REQUIRE_FALSE(opened);
     CHECK(contains(opened.error(), "wan"));
     CHECK(contains(opened.error(), "twin"));

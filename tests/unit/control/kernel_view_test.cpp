@@ -30,7 +30,7 @@ Plan spoke() {
 struct Bench {
     Plan plan = spoke();
     Mirror mirror;
-    Announcer announcer{2};
+    Announcer announcer{2, 1};
 
     Bench() {
         mirror.watch({kWan, kLan, kTun}, {kMainTable, 1000});
@@ -49,6 +49,10 @@ struct Bench {
     }
     View view() const { return view_of(mirror, plan); }
     std::vector<Change> announce() { return announcer.announce(view(), plan); }
+    /// As the dataplane acknowledges it.
+    void gone(const RemoveAdjacency& remove) {
+        for (const WorkerId by : {WorkerId{0}, kRouteWriter}) announcer.on_removed(AdjacencyRemoved{remove.adjacency, remove.removal, by});
+    }
 };
 
 template <class T, class Variant>
@@ -170,8 +174,28 @@ TEST_CASE("neighbours beyond the dataplane's room stay with the kernel, and are 
     bench.announce();
     CHECK(bench.announcer.adjacencies_refused() == 1);
     bench.neighbour(kLan, "10.1.0.5", {});
-    bench.announce();
+    bench.gone(only<RemoveAdjacency>(bench.announce()));
     CHECK(only<InsideRouteChange>(bench.announce()).target.kind == RouteTarget::Kind::adjacency);
+}
+
+TEST_CASE("a neighbour's number goes to another only after every worker and the route writer have acknowledged its removal") {
+    Bench bench;
+    bench.address(kLan, "10.1.0.1", 24);
+    for (const char* host : {"10.1.0.5", "10.1.0.6"}) bench.neighbour(kLan, host, mac(5));
+    bench.announce();
+    bench.neighbour(kLan, "10.1.0.5", {});
+    const auto removed = only<RemoveAdjacency>(bench.announce());
+    bench.neighbour(kLan, "10.1.0.7", mac(7));
+    // Numbers have run out: the removal is asked for again, as its acknowledgement may be lost.
+    CHECK(only<RemoveAdjacency>(bench.announce()).removal == removed.removal);
+    bench.announcer.on_removed(AdjacencyRemoved{removed.adjacency, removed.removal, kRouteWriter});
+    bench.announcer.on_removed(AdjacencyRemoved{removed.adjacency, removed.removal, kRouteWriter});
+    bench.announcer.on_removed(AdjacencyRemoved{removed.adjacency, removed.removal + 1, WorkerId{0}});
+    CHECK(position<SetAdjacency>(bench.announce()) == bench.announce().size());
+    bench.announcer.on_removed(AdjacencyRemoved{removed.adjacency, removed.removal, WorkerId{0}});
+    const auto set = only<SetAdjacency>(bench.announce());
+    CHECK(set.adjacency == removed.adjacency);
+    CHECK(set.destination_mac == mac(7));
 }
 
 TEST_CASE("a neighbour outside the connected networks is no host route") {

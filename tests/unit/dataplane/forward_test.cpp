@@ -44,8 +44,7 @@ TEST_CASE("the longest matching route decides") {
     CHECK(pair.a.sent(kUnderlay).size() == 1);
     pair.send(ipv4({.source = "10.1.0.9", .destination = "10.2.3.5"}, pattern(8)));
     CHECK(pair.a.drops(Drop::route_rejected) == 1);
-    pair.a.command_only(0, RemoveRoute{pair.a.table(), Prefix::parse("10.2.3.0/24").value()});
-    pair.a.turn();
+    pair.a.command(RemoveRoute{pair.a.table(), Prefix::parse("10.2.3.0/24").value()});
     pair.send(ipv4({.source = "10.1.0.9", .destination = "10.2.3.5"}, pattern(8)));
     CHECK(pair.a.sent(kUnderlay).size() == 1);
 }
@@ -61,13 +60,12 @@ TEST_CASE("without a route the host is told that the network is unreachable") {
     CHECK(ip_of(frames[0], 14).source.host() == address("10.1.0.1"));
 }
 
-TEST_CASE("a route of IPv6, of an unknown table or for a full table is refused and counted, not lost silently") {
+TEST_CASE("a route of IPv6 or of an unknown table, and the removal of none, is refused and counted, not lost silently") {
     Pair pair;
-    pair.a.command_only(0, SetRoute{pair.a.table(), Prefix::parse("2001:db8::/32").value(), {}});
-    pair.a.command_only(0, SetRoute{TableId{77}, Prefix::parse("10.0.0.0/8").value(), {}});
-    pair.a.command_only(0, RemoveRoute{pair.a.table(), Prefix::parse("10.99.0.0/24").value()});
-    pair.a.turn(6);
-    CHECK(pair.a.counters().workers[0].commands_refused.read() == 3);
+    pair.a.command(SetRoute{pair.a.table(), Prefix::parse("2001:db8::/32").value(), {}});
+    pair.a.command(SetRoute{TableId{77}, Prefix::parse("10.0.0.0/8").value(), {}});
+    pair.a.command(RemoveRoute{pair.a.table(), Prefix::parse("10.99.0.0/24").value()});
+    CHECK(pair.a.counters().routes.refused.read() == 3);
 }
 
 TEST_CASE("a packet whose TTL runs out is answered from the inside address with time exceeded") {

@@ -23,7 +23,7 @@ struct World {
 
 World& world() {
     static World* made = [] {
-        auto eal = Eal::start({.program = "test", .workers = 1, .mode = RunMode::poll, .hugepages = Hugepages::never, .memory_megabytes = 320});
+        auto eal = Eal::start({.program = "test", .workers = 1, .mode = RunMode::poll, .hugepages = Hugepages::never, .memory_megabytes = 512});
         if (!eal) FAIL(eal.error().text);
         return new World{std::move(*eal)};
     }();
@@ -71,6 +71,8 @@ Box::Box(const BoxOptions& options) : options_{options}, counters_{options.worke
         rings_.push_back(std::make_unique<PlaneRings>(bell_));
         ring_pointers_.push_back(rings_.back().get());
     }
+    route_rings_ = std::make_unique<RouteRings>(bell_);
+    route_writer_ = std::make_unique<RouteWriter>(shared.routes, *route_rings_, counters_.routes);
     for (std::uint8_t i = 0; i < options.workers; ++i)
         workers_.push_back(std::make_unique<Worker>(
             WorkerSetup{WorkerId{i}, config_, port_pointers_, counters_, ring_pointers_, shared.pools, shared.routes, associations_, *handovers_, kSecond}));
@@ -85,16 +87,15 @@ Box::Box(const BoxOptions& options) : options_{options}, counters_{options.worke
 }
 
 Box::~Box() {
-    for (const Prefix& prefix : routes_) {
-        command_only(0, RemoveRoute{table(), prefix});
-        turn(1);
-    }
+    hold_route_writer(false);
+    for (const Prefix& prefix : routes_) command(RemoveRoute{table(), prefix});
     for (const PortId port : {kUnderlay, kInside}) sent(port);
     for (std::uint8_t i = 0; i < options_.workers; ++i) world().routes.offline(WorkerId{i});
 }
 
 void Box::command(const Command& command) {
-    for (std::uint8_t i = 0; i < options_.workers; ++i) command_only(i, command);
+    if (const auto share = for_route_writer(command)) REQUIRE(route_rings_->commands.push(*share));
+    for (std::uint8_t i = 0; is_for_workers(command) && i < options_.workers; ++i) command_only(i, command);
     turn(1);
 }
 
@@ -102,8 +103,7 @@ void Box::command_only(std::uint8_t worker, const Command& command) { REQUIRE(ri
 
 void Box::route(std::string_view prefix, RouteTarget target) {
     routes_.push_back(Prefix::parse(prefix).value());
-    command_only(0, SetRoute{table(), routes_.back(), target});
-    turn(2);
+    command(SetRoute{table(), routes_.back(), target});
 }
 
 void Box::put(PortId port, ByteView frame, std::uint8_t queue, std::uint64_t device_flags) {
@@ -138,6 +138,7 @@ void Box::turn(int turns) {
     for (int i = 0; i < turns; ++i) {
         for (const auto& worker : workers_) worker->run_turn(now_);
         now_ += 10;
+        while (!writer_is_held_ && route_writer_->work() == RouteWriter::Round::more) continue;
     }
 }
 
@@ -160,6 +161,7 @@ std::vector<Event> Box::events() {
     Event event;
     for (const auto& rings : rings_)
         while (rings->events.pop(event)) all.push_back(event);
+    while (route_rings_->events.pop(event)) all.push_back(event);
     return all;
 }
 

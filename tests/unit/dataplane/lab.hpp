@@ -2,11 +2,13 @@
 #pragma once
 
 #include "dataplane/port.hpp"
+#include "dataplane/route_writer.hpp"
 #include "dataplane/worker.hpp"
 #include "tests/unit/dataplane/packets.hpp"
 
 #include <memory>
 #include <optional>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -42,10 +44,13 @@ public:
     explicit Box(const BoxOptions& options = {});
     ~Box();
 
-    /// To every worker, and executed.
+    /// To whom it concerns, every worker or the route writer, and executed.
     void command(const Command& command);
     void command_only(std::uint8_t worker, const Command& command);
+    /// Sets a route, which goes with the box.
     void route(std::string_view prefix, RouteTarget target);
+    /// Commands for the route writer wait until it is released.
+    void hold_route_writer(bool hold) { writer_is_held_ = hold; }
     /// A frame into a port; `device_flags`: what the device says of it (RTE_MBUF_F_RX_…).
     void put(PortId port, ByteView frame, std::uint8_t queue = 0, std::uint64_t device_flags = 0);
     /// The same as a chain of buffers of at most `piece` bytes.
@@ -54,7 +59,7 @@ public:
     void from_host(ByteView ip_packet, std::uint8_t queue = 0) { put(kInside, ethernet(kBoxMac, kNeighbourMac, kEtherTypeIpv4, ip_packet), queue); }
     void from_underlay(ByteView ip_packet, std::uint8_t queue = 0) { put(kUnderlay, ethernet(kBoxMac, kNeighbourMac, kEtherTypeIpv4, ip_packet), queue); }
     void inject(PacketMessage::Inject kind, ByteView bytes, PeerId peer = kNoPeer, PortId port = kUnderlay);
-    /// Every worker takes `turns` turns.
+    /// Every worker takes `turns` turns, the route writer a round after each.
     void turn(int turns = 2);
     void sleep(std::uint64_t cycles) { now_ += cycles; }
 
@@ -68,6 +73,9 @@ public:
     Counters& counters() { return counters_; }
     Worker& worker(std::uint8_t worker) { return *workers_[worker]; }
     WorkerState& state(std::uint8_t worker = 0) { return workers_[worker]->state(); }
+    RouteTables& routes() { return state().routes; }
+    std::span<PlaneRings* const> rings() { return ring_pointers_; }
+    RouteRings& route_rings() { return *route_rings_; }
     std::uint8_t number() const { return options_.number; }
     TableId table() const { return TableId{static_cast<std::uint16_t>(options_.number - 1)}; }
     std::string underlay_address() const { return "192.0.2." + std::to_string(options_.number); }
@@ -82,6 +90,9 @@ private:
     std::vector<std::unique_ptr<Port>> ports_, far_ends_;
     std::vector<Port*> port_pointers_;
     AssociationStore associations_{kSaSlots};
+    std::unique_ptr<RouteRings> route_rings_;
+    std::unique_ptr<RouteWriter> route_writer_;
+    bool writer_is_held_ = false;
     std::unique_ptr<HandoverRings> handovers_;
     std::vector<std::unique_ptr<Worker>> workers_;
     std::vector<Prefix> routes_;

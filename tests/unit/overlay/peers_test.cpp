@@ -189,7 +189,7 @@ TEST_CASE("after a rekey the removal of the old child leaves the new one in use"
     CHECK(t.peers.take_rekeys().empty());
 }
 
-TEST_CASE("a peer is removed after the acknowledgements of its SAs, its number is free after those of all workers") {
+TEST_CASE("a peer is removed after the acknowledgements of its SAs, its number is free after those of all workers and of the route writer") {
     Table t;
     Peer& peer = t.up(1);
     t.install(1, 1);
@@ -198,12 +198,58 @@ TEST_CASE("a peer is removed after the acknowledgements of its SAs, its number i
     CHECK(t.said<RemovePeer>().empty());
     t.acknowledge_all();
     REQUIRE(t.said<RemovePeer>().size() == 1);
-    t.peers.on_removed(PeerRemoved{PeerId{0}});
-    CHECK(t.peers.slots_in_use() == 1);
-    t.peers.on_removed(PeerRemoved{PeerId{0}});
+    const auto removal = t.said<RemovePeer>()[0].removal;
+    for (const WorkerId by : {WorkerId{0}, WorkerId{1}}) {
+        t.peers.on_removed(PeerRemoved{PeerId{0}, removal, by});
+        CHECK(t.peers.slots_in_use() == 1);
+    }
+    t.peers.on_removed(PeerRemoved{PeerId{0}, removal, kRouteWriter});
     CHECK(t.peers.slots_in_use() == 0);
     CHECK(t.spis.in_use() == 0);
     CHECK(t.peers.outbound_in_use() == 0);
+}
+
+TEST_CASE("who acknowledges twice because it was asked again does not stand in for somebody else") {
+    Table t;
+    Peer& peer = t.up(1);
+    t.peers.detach(ike::SaId{1}, t.now, t.out);
+    t.peers.leave(peer, t.now, t.out);
+    const auto removal = t.said<RemovePeer>().at(0).removal;
+    t.peers.on_removed(PeerRemoved{PeerId{0}, removal, WorkerId{0}});
+    t.now = t.peers.next_deadline().value();
+    t.peers.on_deadline(t.now, t.out);
+    REQUIRE(t.said<RemovePeer>().size() == 2);
+    CHECK(t.said<RemovePeer>()[1].removal == removal);
+    t.peers.on_removed(PeerRemoved{PeerId{0}, removal, WorkerId{0}});
+    t.peers.on_removed(PeerRemoved{PeerId{0}, removal, WorkerId{1}});
+    CHECK(t.peers.slots_in_use() == 1);
+    t.peers.on_removed(PeerRemoved{PeerId{0}, removal, kRouteWriter});
+    CHECK(t.peers.slots_in_use() == 0);
+}
+
+TEST_CASE("an acknowledgement of an earlier removal does not free the number of a peer that goes now") {
+    Table t;
+    const auto come_and_go = [&](std::uint64_t sa) {
+        Peer& peer = t.up(sa);
+        t.peers.detach(ike::SaId{sa}, t.now, t.out);
+        t.peers.leave(peer, t.now, t.out);
+        return t.said<RemovePeer>().back();
+    };
+    const auto acknowledge = [&](const RemovePeer& remove) {
+        for (const WorkerId by : {WorkerId{0}, WorkerId{1}, kRouteWriter}) t.peers.on_removed(PeerRemoved{remove.peer, remove.removal, by});
+    };
+    const RemovePeer first = come_and_go(1);
+    acknowledge(first);
+    // Round the table, until the number is used again.
+    RemovePeer again = come_and_go(2);
+    for (std::uint64_t sa = 3; again.peer != first.peer; ++sa) {
+        acknowledge(again);
+        again = come_and_go(sa);
+    }
+    acknowledge(first);
+    CHECK(t.peers.slots_in_use() == 1);
+    acknowledge(again);
+    CHECK(t.peers.slots_in_use() == 0);
 }
 
 TEST_CASE("an acknowledgement that got lost is asked for again") {
