@@ -11,13 +11,14 @@ namespace nave::rig::throughput {
 namespace {
 
 constexpr double kGatewaySeconds = 5, kLineOverhead = 20;  // bytes: preamble, start of frame, gap between frames
+constexpr double kNoticeable = 0.02;
 
 double microseconds(std::uint64_t cycles) { return static_cast<double>(cycles) / static_cast<double>(rte_get_tsc_hz()) * 1e6; }
 
 TrialFigures summarise(const TrialResult& result) {
     const auto& latency = result.latency;
     TrialFigures figures{.wanted = result.wanted, .offered = result.offered, .reordered = result.reordered(), .duplicates = result.duplicates(), .loss = result.loss(),
-                         .missed = result.missed, .fell_short = result.fell_short(), .latency = {}};
+                         .missed = result.missed, .held_up = result.held_up, .fell_short = result.fell_short(), .latency = {}};
     for (const auto& direction : result.directions) figures.sent += direction.sent, figures.received += direction.received;
     figures.latency = {.least = microseconds(latency.least()),
                        .mean = latency.mean() / static_cast<double>(rte_get_tsc_hz()) * 1e6,
@@ -104,10 +105,10 @@ void Campaign::search(SizeFigures& figures) {
     while (const auto rate = search.next()) {
         const auto result = trial(size, *rate, options_.trial_seconds);
         if (ends_.stop) return;
-        search.record({.offered = result.offered, .loss = result.loss()});
+        search.record({.pace = result.pace(), .offered = result.offered, .loss = result.loss()});
         figures.trials.push_back(summarise(result));
-        tell(fmt::format("{} bytes: trial {}: {}, lost {:.4f} %{}", size, search.trials(), rate_text(result.offered, size), 100 * result.loss(),
-                         result.fell_short() ? ", as fast as the rig can" : ""));
+        tell(fmt::format("{} bytes: trial {}: {}, lost {:.4f} %{}{}", size, search.trials(), rate_text(result.offered, size), 100 * result.loss(),
+                         result.fell_short() ? ", as fast as the rig can" : "", result.held_up > kNoticeable ? fmt::format(", held up for {:.0f} % of the time", 100 * result.held_up) : ""));
     }
     figures.ndr = search.found(0);
     figures.pdr = search.found(1);

@@ -21,7 +21,8 @@ struct TrialFigures {
     std::uint64_t sent = 0, received = 0, reordered = 0, duplicates = 0;
     double loss = 0;                 // share of the worst direction's packets
     std::uint64_t missed = 0;        // packets that the rig's own ports lost, as far as they tell
-    bool fell_short = false;         // the rig did not come close to the wanted rate
+    double held_up = 0;              // share of the time in which something else ran on the rig's CPU
+    bool fell_short = false;         // the rig did not come close to the wanted rate even while it ran
     Latency latency;
 };
 

@@ -34,12 +34,12 @@ po::options_description described(Options& into, Words& words) {
         const auto text = [&](std::string& word, const char* what, const char* value, const char* help) {
             add(fmt::format("{}-{}", what, name).c_str(), po::value(&word)->value_name(value), help);
         };
-        text(words.port[end], "port", "DEVICE", "af_packet:IF, memif:PATH, virtio_user:PATH, a PCI address, … as in nave's configuration");
+        text(words.port[end], "port", "DEVICE", "af_packet:IF, memif:PATH, virtio_user:PATH, a PCI address; as in nave's configuration");
         text(words.address[end], "address", "ADDRESS/LENGTH", "the rig's address on that port and the length of its network");
         text(words.gateway[end], "gateway", "ADDRESS", "the device under test on that network; none: a cable or a bridge joins the ports");
         text(words.gateway_mac[end], "gateway-mac", "MAC", "instead of asking for it by ARP");
     }
-    add("sizes", po::value(&words.sizes)->value_name("N,N,…"), "frame sizes with check sequence; 64,128,256,512,1024,1280,1518");
+    add("sizes", po::value(&words.sizes)->value_name("LIST"), "frame sizes with check sequence; 64,128,256,512,1024,1280,1518");
     add("flows", po::value(&into.flows)->value_name("N"), "streams that take turns; 1");
     add("vary", po::value(&words.vary)->value_name("WHAT"), "what makes them differ: ports (UDP source) or addresses (of both ends, upwards from the rig's); ports");
     add("bidirectional", po::bool_switch(&into.bidirectional), "send from b to a as well, at the same rate");

@@ -33,6 +33,13 @@ bool any_limit(const Figures& figures, std::string_view limit) {
     });
 }
 
+double most_held_up(const Figures& figures) {
+    double most = 0;
+    for (const auto& size : figures.sizes)
+        for (const auto& trial : size.trials) most = std::max(most, trial.held_up);
+    return most;
+}
+
 nlohmann::json json_of(const Latency& latency) {
     return {{"min", latency.least}, {"mean", latency.mean}, {"p50", latency.p50}, {"p90", latency.p90}, {"p99", latency.p99}, {"p99.9", latency.p999}, {"max", latency.most}};
 }
@@ -40,7 +47,7 @@ nlohmann::json json_of(const Latency& latency) {
 nlohmann::json json_of(const TrialFigures& trial) {
     return {{"wanted_rate", trial.wanted}, {"rate", trial.offered},         {"sent", trial.sent},         {"received", trial.received},
             {"loss", trial.loss},          {"reordered", trial.reordered},  {"duplicates", trial.duplicates}, {"missed_by_rig", trial.missed},
-            {"fell_short", trial.fell_short}, {"latency_us", json_of(trial.latency)}};
+            {"held_up", trial.held_up},    {"fell_short", trial.fell_short}, {"latency_us", json_of(trial.latency)}};
 }
 
 nlohmann::json json_of(const SizeFigures& figures, const Found& found) {
@@ -142,6 +149,8 @@ std::string to_text(const Options& options, const Figures& figures) {
     if (any_limit(figures, "rig")) line("> the rig cannot send faster; the device may");
     if (any_limit(figures, "rate-max")) line("> --rate-max is the limit; the device may be faster");
     if (any_limit(figures, "trials-max")) line("~ the trials were used up before the rate was found");
+    if (const double held_up = most_held_up(figures); held_up > 0.02)
+        line("Other work held the rig up for up to {:.0f} % of a trial. Rates are means over whole trials; give it a CPU of its own for better ones.", 100 * held_up);
     return text;
 }
 

@@ -27,8 +27,15 @@ void RateSearch::record(const Measured& trial) {
 Found RateSearch::found(std::size_t goal) const {
     const auto known = range(settings_.goals.at(goal));
     Found found{.rate = 0, .loss = 1, .missed_at = std::nullopt, .converged = !candidates_.empty() && settled(known)};
-    if (known.below != nullptr) found.rate = known.below->offered(), found.loss = known.below->median_loss();
-    if (known.above != nullptr) found.missed_at = known.above->offered();
+    if (known.above != nullptr) found.missed_at = known.above->pace();
+    if (known.below == nullptr) return found;
+    // A generator that was held up may have offered less at the highest pace than at one below it.
+    for (const auto& candidate : candidates_) {
+        const double offered = candidate.mean(&Measured::offered);
+        if (verdict(candidate, settings_.goals[goal]) != Verdict::met || candidate.pace() > known.below->pace() || offered < found.rate) continue;
+        found.rate = offered;
+        found.loss = candidate.median_loss();
+    }
     return found;
 }
 
@@ -47,35 +54,35 @@ bool RateSearch::is_open(const Candidate& candidate) const {
 RateSearch::Range RateSearch::range(double loss_max) const {
     Range range;
     for (const auto& candidate : candidates_)
-        if (verdict(candidate, loss_max) == Verdict::missed && (range.above == nullptr || candidate.offered() < range.above->offered())) range.above = &candidate;
+        if (verdict(candidate, loss_max) == Verdict::missed && (range.above == nullptr || candidate.pace() < range.above->pace())) range.above = &candidate;
     // Where noise made a lower rate fail than one that held, the lower one counts.
     for (const auto& candidate : candidates_) {
-        if (verdict(candidate, loss_max) != Verdict::met || (range.above != nullptr && candidate.offered() >= range.above->offered())) continue;
-        if (range.below == nullptr || candidate.offered() > range.below->offered()) range.below = &candidate;
+        if (verdict(candidate, loss_max) != Verdict::met || (range.above != nullptr && candidate.pace() >= range.above->pace())) continue;
+        if (range.below == nullptr || candidate.pace() > range.below->pace()) range.below = &candidate;
     }
     return range;
 }
 
 bool RateSearch::settled(const Range& range) const {
     if (range.above == nullptr) return range.below != nullptr;
-    const double above = range.above->offered();
+    const double above = range.above->pace();
     if (range.below == nullptr) return above <= settings_.rate_min;
-    return above - range.below->offered() <= settings_.resolution * range.below->offered();
+    return above - range.below->pace() <= settings_.resolution * range.below->pace();
 }
 
 double RateSearch::between(const Range& range) const {
     if (range.above == nullptr) return settings_.rate_max;
-    const double above = range.above->offered();
-    if (range.below != nullptr) return (above + range.below->offered()) / 2;
-    const double forwarded = above * (1 - range.above->median_loss());
+    const double above = range.above->pace();
+    if (range.below != nullptr) return (above + range.below->pace()) / 2;
+    const double forwarded = range.above->mean(&Measured::offered) * (1 - range.above->median_loss());
     const bool first_guess = candidates_.size() == 1 && forwarded < above * (1 - settings_.resolution);
     return std::max(first_guess ? forwarded : above / 2, settings_.rate_min);
 }
 
-double RateSearch::Candidate::offered() const {
+double RateSearch::Candidate::mean(double Measured::*value) const {
     double sum = 0;
-    for (const auto& trial : trials) sum += trial.offered;
-    return trials.empty() ? wanted : sum / static_cast<double>(trials.size());
+    for (const auto& trial : trials) sum += trial.*value;
+    return sum / static_cast<double>(std::max<std::size_t>(trials.size(), 1));
 }
 
 double RateSearch::Candidate::median_loss() const {

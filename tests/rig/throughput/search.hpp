@@ -19,16 +19,17 @@ struct SearchSettings {
 
 /// One trial: how fast packets really went out, and which share of them was lost.
 struct Measured {
-    double offered = 0;  // packets/s
+    double pace = 0;     // packets/s while the generator ran: what the search goes by
+    double offered = 0;  // packets/s over the whole trial, pauses in which something else held the generator up included
     double loss = 0;     // 0 to 1
 };
 
 /// What is known about one goal.
 struct Found {
-    double rate = 0;                    // packets/s: the highest that met the goal, below all that missed it; 0: none did
+    double rate = 0;                    // packets/s offered: the highest that met the goal, below all that missed it; 0: none did
     double loss = 0;                    // median of the trials at that rate
-    std::optional<double> missed_at;    // packets/s: the lowest that missed it; nothing: the generator is the limit
-    bool converged = false;             // the two are as close as the resolution asks, or there is no limit to find
+    std::optional<double> missed_at;    // packets/s, the lowest pace that missed it; nothing: the generator is the limit
+    bool converged = false;             // the paces of both are as close as the resolution asks, or there is no limit to find
 };
 
 /// Binary search for several goals at once, in the manner of RFC 2544 §26.1 and RFC 9411 §7.3: every trial narrows all of them.
@@ -49,7 +50,8 @@ private:
     struct Candidate {
         double wanted = 0;
         std::vector<Measured> trials;
-        double offered() const;
+        double mean(double Measured::*value) const;
+        double pace() const { return mean(&Measured::pace); }
         double median_loss() const;
     };
     enum class Verdict { open, met, missed };

@@ -12,7 +12,7 @@ namespace nave::rig::throughput {
 namespace {
 
 constexpr std::uint16_t kFirstSourcePort = 49'152;
-constexpr double kCatchUpSeconds = 0.0005;
+constexpr double kCatchUpSeconds = 0.0005;  // no turn takes as long by itself
 
 /// The heads of all streams from one end to the other.
 std::vector<FrameHead> stream_heads(const TrafficPort& from, const TrafficPort& to, const TrialSettings& settings) {
@@ -100,7 +100,7 @@ std::uint64_t missed(const Ends& ends) { return ends.a.port().losses().missed + 
 }  // namespace
 
 TrialResult run_trial(Ends ends, const TrialSettings& settings) {
-    TrialResult result{.wanted = settings.rate, .offered = 0, .directions = {}, .latency = {}, .missed = 0};
+    TrialResult result{.wanted = settings.rate, .directions = {}, .latency = {}};
     const auto cycles = [hz = static_cast<double>(rte_get_tsc_hz())](double seconds) { return static_cast<std::uint64_t>(seconds * hz); };
     const std::uint64_t missed_before = missed(ends);
     std::vector<Direction> directions;
@@ -115,11 +115,15 @@ TrialResult run_trial(Ends ends, const TrialSettings& settings) {
         if (directions.size() == 1) ends.a.receive([](ByteView) { return false; });
     };
 
-    const std::uint64_t end = start + cycles(settings.seconds);
-    std::uint64_t now = rte_rdtsc();
-    for (; now < end && !ends.stop; now = rte_rdtsc()) {
+    while (rte_rdtsc() < start) receive();
+    const std::uint64_t end = start + cycles(settings.seconds), longest_turn = cycles(kCatchUpSeconds);
+    std::uint64_t now = rte_rdtsc(), held_up = 0;
+    while (now < end && !ends.stop) {
         for (auto& direction : directions) direction.send_due();
         receive();
+        const std::uint64_t turn = rte_rdtsc() - now;
+        if (turn > longest_turn) held_up += turn - longest_turn;
+        now += turn;
     }
     const double seconds = static_cast<double>(now - start) / static_cast<double>(cycles(1));
     const std::uint64_t settled = now + cycles(settings.settle_seconds);
@@ -128,6 +132,7 @@ TrialResult run_trial(Ends ends, const TrialSettings& settings) {
     std::uint64_t sent = 0;
     for (const auto& direction : directions) result.directions.push_back(direction.result()), sent += direction.result().sent;
     result.offered = static_cast<double>(sent) / seconds / static_cast<double>(directions.size());
+    result.held_up = static_cast<double>(held_up) / static_cast<double>(now - start);
     result.missed = missed(ends) - missed_before;
     return result;
 }

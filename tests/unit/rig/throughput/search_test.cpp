@@ -26,7 +26,7 @@ std::vector<double> play(RateSearch& search, const Device& device, double genera
         REQUIRE(tried.size() < 1000);
         tried.push_back(*rate);
         const double offered = std::min(*rate, generator_max);
-        search.record({offered, device(offered)});
+        search.record({offered, offered, device(offered)});
     }
     return tried;
 }
@@ -118,6 +118,23 @@ TEST_CASE("with repetitions stray losses do not move the result") {
     CHECK(ndr.loss == 0);
 }
 
+TEST_CASE("a generator that is held up now and then still finds the device's capacity, and claims only what it offered") {
+    const unsigned seed = GENERATE(range(1u, 51u));
+    INFO("seed " << seed);
+    std::mt19937 random{seed};
+    std::uniform_real_distribution<double> running{0.6, 1};
+    const auto device = capacity(640'000);
+    RateSearch search{{.rate_max = 1e6, .resolution = 0.01, .trials_max = 40}};
+    while (const auto rate = search.next()) search.record({.pace = *rate, .offered = *rate * running(random), .loss = device(*rate)});
+    const auto ndr = search.found(0), pdr = search.found(1);
+    CHECK(ndr.converged);
+    CHECK(pdr.converged);
+    CHECK(ndr.missed_at.value_or(0) == Approx(640'000).epsilon(0.011));
+    CHECK(ndr.rate <= 640'000);
+    CHECK(ndr.rate > 0.6 * 640'000 * 0.99);
+    CHECK(ndr.rate <= pdr.rate);
+}
+
 TEST_CASE("NDR is never above PDR, however the device behaves") {
     const unsigned seed = GENERATE(range(1u, 101u));
     INFO("seed " << seed);
@@ -133,9 +150,9 @@ TEST_CASE("NDR is never above PDR, however the device behaves") {
 
 TEST_CASE("trials end as soon as most of a rate's repetitions agree") {
     RateSearch search{{.rate_max = 1e6, .repeat = 3}};
-    search.record({1e6, 0});
+    search.record({1e6, 1e6, 0});
     CHECK(search.next() == 1e6);
-    search.record({1e6, 0});
+    search.record({1e6, 1e6, 0});
     CHECK_FALSE(search.next());
     CHECK(search.trials() == 2);
 }
