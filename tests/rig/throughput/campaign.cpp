@@ -17,7 +17,7 @@ double microseconds(std::uint64_t cycles) { return static_cast<double>(cycles) /
 
 TrialFigures summarise(const TrialResult& result) {
     const auto& latency = result.latency;
-    TrialFigures figures{.wanted = result.wanted, .offered = result.offered, .reordered = result.reordered(), .duplicates = result.duplicates(), .loss = result.loss(),
+    TrialFigures figures{.wanted = result.wanted, .offered = result.offered, .pace = result.pace(), .reordered = result.reordered(), .duplicates = result.duplicates(), .loss = result.loss(),
                          .missed = result.missed, .held_up = result.held_up, .fell_short = result.fell_short(), .latency = {}};
     for (const auto& direction : result.directions) figures.sent += direction.sent, figures.received += direction.received;
     figures.latency = {.least = microseconds(latency.least()),
@@ -107,8 +107,9 @@ void Campaign::search(SizeFigures& figures) {
         if (ends_.stop) return;
         search.record({.pace = result.pace(), .offered = result.offered, .loss = result.loss()});
         figures.trials.push_back(summarise(result));
-        tell(fmt::format("{} bytes: trial {}: {}, lost {:.4f} %{}{}", size, search.trials(), rate_text(result.offered, size), 100 * result.loss(),
-                         result.fell_short() ? ", as fast as the rig can" : "", result.held_up > kNoticeable ? fmt::format(", held up for {:.0f} % of the time", 100 * result.held_up) : ""));
+        tell(fmt::format("{} bytes: trial {}: {}, lost {:.4f} %{}{}{}", size, search.trials(), rate_text(result.offered, size), 100 * result.loss(),
+                         result.fell_short() ? ", as fast as the rig can" : "", result.held_up > kNoticeable ? fmt::format(", held up for {:.0f} % of the time", 100 * result.held_up) : "",
+                         result.missed > 0 ? fmt::format(", {} by the rig", result.missed) : ""));
     }
     figures.ndr = search.found(0);
     figures.pdr = search.found(1);

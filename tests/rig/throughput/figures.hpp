@@ -18,6 +18,7 @@ struct Latency {
 
 struct TrialFigures {
     double wanted = 0, offered = 0;  // packets/s in each direction
+    double pace = 0;                 // packets/s while the rig ran
     std::uint64_t sent = 0, received = 0, reordered = 0, duplicates = 0;
     double loss = 0;                 // share of the worst direction's packets
     std::uint64_t missed = 0;        // packets that the rig's own ports lost, as far as they tell

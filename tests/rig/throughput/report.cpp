@@ -40,12 +40,19 @@ double most_held_up(const Figures& figures) {
     return most;
 }
 
+std::uint64_t missed_by_rig(const Figures& figures) {
+    std::uint64_t missed = 0;
+    for (const auto& size : figures.sizes)
+        for (const auto& trial : size.trials) missed += trial.missed;
+    return missed;
+}
+
 nlohmann::json json_of(const Latency& latency) {
     return {{"min", latency.least}, {"mean", latency.mean}, {"p50", latency.p50}, {"p90", latency.p90}, {"p99", latency.p99}, {"p99.9", latency.p999}, {"max", latency.most}};
 }
 
 nlohmann::json json_of(const TrialFigures& trial) {
-    return {{"wanted_rate", trial.wanted}, {"rate", trial.offered},         {"sent", trial.sent},         {"received", trial.received},
+    return {{"wanted_rate", trial.wanted}, {"rate", trial.offered},         {"pace", trial.pace},           {"sent", trial.sent},         {"received", trial.received},
             {"loss", trial.loss},          {"reordered", trial.reordered},  {"duplicates", trial.duplicates}, {"missed_by_rig", trial.missed},
             {"held_up", trial.held_up},    {"fell_short", trial.fell_short}, {"latency_us", json_of(trial.latency)}};
 }
@@ -112,7 +119,7 @@ Chart loss_chart(const Figures& figures) {
     for (const auto& size : figures.sizes) {
         if (!size.fault.empty()) continue;
         Series series{.name = fmt::format("{} bytes", size.frame_size), .points = {}};
-        for (const auto& trial : size.trials) series.points.emplace_back(trial.offered, 100 * trial.loss);
+        for (const auto& trial : size.trials) series.points.emplace_back(trial.pace, 100 * trial.loss);
         std::ranges::sort(series.points);
         chart.series.push_back(std::move(series));
     }
@@ -151,6 +158,8 @@ std::string to_text(const Options& options, const Figures& figures) {
     if (any_limit(figures, "trials-max")) line("~ the trials were used up before the rate was found");
     if (const double held_up = most_held_up(figures); held_up > 0.02)
         line("Other work held the rig up for up to {:.0f} % of a trial. Rates are means over whole trials; give it a CPU of its own for better ones.", 100 * held_up);
+    if (const std::uint64_t missed = missed_by_rig(figures); missed > 0)
+        line("{} packets were lost by the rig's own ports, and count as the device's loss: it must be faster, or have a CPU of its own.", missed);
     return text;
 }
 

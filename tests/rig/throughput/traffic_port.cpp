@@ -1,6 +1,7 @@
 // Opening a port of the rig, and the little that a host must say on its network.
 #include "tests/rig/throughput/traffic_port.hpp"
 
+#include "tests/rig/throughput/kernel_sockets.hpp"
 #include "tests/rig/throughput/test_packet.hpp"
 
 #include <algorithm>
@@ -60,6 +61,7 @@ std::expected<TrafficPort, std::string> TrafficPort::open(char name, const EndOp
     auto port = dataplane::Port::open({.id = PortId{static_cast<std::uint16_t>(name - 'a')}, .device = device, .mtu = mtu, .pool = buffers.receive(), .adaptive = false});
     if (!port) return std::unexpected{fmt::format("--port-{}: {}", name, port.error().text)};
     if (auto started = port->start(); !started) return std::unexpected{fmt::format("--port-{}: {}", name, started.error().text)};
+    if (device.kernel_facing()) widen_send_buffers();
     return TrafficPort{name, options, addresses, buffers, std::move(*port)};
 }
 

@@ -1,6 +1,7 @@
 // The loop that sends and receives.
 #include "tests/rig/throughput/trial.hpp"
 
+#include "tests/rig/throughput/kernel_sockets.hpp"
 #include "tests/rig/throughput/pacer.hpp"
 
 #include <algorithm>
@@ -95,14 +96,15 @@ private:
     Reception reception_;
 };
 
-std::uint64_t missed(const Ends& ends) { return ends.a.port().losses().missed + ends.b.port().losses().missed; }
+std::uint64_t port_losses(const Ends& ends) { return ends.a.port().losses().missed + ends.b.port().losses().missed; }
 
 }  // namespace
 
 TrialResult run_trial(Ends ends, const TrialSettings& settings) {
     TrialResult result{.wanted = settings.rate, .directions = {}, .latency = {}};
     const auto cycles = [hz = static_cast<double>(rte_get_tsc_hz())](double seconds) { return static_cast<std::uint64_t>(seconds * hz); };
-    const std::uint64_t missed_before = missed(ends);
+    const std::uint64_t losses_before = port_losses(ends);
+    take_ring_drops();
     std::vector<Direction> directions;
     directions.reserve(2);
     // Making them takes its time; the clock starts once they are there.
@@ -133,7 +135,7 @@ TrialResult run_trial(Ends ends, const TrialSettings& settings) {
     for (const auto& direction : directions) result.directions.push_back(direction.result()), sent += direction.result().sent;
     result.offered = static_cast<double>(sent) / seconds / static_cast<double>(directions.size());
     result.held_up = static_cast<double>(held_up) / static_cast<double>(now - start);
-    result.missed = missed(ends) - missed_before;
+    result.missed = port_losses(ends) - losses_before + take_ring_drops();
     return result;
 }
 
