@@ -21,7 +21,7 @@ namespace po = boost::program_options;
 /// The options that are texts of their own grammar.
 struct Words {
     std::array<std::string, 2> port, address, gateway, gateway_mac;
-    std::string sizes, vary = "ports", rate_max, line_rate;
+    std::string sizes, vary = "ports", rate_max, rate_min, line_rate;
     double resolution = 1, ndr_loss = 0, pdr_loss = 0.5, latency_load = 80;  // percent
     int core = -1;
 };
@@ -45,7 +45,7 @@ po::options_description described(Options& into, Words& words) {
     add("bidirectional", po::bool_switch(&into.bidirectional), "send from b to a as well, at the same rate");
     add("rate-max", po::value(&words.rate_max)->value_name("RATE"), "of the first trial: packets/s such as 800k or 1.5M, or 90% of the line rate; 100%, or 1M on a line of unknown rate");
     add("line-rate", po::value(&words.line_rate)->value_name("BITS/S"), "such as 10G; what the ports say");
-    add("rate-min", po::value(&into.rate_min)->value_name("RATE"), "packets/s at which the search gives up; 1000");
+    add("rate-min", po::value(&words.rate_min)->value_name("RATE"), "packets/s at which the search gives up; 1000");
     add("resolution", po::value(&words.resolution)->value_name("PERCENT"), "how close the rates found lie below rates that fail; 1");
     add("ndr-loss", po::value(&words.ndr_loss)->value_name("PERCENT"), "loss that the no-drop rate may have; 0");
     add("pdr-loss", po::value(&words.pdr_loss)->value_name("PERCENT"), "loss that the partial-drop rate may have; 0.5");
@@ -154,6 +154,11 @@ std::expected<void, std::string> convert(const Words& words, Options& options) {
     options.vary = words.vary == "ports" ? Vary::ports : Vary::addresses;
     if (!words.rate_max.empty() && !(options.rate_max = parse_rate(words.rate_max)))
         return std::unexpected{fmt::format("--rate-max is \"{}\" but must be packets/s such as 800k or 1.5M, or a share such as 90%", words.rate_max)};
+    if (!words.rate_min.empty()) {
+        const auto rate = parse_magnitude(words.rate_min);
+        if (!rate) return std::unexpected{fmt::format("--rate-min is \"{}\" but must be packets/s such as 500 or 10k", words.rate_min)};
+        options.rate_min = *rate;
+    }
     if (!words.line_rate.empty() && !(options.line_rate = parse_magnitude(words.line_rate)))
         return std::unexpected{fmt::format("--line-rate is \"{}\" but must be bits/s such as 10G", words.line_rate)};
     options.resolution = words.resolution / 100;

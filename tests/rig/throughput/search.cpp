@@ -66,7 +66,7 @@ RateSearch::Range RateSearch::range(double loss_max) const {
 bool RateSearch::settled(const Range& range) const {
     if (range.above == nullptr) return range.below != nullptr;
     const double above = range.above->pace();
-    if (range.below == nullptr) return above <= settings_.rate_min;
+    if (range.below == nullptr) return above <= settings_.rate_min * (1 + settings_.resolution);
     return above - range.below->pace() <= settings_.resolution * range.below->pace();
 }
 

@@ -13,7 +13,12 @@ namespace nave::rig::throughput {
 namespace {
 
 constexpr std::uint16_t kFirstSourcePort = 49'152;
-constexpr double kCatchUpSeconds = 0.0005;  // no turn takes as long by itself
+
+/// How much of the schedule is caught up after a pause: what no turn takes by itself, and at least a burst.
+double catch_up_seconds(double rate) {
+    constexpr double kTurn = 0.0005;
+    return std::max(kTurn, TrafficPort::kBurst / rate);
+}
 
 /// The heads of all streams from one end to the other.
 std::vector<FrameHead> stream_heads(const TrafficPort& from, const TrafficPort& to, const TrialSettings& settings) {
@@ -36,7 +41,7 @@ class Direction {
 public:
     Direction(const Ends& ends, TrafficPort& from, TrafficPort& to, const TrialSettings& settings, std::uint64_t start)
         : from_{from}, to_{to}, pool_{ends.buffers.transmit()}, heads_{stream_heads(from, to, settings)}, frame_size_{settings.frame_size}, trial_{settings.number},
-          pacer_{start, settings.rate, static_cast<double>(rte_get_tsc_hz()), std::max<std::uint64_t>(TrafficPort::kBurst, static_cast<std::uint64_t>(settings.rate * kCatchUpSeconds))},
+          pacer_{start, settings.rate, static_cast<double>(rte_get_tsc_hz()), static_cast<std::uint64_t>(settings.rate * catch_up_seconds(settings.rate))},
           // A trial is ended by the clock, which may be read late.
           reception_{static_cast<std::uint64_t>(settings.rate * settings.seconds * 1.1) + 2ul * TrafficPort::kBurst, settings.flows} {}
 
@@ -118,7 +123,7 @@ TrialResult run_trial(Ends ends, const TrialSettings& settings) {
     };
 
     while (rte_rdtsc() < start) receive();
-    const std::uint64_t end = start + cycles(settings.seconds), longest_turn = cycles(kCatchUpSeconds);
+    const std::uint64_t end = start + cycles(settings.seconds), longest_turn = cycles(catch_up_seconds(settings.rate));
     std::uint64_t now = rte_rdtsc(), held_up = 0;
     while (now < end && !ends.stop) {
         for (auto& direction : directions) direction.send_due();

@@ -6,6 +6,7 @@
 #include "tests/rig/throughput/test_packet.hpp"
 #include "tests/rig/throughput/traffic_port.hpp"
 
+#include <algorithm>
 #include <atomic>
 #include <cstddef>
 #include <cstdint>
@@ -51,7 +52,7 @@ struct TrialResult {
     std::uint64_t reordered() const;
     std::uint64_t duplicates() const;
     /// Packets/s in each direction while the rig ran.
-    double pace() const { return held_up < 1 ? offered / (1 - held_up) : 0; }
+    double pace() const { return held_up < 1 ? std::min(wanted, offered / (1 - held_up)) : 0; }
     /// The rig did not come close to the wanted rate even while it ran.
     bool fell_short() const { return pace() < 0.98 * wanted; }
 };

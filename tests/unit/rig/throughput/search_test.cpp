@@ -103,6 +103,13 @@ TEST_CASE("a device that passes nothing ends at the lowest rate") {
     CHECK(search.found(0).loss == 1);
 }
 
+TEST_CASE("a generator that is a little off the wanted rate ends at the lowest one too") {
+    RateSearch search{{.rate_max = 1e6, .rate_min = 1000, .trials_max = 1000}};
+    while (const auto rate = search.next()) search.record({.pace = *rate * 1.0004, .offered = *rate * 0.9, .loss = 1});
+    CHECK(search.found(0).converged);
+    CHECK(search.trials() < 15);
+}
+
 TEST_CASE("with repetitions stray losses do not move the result") {
     const unsigned seed = GENERATE(range(1u, 21u));
     INFO("seed " << seed);
