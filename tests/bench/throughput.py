@@ -9,6 +9,7 @@ Options that are not of this script are nave-bench's; what it needs to know of t
 
 import argparse
 import os
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -97,6 +98,8 @@ def main():
     for option, value in (("--sizes", "64,512,1400"), ("--trial-seconds", "0.5"), ("--repeat", "3"), ("--resolution", "2"), ("--trials-max", "40"), ("--title", TITLES[own.dut])):
         if option not in options:
             options += [option, value]
+    # Ended early, the namespaces go all the same.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     # The rig has one CPU, the device all others: each waits for nobody but itself.
     cpus = sorted(os.sched_getaffinity(0))
     rig_cpu, device_cpus = cpus[-1], cpus[:-1] or cpus

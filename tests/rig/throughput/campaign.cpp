@@ -17,8 +17,8 @@ double microseconds(std::uint64_t cycles) { return static_cast<double>(cycles) /
 
 TrialFigures summarise(const TrialResult& result) {
     const auto& latency = result.latency;
-    TrialFigures figures{.wanted = result.wanted, .offered = result.offered, .pace = result.pace(), .reordered = result.reordered(), .duplicates = result.duplicates(), .loss = result.loss(),
-                         .missed = result.missed, .held_up = result.held_up, .fell_short = result.fell_short(), .latency = {}};
+    TrialFigures figures{.wanted = result.wanted, .offered = result.offered, .pace = result.pace(), .reordered = result.reordered(), .duplicates = result.duplicates(),
+                         .loss = result.loss(), .missed = result.missed, .held_up = result.held_up, .fell_short = result.fell_short(), .latency = {}};
     for (const auto& direction : result.directions) figures.sent += direction.sent, figures.received += direction.received;
     figures.latency = {.least = microseconds(latency.least()),
                        .mean = latency.mean() / static_cast<double>(rte_get_tsc_hz()) * 1e6,
@@ -108,8 +108,8 @@ void Campaign::search(SizeFigures& figures) {
         search.record({.pace = result.pace(), .offered = result.offered, .loss = result.loss()});
         figures.trials.push_back(summarise(result));
         tell(fmt::format("{} bytes: trial {}: {}, lost {:.4f} %{}{}{}", size, search.trials(), rate_text(result.offered, size), 100 * result.loss(),
-                         result.fell_short() ? ", as fast as the rig can" : "", result.held_up > kNoticeable ? fmt::format(", held up for {:.0f} % of the time", 100 * result.held_up) : "",
-                         result.missed > 0 ? fmt::format(", {} by the rig", result.missed) : ""));
+                         result.missed > 0 ? fmt::format(" ({} packets by the rig)", result.missed) : "", result.fell_short() ? ", as fast as the rig can" : "",
+                         result.held_up > kNoticeable ? fmt::format(", held up for {:.0f} % of the time", 100 * result.held_up) : ""));
     }
     figures.ndr = search.found(0);
     figures.pdr = search.found(1);

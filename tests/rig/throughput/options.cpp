@@ -43,7 +43,7 @@ po::options_description described(Options& into, Words& words) {
     add("flows", po::value(&into.flows)->value_name("N"), "streams that take turns; 1");
     add("vary", po::value(&words.vary)->value_name("WHAT"), "what makes them differ: ports (UDP source) or addresses (of both ends, upwards from the rig's); ports");
     add("bidirectional", po::bool_switch(&into.bidirectional), "send from b to a as well, at the same rate");
-    add("rate-max", po::value(&words.rate_max)->value_name("RATE"), "of the first trial: packets/s such as 800k or 1.5M, or 90% of the line rate; 100%, or 1M on a line of unknown rate");
+    add("rate-max", po::value(&words.rate_max)->value_name("RATE"), "of the first trial: packets/s such as 800k, or 90% of the line rate; 100%, or 1M on a line of unknown rate");
     add("line-rate", po::value(&words.line_rate)->value_name("BITS/S"), "such as 10G; what the ports say");
     add("rate-min", po::value(&words.rate_min)->value_name("RATE"), "packets/s at which the search gives up; 1000");
     add("resolution", po::value(&words.resolution)->value_name("PERCENT"), "how close the rates found lie below rates that fail; 1");
@@ -125,11 +125,13 @@ std::string find_fault(const Options& options) {
     constexpr std::uint16_t kSourcePorts = 16384;  // the dynamic ones (RFC 6335 §6)
     const auto share = [](double value) { return value >= 0 && value <= 1; };
     if (options.flows == 0) return "--flows must be at least 1";
-    if (options.vary == Vary::ports && options.flows > kSourcePorts) return fmt::format("--flows is {} but there are {} source ports; use --vary addresses", options.flows, kSourcePorts);
+    if (options.vary == Vary::ports && options.flows > kSourcePorts)
+        return fmt::format("--flows is {} but there are {} source ports; use --vary addresses", options.flows, kSourcePorts);
     for (const auto& end : options.ends)
-        if (options.vary == Vary::addresses && options.flows > addresses_upwards(end))
-            return fmt::format("--flows is {} but the network of {} has {} addresses from there upwards", options.flows, IpAddress::v4(end.address).to_string(), addresses_upwards(end));
-    if (!share(options.ndr_loss) || !share(options.pdr_loss) || options.pdr_loss < options.ndr_loss) return "--ndr-loss and --pdr-loss must be 0 to 100, the second not below the first";
+        if (const auto room = addresses_upwards(end); options.vary == Vary::addresses && options.flows > room)
+            return fmt::format("--flows is {} but the network of {} has {} addresses from there upwards", options.flows, IpAddress::v4(end.address).to_string(), room);
+    if (!share(options.ndr_loss) || !share(options.pdr_loss) || options.pdr_loss < options.ndr_loss)
+        return "--ndr-loss and --pdr-loss must be 0 to 100, the second not below the first";
     if (options.resolution <= 0 || options.resolution > 0.5) return "--resolution must be above 0 and at most 50";
     if (options.latency_load <= 0 || options.latency_load > 1) return "--latency-load must be above 0 and at most 100";
     if (options.rate_min < 1) return "--rate-min must be at least 1";

@@ -18,7 +18,8 @@ double megabits(double rate, std::size_t frame_size) { return rate * static_cast
 std::string_view limit_of(const SizeFigures& figures, const Found& found) {
     if (!found.converged) return "trials-max";
     if (found.missed_at) return "device";
-    return figures.trials.front().fell_short ? "rig" : "rate-max";
+    const auto& fastest = figures.trials.front();
+    return fastest.offered < 0.98 * fastest.wanted ? "rig" : "rate-max";
 }
 
 /// The rate with a mark where it is not the device's limit.
@@ -136,8 +137,8 @@ std::string to_text(const Options& options, const Figures& figures) {
     };
     line("{}", options.title);
     for (std::size_t end = 0; end < figures.ends.size(); ++end) line("port {}: {}", end == 0 ? 'a' : 'b', join_of(figures.ends[end]));
-    line("{} stream{}{}, trials of {:g} s, {}\n", options.flows, options.flows == 1 ? "" : "s", options.bidirectional ? " in each direction" : " from a to b", options.trial_seconds,
-         options.repeat == 1 ? "one for each rate" : fmt::format("more than half of {} at a rate must hold", options.repeat));
+    line("{} stream{}{}, trials of {:g} s, {}\n", options.flows, options.flows == 1 ? "" : "s", options.bidirectional ? " in each direction" : " from a to b",
+         options.trial_seconds, options.repeat == 1 ? "one for each rate" : fmt::format("more than half of {} at a rate must hold", options.repeat));
     line("{:>6} {:>24} {:>24} {:>51} {:>10}", "", "no-drop rate (NDR)", fmt::format("{:g} % drop rate (PDR)", 100 * options.pdr_loss),
          fmt::format("latency at {:g} % of the NDR, µs", 100 * options.latency_load), "");
     line("{:>6} {:>13} {:>10} {:>13} {:>10} {:>11} {:>9} {:>9} {:>9} {:>9} {:>10}", "bytes", "packets/s", "Mbit/s", "packets/s", "Mbit/s", "50 %", "90 %", "99 %", "99.9 %", "max",

@@ -148,12 +148,7 @@ int measure(const Options& options, const Signals& signals) {
     return run.stop ? kInterrupted : status;
 }
 
-}  // namespace
-
-}  // namespace throughput
-
-int run_throughput(std::span<const std::string> arguments) {
-    using namespace throughput;
+int run(std::span<const std::string> arguments) {
     const auto options = parse_options(arguments);
     if (!options) return complain(options.error() + "; see nave-bench throughput --help", kWrongUse);
     if (options->help) {
@@ -166,5 +161,11 @@ int run_throughput(std::span<const std::string> arguments) {
         return complain(error.what(), kFailed);
     }
 }
+
+}  // namespace
+
+}  // namespace throughput
+
+int run_throughput(std::span<const std::string> arguments) { return throughput::run(arguments); }
 
 }  // namespace nave::rig

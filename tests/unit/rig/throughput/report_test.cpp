@@ -10,9 +10,11 @@ namespace {
 
 /// One size with a limit of the device's, one where the rig was slower, one that did not pass.
 Figures sample() {
-    const TrialFigures held{.wanted = 1e6, .offered = 400'000, .pace = 400'000, .sent = 200'000, .received = 200'000, .fell_short = true, .latency = {1, 2, 3, 4, 5, 6, 7}};
-    const TrialFigures lossy{.wanted = 1e6, .offered = 9e5, .pace = 1e6, .sent = 1000, .received = 900, .reordered = 3, .loss = 0.1, .held_up = 0.1, .latency = {1, 2, 3, 4, 5, 6, 7}};
-    const Found by_device{.rate = 250'000, .loss = 0, .missed_at = 252'000.0, .converged = true}, by_rig{.rate = 400'000, .loss = 0, .missed_at = std::nullopt, .converged = true};
+    const Latency latency{1, 2, 3, 4, 5, 6, 7};
+    const TrialFigures held{.wanted = 1e6, .offered = 400'000, .pace = 400'000, .sent = 200'000, .received = 200'000, .fell_short = true, .latency = latency};
+    const TrialFigures lossy{.wanted = 1e6, .offered = 9e5, .pace = 1e6, .sent = 1000, .received = 900, .reordered = 3, .loss = 0.1, .held_up = 0.1, .latency = latency};
+    const Found by_device{.rate = 250'000, .loss = 0, .missed_at = 252'000.0, .converged = true};
+    const Found by_rig{.rate = 400'000, .loss = 0, .missed_at = std::nullopt, .converged = true};
     return {.ends = {{"af_packet:eth1", "net_af_packet", "10.1.0.10/24", "10.1.0.1", "02:00:00:00:00:01"}, {"ring:x", "net_ring", "10.2.0.10/24", "", ""}},
             .sizes = {{.frame_size = 64, .fault = "", .ndr = by_device, .pdr = by_device, .at_load = lossy, .trials = {lossy}},
                       {.frame_size = 512, .fault = "", .ndr = by_rig, .pdr = by_rig, .at_load = held, .trials = {held}},
