@@ -110,6 +110,8 @@ std::expected<std::vector<std::string>, SetupError> eal_arguments(const EalConfi
     arguments.push_back(fmt::format("--log-level={}", config.verbose ? "info" : "warning"));
     arguments.insert(arguments.end(), {"-m", std::to_string(config.memory_megabytes)});
     arguments.emplace_back(huge ? "--in-memory" : "--no-huge");
+    // A vhost-user backend maps at most eight files of ours (virtio_user), not one for each page.
+    if (huge) arguments.emplace_back("--single-file-segments");
     if (config.pci_devices.empty()) {
         // Virtual devices know no physical addresses.
         arguments.insert(arguments.end(), {"--no-pci", "--iova-mode=va"});

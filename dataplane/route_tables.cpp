@@ -46,6 +46,17 @@ std::uint32_t settle(std::uint32_t value, rte_fib* fib, std::uint32_t destinatio
     return value == entry::kMiss ? fallback : value & entry::kTarget;
 }
 
+/// The same for a run of packets; nearly always none of them needs a second look, and then it is one operation each.
+void settle_all(std::span<std::uint64_t> values, rte_fib* fib, const std::uint32_t* destinations, std::uint32_t fallback) {
+    bool any = false;
+    for (const std::uint64_t value : values) any |= static_cast<std::uint32_t>(value) <= entry::kMiss;
+    if (any) [[unlikely]] {
+        for (std::size_t i = 0; i < values.size(); ++i) values[i] = settle(static_cast<std::uint32_t>(values[i]), fib, destinations[i], fallback);
+        return;
+    }
+    for (std::uint64_t& value : values) value &= entry::kTarget;
+}
+
 /// True if the /24 block of this address holds prefixes longer than /24.
 bool block_has_group(rte_fib* fib, std::uint32_t address) {
     rte_rib* rib = rte_fib_get_rib(fib);
@@ -121,7 +132,7 @@ void RouteTables::lookup(const Burst& burst, NextHops& found) const {
             const Table& table = tables_[id.value];
             const std::uint32_t fallback = table.fallback;
             rte_fib_lookup_bulk(table.fib, &destinations[begin], &found[begin], static_cast<int>(end - begin));
-            for (std::size_t i = begin; i < end; ++i) found[i] = settle(static_cast<std::uint32_t>(found[i]), table.fib, destinations[i], fallback);
+            settle_all(std::span{found}.subspan(begin, end - begin), table.fib, &destinations[begin], fallback);
         } else {
             std::fill(&found[begin], &found[end], std::uint64_t{next_hop::kNoRoute});
         }

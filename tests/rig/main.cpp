@@ -1,6 +1,7 @@
 // nave-bench: measures nave, and other gateways, from outside. The first word says what.
 #include "tests/rig/dataplane_bench/dataplane_command.hpp"
 #include "tests/rig/soak/soak_command.hpp"
+#include "tests/rig/throughput/throughput_command.hpp"
 
 #include <array>
 #include <fmt/format.h>
@@ -17,6 +18,7 @@ struct Subcommand {
 
 constexpr std::array kSubcommands = {
     Subcommand{"dataplane", "cycles per packet of the packet path, by case, algorithm, size and number of peers", nave::rig::run_dataplane},
+    Subcommand{"throughput", "rates, loss and latency of a device under test between two ports", nave::rig::run_throughput},
     Subcommand{"soak", "a hub and spokes that exchange and verify packets, a thousand million of them, while their SAs are replaced", nave::rig::run_soak},
 };
 

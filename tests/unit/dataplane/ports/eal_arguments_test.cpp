@@ -53,6 +53,11 @@ TEST_CASE("free hugepages are used, without a mounted hugetlbfs") {
     CHECK_FALSE(has(arguments, "--no-huge"));
 }
 
+TEST_CASE("hugepages lie in one file, which the other end of a virtio_user port can map") {
+    CHECK(has(line({.mode = kAdaptive}, kLarge), "--single-file-segments"));
+    CHECK_FALSE(has(line({.mode = kAdaptive}, kSmall), "--single-file-segments"));
+}
+
 TEST_CASE("too few free hugepages are as none") { CHECK(has(line({.mode = kAdaptive, .memory_megabytes = 4096}, kLarge), "--no-huge")); }
 
 TEST_CASE("hugepages can be declined") { CHECK(has(line({.mode = kAdaptive, .hugepages = Hugepages::never}, kLarge), "--no-huge")); }
