@@ -66,6 +66,7 @@ void Node::peer_down(PeerId peer, TimePoint now, Outbox& out) {
     parts_->registrar.peer_down(peer, out);
     parts_->bindings.peer_down(peer, now, out);
     parts_->purger.peer_down(peer);
+    parts_->resolver.peer_down(peer);
 }
 
 void Node::add_next_hop_server(NhsId nhs, PeerId peer, std::optional<TunnelAddress> hub, TimePoint now, Outbox& out) {

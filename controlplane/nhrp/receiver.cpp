@@ -86,7 +86,7 @@ void Receiver::on_local(const Received& received, TimePoint now, Outbox& out) {
         return;
     case PacketType::purge_request: return on_purge_request(received, now, out);
     case PacketType::purge_reply:
-        if (!parts_.purger.on_answer(received.packet.request_id)) parts_.context.counters.add(Counter::unexpected_reply);
+        if (!parts_.purger.on_answer(received.from, received.packet.request_id)) parts_.context.counters.add(Counter::unexpected_reply);
         return;
     case PacketType::error_indication: return on_error_indication(received, now, out);
     case PacketType::traffic_indication: return on_traffic_indication(received, now, out);
@@ -130,9 +130,9 @@ void Receiver::on_error_indication(const Received& received, TimePoint now, Outb
     const std::uint16_t code = received.packet.error_code;
     bool ours = false;
     if (about && about->source_protocol == parts_.context.own.value) {
-        if (about->type == PacketType::resolution_request) ours = parts_.resolver.on_error(about->request_id, code, now, out);
+        if (about->type == PacketType::resolution_request) ours = parts_.resolver.on_error(received.from, about->request_id, code, now, out);
         if (about->type == PacketType::registration_request) ours = parts_.registrar.on_error(received.from, about->request_id, code, out);
-        if (about->type == PacketType::purge_request) ours = parts_.purger.on_answer(about->request_id);
+        if (about->type == PacketType::purge_request) ours = parts_.purger.on_answer(received.from, about->request_id);
     }
     if (!ours) parts_.context.counters.add(Counter::unexpected_error);
 }

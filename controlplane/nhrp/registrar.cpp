@@ -84,7 +84,7 @@ void Registrar::shut_down(Outbox& out) {
 }
 
 void Registrar::start(NhsId nhs, Server& server, TimePoint now, Outbox& out) {
-    server.main = Exchange{.id = context_.new_request_id()};
+    server.main = Exchange{.id = new_id(server)};
     server.lan.clear();
     if (server.state != RegistrationState::registered) set_state(nhs, server, RegistrationState::registering, "the hub's SA is up", out);
     transmit(server, server.main, now, out);

@@ -57,6 +57,7 @@ private:
         std::map<Prefix, CieCode> prefixes{};  // what the hub said of each
     };
 
+    std::uint32_t new_id(const Server& server);
     void start(NhsId nhs, Server& server, TimePoint now, Outbox& out);
     void withdraw(NhsId nhs, Server& server, Outbox& out);
     void start_prefixes(Server& server, TimePoint now, Outbox& out);

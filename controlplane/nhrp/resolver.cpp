@@ -35,7 +35,7 @@ void Resolver::start(const IpAddress& destination, bool renewal, TimePoint now, 
         return;
     }
     Pending& pending = pending_[destination];
-    pending = {.request_id = context_.new_request_id(), .attempts = 0, .renewal = renewal};
+    pending = {.request_id = context_.new_request_id([&](std::uint32_t taken) { return destination_of_.contains(taken); }), .renewal = renewal};
     destination_of_[pending.request_id] = destination;
     transmit(destination, pending, now, out);
 }
@@ -55,6 +55,7 @@ void Resolver::transmit(const IpAddress& destination, Pending& pending, TimePoin
     context_.add_request_extensions(packet);
     packet.extensions.push_back({.type = extension_type::nat_address, .compulsory = false, .value = {}});
     if (const auto observed = registrar_.observed()) add_nat_entry(packet, *observed, context_.own.value, context_.own.value.bit_count());
+    pending.asked.insert(next->peer);
     context_.send(next->peer, std::move(packet), out);
 }
 
@@ -117,9 +118,9 @@ Prefix Resolver::narrowed(const IpAddress& destination, const ClientInfo& client
     return covers_hub || prefix.contains(context_.own.value) ? Prefix::host(destination) : prefix;
 }
 
-bool Resolver::on_error(std::uint32_t request_id, std::uint16_t code, TimePoint now, Outbox& out) {
+bool Resolver::on_error(PeerId from, std::uint32_t request_id, std::uint16_t code, TimePoint now, Outbox& out) {
     const auto asked = destination_of_.find(request_id);
-    if (asked == destination_of_.end()) return false;
+    if (asked == destination_of_.end() || !pending_.at(asked->second).asked.contains(from)) return false;
     const IpAddress destination = asked->second;
     log(out, Severity::info, "resolution",
         fmt::format("resolution of {} failed: error {} ({})", destination.to_string(), code, name(static_cast<ErrorCode>(code))));

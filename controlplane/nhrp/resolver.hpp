@@ -8,6 +8,7 @@
 
 #include <deque>
 #include <map>
+#include <set>
 
 namespace nave::nhrp {
 
@@ -18,10 +19,11 @@ public:
     void resolve(const IpAddress& destination, TimePoint now, Outbox& out);
     /// A Resolution Reply for us, from whichever path.
     void on_reply(const Received& received, TimePoint now, Outbox& out);
-    /// An Error Indication about our request `request_id`. False: not ours.
-    bool on_error(std::uint32_t request_id, std::uint16_t code, TimePoint now, Outbox& out);
+    /// An Error Indication about our request `request_id`. False: `from` was not asked that.
+    bool on_error(PeerId from, std::uint32_t request_id, std::uint16_t code, TimePoint now, Outbox& out);
     /// A Purge Request: drops every shortcut that overlaps the prefix.
     void purge(const Prefix& prefix, Outbox& out);
+    void peer_down(PeerId peer);
     void used(const Prefix& prefix);
     void forget(const Prefix& prefix);
     /// Drops everything, because our own address changed.
@@ -35,6 +37,7 @@ private:
     struct Pending {
         std::uint32_t request_id = 0;
         std::uint32_t attempts = 0;
+        std::set<PeerId> asked{};  // whom it went to
         bool renewal = false;  // of a shortcut that still stands: its failure by silence is no news
     };
     struct Shortcut {

@@ -13,6 +13,10 @@ const Prefix* Resolver::covering(const IpAddress& destination) const {
     return nullptr;
 }
 
+void Resolver::peer_down(PeerId peer) {
+    for (auto& [destination, pending] : pending_) pending.asked.erase(peer);
+}
+
 void Resolver::used(const Prefix& prefix) {
     const auto found = shortcuts_.find(prefix);
     if (found != shortcuts_.end()) found->second.used = true;

@@ -29,6 +29,20 @@ TEST_CASE("when a spoke's SA with the hub dies, the hub purges those who resolve
     CHECK(t.hub.node->snapshot().answers == 0);
 }
 
+TEST_CASE("a purge is confirmed only by whom it was sent to") {
+    Shortcut t;
+    Station& c = t.lab.spoke("c", "10.255.0.13", "192.0.2.13");
+    t.lab.join(c, t.hub);
+    t.lab.deliver();
+    t.lab.disconnect(t.hub, t.b);
+    Packet confirmed = t.lab.lose_one();
+    confirmed.type = PacketType::purge_reply;
+    t.hub.receive(c, confirmed);
+    CHECK(t.hub.node->snapshot().purges == 1);
+    t.hub.receive(t.a, confirmed);
+    CHECK(t.hub.node->snapshot().purges == 0);
+}
+
 TEST_CASE("a lost purge is repeated after 1, 2 and 4 s and given up after 7 more") {
     Shortcut t;
     t.lab.disconnect(t.hub, t.b);
