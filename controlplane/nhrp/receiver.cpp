@@ -115,7 +115,7 @@ void Receiver::on_purge_request(const Received& received, TimePoint now, Outbox&
     for (const auto& client : request.clients) {
         const Prefix prefix = client.prefix(request.source_protocol);
         parts_.bindings.purge(received.from, prefix, now, out);
-        if (context.directory.may_answer(received.from, prefix)) parts_.resolver.purge(prefix, out);
+        parts_.resolver.purge(received.from, prefix, out);
     }
     if ((request.flags & flag::purge_no_reply) != 0) return;
     Packet reply = make_reply(context, received, PacketType::purge_reply, request.destination_protocol);
@@ -141,8 +141,7 @@ void Receiver::on_traffic_indication(const Received& received, TimePoint now, Ou
     // The destination is the source of the traffic, because that is where the indication had to go; the packet says the rest.
     const auto addresses = inner_addresses(received.packet.quoted);
     if (!addresses || !parts_.context.settings.shortcut) return parts_.context.counters.add(Counter::unusable_indication);
-    if (!parts_.context.directory.may_answer(received.from, Prefix::host(addresses->destination)))
-        return parts_.context.counters.add(Counter::not_permitted);
+    if (!parts_.context.directory.is_server(received.from)) return parts_.context.counters.add(Counter::not_permitted);
     parts_.resolver.resolve(addresses->destination, now, out);
 }
 

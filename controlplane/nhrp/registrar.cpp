@@ -189,14 +189,16 @@ void Registrar::set_state(NhsId nhs, Server& server, RegistrationState state, st
 
 void Registrar::update_hub_addresses() {
     context_.hubs.clear();
-    for (const auto& [nhs, server] : servers_)
+    for (const auto& [nhs, server] : servers_) {
+        if (!context_.directory.is_server(server.peer)) continue;
         for (const auto& address : {server.configured, server.learned})
             if (address) context_.hubs.insert(address->value);
+    }
 }
 
 std::optional<NbmaAddress> Registrar::observed() const {
     for (const auto& [nhs, server] : servers_)
-        if (server.observed) return server.observed;
+        if (server.observed && context_.directory.is_server(server.peer)) return server.observed;
     return std::nullopt;
 }
 

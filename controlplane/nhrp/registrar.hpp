@@ -35,7 +35,7 @@ public:
     std::optional<TimePoint> next_deadline() const;
     void append_to(Snapshot& snapshot) const;
 
-    /// Our address behind NAT, as some hub told us.
+    /// Our address behind NAT, as some hub told us; a spoke's word could lead others to itself.
     std::optional<NbmaAddress> observed() const;
 
 private:

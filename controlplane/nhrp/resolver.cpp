@@ -42,7 +42,7 @@ void Resolver::start(const IpAddress& destination, bool renewal, TimePoint now, 
 
 void Resolver::transmit(const IpAddress& destination, Pending& pending, TimePoint now, Outbox& out) {
     retries_.set(destination, now + std::chrono::seconds{kRetrySeconds.at(pending.attempts++)});
-    const Route route = context_.directory.route(destination);
+    const Route route = context_.directory.way_to_ask(destination);
     const auto* next = std::get_if<PeerRoute>(&route);
     if (!next) return;  // the way to the hub may come back before the last attempt
     Packet packet = context_.originate(PacketType::resolution_request, next->peer, destination);
@@ -68,12 +68,15 @@ void Resolver::on_reply(const Received& received, TimePoint now, Outbox& out) {
         return context_.send_error(received.from, received.bytes, ErrorCode::invalid_resolution_reply, 0, now, out);
     }
     const IpAddress destination = asked->second;
-    if (reply.destination_protocol != destination || reply.clients.empty()) {
+    // Who answers straight is known to have seen the request, no more: its yes counts for the destination, its no not at all.
+    const bool is_straight = !context_.directory.is_server(received.from) && !pending_.at(destination).asked.contains(received.from);
+    const bool is_no = !reply.clients.empty() && reply.clients.front().code != CieCode::success;
+    if (reply.destination_protocol != destination || !context_.is_own(reply.source_protocol) || reply.clients.empty() || (is_straight && is_no)) {
         context_.counters.add(Counter::unexpected_reply);
         return context_.send_error(received.from, received.bytes, ErrorCode::invalid_resolution_reply, 0, now, out);
     }
     const ClientInfo& client = reply.clients.front();
-    if (client.code != CieCode::success) {
+    if (is_no) {
         log(out, Severity::info, "resolution",
             fmt::format("resolution of {} refused: {}", destination.to_string(), name(client.code)));
         return fail(destination, ResolutionFailure::refused, now, out);
@@ -88,7 +91,7 @@ void Resolver::on_reply(const Received& received, TimePoint now, Outbox& out) {
 void Resolver::store(const Received& received, const ClientInfo& client, TimePoint now, Outbox& out) {
     const IpAddress destination = received.packet.destination_protocol;
     const TunnelAddress next_hop{client.protocol.value_or(destination)};
-    const Prefix prefix = narrowed(destination, client);
+    const Prefix prefix = narrowed(received.from, destination, client);
     NbmaAddress nbma = nat_address(received.packet, next_hop.value).value_or(*client.nbma);
     // Straight from a responder that knows nothing of its NAT: the address that its packets show is the one that works.
     if (nbma == *client.nbma && is_first_hop(received.packet)) nbma = context_.directory.observed_nbma(received.from);
@@ -111,11 +114,16 @@ void Resolver::store(const Received& received, const ClientInfo& client, TimePoi
         fmt::format("{} is at {}, {}", prefix.to_string(), next_hop.value.to_string(), nbma.value.to_string()));
 }
 
-Prefix Resolver::narrowed(const IpAddress& destination, const ClientInfo& client) const {
+Prefix Resolver::narrowed(PeerId from, const IpAddress& destination, const ClientInfo& client) const {
     constexpr std::uint8_t shortest = 8;  // as FRR: what is more general than this is no one's LAN
-    const Prefix prefix = client.prefix_length < shortest ? Prefix::host(destination) : Prefix::of(destination, client.prefix_length);
+    if (client.prefix_length < shortest) return Prefix::host(destination);
+    const Prefix prefix = Prefix::of(destination, client.prefix_length);
     const bool covers_hub = std::ranges::any_of(context_.hubs, [&](const IpAddress& hub) { return prefix.contains(hub); });
-    return covers_hub || prefix.contains(context_.own.value) ? Prefix::host(destination) : prefix;
+    if (covers_hub || prefix.contains(context_.own.value)) return Prefix::host(destination);
+    // No hub has checked what a spoke says over its own SA: it may confirm what was known, and else speaks for the host only.
+    const Prefix* known = covering(destination);
+    const bool is_confirmed = known && known->contains(prefix) && shortcuts_.at(*known).next_hop.value == client.protocol.value_or(destination);
+    return is_confirmed || context_.directory.is_server(from) ? prefix : Prefix::host(destination);
 }
 
 bool Resolver::on_error(PeerId from, std::uint32_t request_id, std::uint16_t code, TimePoint now, Outbox& out) {

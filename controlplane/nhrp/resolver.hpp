@@ -21,8 +21,8 @@ public:
     void on_reply(const Received& received, TimePoint now, Outbox& out);
     /// An Error Indication about our request `request_id`. False: `from` was not asked that.
     bool on_error(PeerId from, std::uint32_t request_id, std::uint16_t code, TimePoint now, Outbox& out);
-    /// A Purge Request: drops every shortcut that overlaps the prefix.
-    void purge(const Prefix& prefix, Outbox& out);
+    /// A Purge Request of `from`: drops every shortcut that overlaps the prefix; for a spoke only those that lead to itself.
+    void purge(PeerId from, const Prefix& prefix, Outbox& out);
     void peer_down(PeerId peer);
     void used(const Prefix& prefix);
     void forget(const Prefix& prefix);
@@ -55,7 +55,7 @@ private:
     void fail(const IpAddress& destination, ResolutionFailure reason, TimePoint now, Outbox& out);
     void finish(const IpAddress& destination);
     void store(const Received& received, const ClientInfo& client, TimePoint now, Outbox& out);
-    Prefix narrowed(const IpAddress& destination, const ClientInfo& client) const;
+    Prefix narrowed(PeerId from, const IpAddress& destination, const ClientInfo& client) const;
     void drop(const Prefix& prefix, ShortcutEnd reason, Outbox& out);
     const Prefix* covering(const IpAddress& destination) const;
     void remember_negative(const IpAddress& destination, TimePoint now);

@@ -23,6 +23,9 @@ void Responder::on_request(const Received& received, TimePoint now, Outbox& out)
     reply.clients.push_back(client);
     if (const auto observed = registrar_.observed()) add_nat_entry(reply, *observed, context_.own.value, context_.own.value.bit_count());
     context_.send(received.from, std::move(reply), out);
+    // In another's name one could have us knock anywhere and remember everybody.
+    if (!context_.directory.is_server(received.from) && !context_.directory.is_station(received.from, request.source_protocol))
+        return context_.counters.add(Counter::spoofed_source);
     purger_.record(request.source_protocol, prefix, context_.own, now + context_.settings.holding_time);
     announce_requester(received, prefix, out);
 }

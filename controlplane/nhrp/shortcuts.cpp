@@ -36,11 +36,14 @@ void Resolver::drop(const Prefix& prefix, ShortcutEnd reason, Outbox& out) {
         fmt::format("shortcut to {} by {} ends: {}", prefix.to_string(), next_hop.value.to_string(), name(reason)));
 }
 
-void Resolver::purge(const Prefix& prefix, Outbox& out) {
+void Resolver::purge(PeerId from, const Prefix& prefix, Outbox& out) {
+    const bool for_all = context_.directory.is_server(from);
     for (auto entry = shortcuts_.begin(); entry != shortcuts_.end();) {
         const Prefix found = entry->first;
+        const IpAddress next_hop = entry->second.next_hop.value;
         ++entry;
-        if (prefix.contains(found) || found.contains(prefix)) drop(found, ShortcutEnd::purged, out);
+        const bool overlaps = prefix.contains(found) || found.contains(prefix);
+        if (overlaps && (for_all || context_.directory.is_station(from, next_hop))) drop(found, ShortcutEnd::purged, out);
     }
 }
 

@@ -54,11 +54,28 @@ nhrp::Route TunnelState::route(const IpAddress& destination) const {
     if (destination == tunnel.address.value) return nhrp::LocalRoute{Prefix::host(destination)};
     const auto match = rib.lookup(destination);
     if (!match || match->target.kind == RouteTarget::Kind::reject) return nhrp::NoRoute{};
-    if (match->target.kind == RouteTarget::Kind::peer) return nhrp::PeerRoute{PeerId{match->target.index}, match->next_hop};
+    if (match->target.kind == RouteTarget::Kind::peer) return nhrp::PeerRoute{PeerId{match->target.index}, match->next_hop, match->prefix};
     // A neighbour's host route lies within a network of ours: one answer for the network spares one for each neighbour.
     for (const Prefix& local : local_prefixes)
         if (local.contains(match->prefix)) return nhrp::LocalRoute{local};
     return nhrp::LocalRoute{match->prefix};
+}
+
+nhrp::Route TunnelState::way_to_ask(const IpAddress& destination) const {
+    const nhrp::Route route_there = route(destination);
+    const auto* next = std::get_if<nhrp::PeerRoute>(&route_there);
+    if (!next || !rib.best_hub() || is_server(next->peer)) return route_there;
+    return nhrp::PeerRoute{rib.best_hub()->peer, rib.best_hub()->next_hop, next->prefix};
+}
+
+bool TunnelState::is_server(PeerId id) const {
+    const Peer* peer = peers_.find(id);
+    return peer && peer->role == Role::hub;
+}
+
+bool TunnelState::is_station(PeerId id, const IpAddress& address) const {
+    const Peer* peer = peers_.find(id);
+    return peer && peer->holds(TunnelAddress{address});
 }
 
 std::optional<nhrp::CieCode> TunnelState::why_not(const Peer& peer, const Prefix& prefix) const {

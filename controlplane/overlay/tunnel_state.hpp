@@ -94,6 +94,9 @@ public:
     std::vector<Refusal> take_refusals() { return std::exchange(refusals_, {}); }
 
     nhrp::Route route(const IpAddress& destination) const override;
+    nhrp::Route way_to_ask(const IpAddress& destination) const override;
+    bool is_server(PeerId peer) const override;
+    bool is_station(PeerId peer, const IpAddress& address) const override;
     std::optional<nhrp::CieCode> registration_refusal(PeerId peer, const Prefix& prefix) const override;
     bool may_answer(PeerId peer, const Prefix& prefix) const override;
     bool same_identity(PeerId a, PeerId b) const override;
