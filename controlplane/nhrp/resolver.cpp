@@ -16,8 +16,7 @@ constexpr std::size_t kFinishedMax = 256;
 }  // namespace
 
 void Resolver::resolve(const IpAddress& destination, TimePoint now, Outbox& out) {
-    const bool unusable = destination.is_multicast() || destination.is_unspecified() || destination.family() != context_.own.value.family();
-    if (unusable || pending_.contains(destination) || covering(destination)) return;
+    if (!is_usable(destination) || covering(destination)) return;
     if (negative_.contains(destination)) return context_.counters.add(Counter::negative_hits);
     const Route route = context_.directory.route(destination);
     if (std::holds_alternative<LocalRoute>(route) || context_.is_own(destination)) return;
@@ -25,17 +24,40 @@ void Resolver::resolve(const IpAddress& destination, TimePoint now, Outbox& out)
         out.push_back(ResolutionFailed{destination, ResolutionFailure::no_route});
         return;
     }
-    start(destination, false, now, out);
+    start(destination, Purpose::shortcut, now, out);
 }
 
-void Resolver::start(const IpAddress& destination, bool renewal, TimePoint now, Outbox& out) {
+void Resolver::confirm(const IpAddress& destination, TimePoint now, Outbox& out) {
+    if (!is_usable(destination) || context_.is_own(destination) || pending_.contains(destination)) return;
+    const Route route = context_.directory.way_to_ask(destination);
+    const auto* next = std::get_if<PeerRoute>(&route);
+    if (!next || !context_.directory.is_server(next->peer)) return;
+    const auto confirming = std::ranges::count_if(pending_, [](const auto& entry) { return entry.second.purpose == Purpose::confirmation; });
+    if (static_cast<std::size_t>(confirming) >= context_.settings.limits.confirmations) return context_.counters.add(Counter::confirmations_full);
+    start(destination, Purpose::confirmation, now, out);
+}
+
+bool Resolver::is_usable(const IpAddress& destination) const {
+    return !destination.is_multicast() && !destination.is_unspecified() && destination.family() == context_.own.value.family();
+}
+
+std::optional<TimePoint> Resolver::refused_at(const IpAddress& destination) const {
+    const auto found = negative_.find(destination);
+    return found == negative_.end() || found->second.reason == ResolutionFailure::unanswered ? std::nullopt : std::optional{found->second.since};
+}
+
+void Resolver::start(const IpAddress& destination, Purpose purpose, TimePoint now, Outbox& out) {
+    if (const auto under_way = pending_.find(destination); under_way != pending_.end()) {
+        if (under_way->second.purpose == Purpose::confirmation) under_way->second.purpose = purpose;
+        return;
+    }
     if (pending_.size() >= context_.settings.limits.pending) {
         context_.counters.add(Counter::pending_full);
-        if (!renewal) out.push_back(ResolutionFailed{destination, ResolutionFailure::limit});
+        if (purpose == Purpose::shortcut) out.push_back(ResolutionFailed{destination, ResolutionFailure::limit});
         return;
     }
     Pending& pending = pending_[destination];
-    pending = {.request_id = context_.new_request_id([&](std::uint32_t taken) { return destination_of_.contains(taken); }), .renewal = renewal};
+    pending = {.request_id = context_.new_request_id([&](std::uint32_t taken) { return destination_of_.contains(taken); }), .purpose = purpose};
     destination_of_[pending.request_id] = destination;
     transmit(destination, pending, now, out);
 }
@@ -84,34 +106,42 @@ void Resolver::on_reply(const Received& received, TimePoint now, Outbox& out) {
     const TunnelAddress next_hop{client.protocol.value_or(destination)};
     if (!client.nbma || context_.is_own(next_hop.value) || next_hop.value.is_unspecified() || next_hop.value.is_multicast() || client.holding_time.count() == 0)
         return fail(destination, ResolutionFailure::invalid, now, out);
+    const Purpose purpose = pending_.at(destination).purpose;
     finish(destination);
-    store(received, client, now, out);
+    negative_.erase(destination);
+    negative_expiries_.clear(destination);
+    const Prefix prefix = narrowed(received.from, destination, client);
+    const Shortcut found = shortcut_of(received, client, now);
+    if (context_.directory.is_server(received.from)) vouchers_.learn(prefix, {found.next_hop, found.nbma, found.claimed}, now, client.holding_time);
+    if (purpose != Purpose::confirmation) store(prefix, found, now, out);
 }
 
-void Resolver::store(const Received& received, const ClientInfo& client, TimePoint now, Outbox& out) {
+Resolver::Shortcut Resolver::shortcut_of(const Received& received, const ClientInfo& client, TimePoint now) const {
     const IpAddress destination = received.packet.destination_protocol;
     const TunnelAddress next_hop{client.protocol.value_or(destination)};
-    const Prefix prefix = narrowed(received.from, destination, client);
     NbmaAddress nbma = nat_address(received.packet, next_hop.value).value_or(*client.nbma);
     // Straight from a responder that knows nothing of its NAT: the address that its packets show is the one that works.
     if (nbma == *client.nbma && is_first_hop(received.packet)) nbma = context_.directory.observed_nbma(received.from);
+    return {.next_hop = next_hop, .nbma = nbma, .claimed = *client.nbma, .destination = destination, .used = false, .expires = now + client.holding_time};
+}
 
+void Resolver::store(const Prefix& prefix, const Shortcut& found, TimePoint now, Outbox& out) {
     const auto known = shortcuts_.find(prefix);
-    const bool renewal = known != shortcuts_.end() && known->second.next_hop == next_hop && known->second.nbma == nbma;
+    const bool renewal = known != shortcuts_.end() && known->second.next_hop == found.next_hop && known->second.nbma == found.nbma;
     if (known != shortcuts_.end() && !renewal) drop(prefix, ShortcutEnd::replaced, out);
     if (!shortcuts_.contains(prefix) && shortcuts_.size() >= context_.settings.limits.shortcuts) {
         context_.counters.add(Counter::shortcuts_full);
-        out.push_back(ResolutionFailed{destination, ResolutionFailure::limit});
+        out.push_back(ResolutionFailed{found.destination, ResolutionFailure::limit});
         return;
     }
-    const Duration holding_time = client.holding_time;
-    shortcuts_[prefix] = {.next_hop = next_hop, .nbma = nbma, .claimed = *client.nbma, .destination = destination, .used = false, .expires = now + holding_time};
+    const Duration holding_time = found.expires - now;
+    shortcuts_[prefix] = found;
     dues_.set({Due::expiry, prefix}, now + holding_time);
     dues_.set({Due::renewal, prefix}, now + holding_time * 2 / 3);
     if (renewal) return;
-    out.push_back(Resolved{prefix, next_hop, nbma, *client.nbma, holding_time});
+    out.push_back(Resolved{prefix, found.next_hop, found.nbma, found.claimed, holding_time});
     log(out, Severity::info, fmt::format("shortcut-{}", prefix.to_string()),
-        fmt::format("{} is at {}, {}", prefix.to_string(), next_hop.value.to_string(), nbma.value.to_string()));
+        fmt::format("{} is at {}, {}", prefix.to_string(), found.next_hop.value.to_string(), found.nbma.value.to_string()));
 }
 
 Prefix Resolver::narrowed(PeerId from, const IpAddress& destination, const ClientInfo& client) const {
@@ -138,16 +168,16 @@ bool Resolver::on_error(PeerId from, std::uint32_t request_id, std::uint16_t cod
 }
 
 void Resolver::fail(const IpAddress& destination, ResolutionFailure reason, TimePoint now, Outbox& out) {
-    const bool renewal = pending_.at(destination).renewal;
+    const Purpose purpose = pending_.at(destination).purpose;
     finish(destination);
     context_.counters.add(reason == ResolutionFailure::unanswered ? Counter::resolutions_unanswered : Counter::resolutions_refused);
-    if (renewal) {
+    if (purpose == Purpose::renewal) {
         // Silence leaves the shortcut to its expiry; a no ends it.
         if (const auto* prefix = covering(destination); prefix && reason != ResolutionFailure::unanswered) drop(Prefix{*prefix}, ShortcutEnd::refused, out);
         return;
     }
-    remember_negative(destination, now);
-    out.push_back(ResolutionFailed{destination, reason});
+    if (purpose != Purpose::confirmation || reason != ResolutionFailure::unanswered) remember_negative(destination, reason, now);
+    if (purpose == Purpose::shortcut) out.push_back(ResolutionFailed{destination, reason});
 }
 
 void Resolver::finish(const IpAddress& destination) {
@@ -169,8 +199,7 @@ void Resolver::on_deadline(TimePoint now, Outbox& out) {
     while (const auto due = dues_.take_due(now)) {
         const auto& [what, prefix] = *due;
         if (what == Due::expiry) drop(prefix, ShortcutEnd::expired, out);
-        else if (const auto& shortcut = shortcuts_.at(prefix); shortcut.used && !pending_.contains(shortcut.destination))
-            start(IpAddress{shortcut.destination}, true, now, out);
+        else if (const auto& shortcut = shortcuts_.at(prefix); shortcut.used) start(IpAddress{shortcut.destination}, Purpose::renewal, now, out);
     }
 }
 

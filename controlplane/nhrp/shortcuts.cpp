@@ -54,11 +54,10 @@ void Resolver::clear(Outbox& out) {
     while (negative_expiries_.take_due(TimePoint::max())) {}
 }
 
-void Resolver::remember_negative(const IpAddress& destination, TimePoint now) {
+void Resolver::remember_negative(const IpAddress& destination, ResolutionFailure reason, TimePoint now) {
     if (!negative_.contains(destination) && negative_.size() >= context_.settings.limits.negative) return context_.counters.add(Counter::negative_full);
-    const TimePoint expires = now + context_.settings.negative_time;
-    negative_[destination] = expires;
-    negative_expiries_.set(destination, expires);
+    negative_[destination] = {reason, now};
+    negative_expiries_.set(destination, now + context_.settings.negative_time);
 }
 
 void Resolver::append_to(Snapshot& snapshot) const {
@@ -71,14 +70,14 @@ void Resolver::append_to(Snapshot& snapshot) const {
                                   .peer = std::nullopt,
                                   .used = shortcut.used,
                                   .expires = shortcut.expires});
-    for (const auto& [destination, expires] : negative_)
+    for (const auto& [destination, negative] : negative_)
         snapshot.cache.push_back({.kind = CacheKind::negative,
                                   .prefix = Prefix::host(destination),
                                   .next_hop = std::nullopt,
                                   .nbma = std::nullopt,
                                   .claimed = std::nullopt,
                                   .peer = std::nullopt,
-                                  .expires = expires});
+                                  .expires = negative_expiries_.at(destination).value_or(TimePoint{})});
     for (const auto& [destination, pending] : pending_)
         snapshot.pending.push_back({destination, pending.request_id, pending.attempts, retries_.at(destination).value_or(TimePoint{})});
 }

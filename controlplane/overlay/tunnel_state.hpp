@@ -89,6 +89,9 @@ public:
     /// Shortcuts that are routed to the peer.
     std::size_t active_through(PeerId peer) const;
 
+    /// What the rules say against the peer's holding the prefix. Who came first decides at a hub only; a spoke takes the hub's word for it.
+    std::optional<nhrp::CieCode> objection(const Peer& peer, const Prefix& prefix) const;
+
     struct Refusal { PeerId peer; Prefix prefix; nhrp::CieCode code; };
     /// Registrations that were refused since the last call.
     std::vector<Refusal> take_refusals() { return std::exchange(refusals_, {}); }

@@ -59,6 +59,7 @@ void node(ByteView bytes, bool server) {
     static const OnePeer directory;
     Settings settings;
     settings.server = settings.redirect = server;
+    settings.introductions = !server;
     Node node{settings, TunnelAddress{IpAddress::v4(server ? 0x0aff0001 : 0x0aff000b)}, 24, random, directory};
     Outbox out;
     const TimePoint start{std::chrono::hours{1}};
