@@ -24,8 +24,8 @@ struct AwaitingInitResponse {
     DownReason reason = DownReason::timed_out;  // what it would mean
 };
 
-/// An answer to IKE_SA_INIT as it came in.
-struct InitAnswer {
+/// A message of IKE_SA_INIT as it came in.
+struct InitMessage {
     NbmaEndpoint local, remote;
     Bytes message;
 };
@@ -37,13 +37,15 @@ struct AwaitingAuthResponse {
     Bytes first_message;       // AUTH covers it and the answer
     Bytes nonce, peer_nonce;
     Spi inbound;
-    InitAnswer answer;         // the one that IKE_AUTH went out for
-    std::vector<InitAnswer> others{};
+    InitMessage answer;        // the one that IKE_AUTH went out for
+    std::vector<InitMessage> others{};
 };
 
-/// Responder: IKE_SA_INIT is answered. Nobody is authenticated: this one counts as half-open.
+/// Responder: IKE_SA_INIT is answered. Nobody is authenticated: this one counts as half-open. Of the messages that ask for the same SA with
+/// the same nonce and key exchange one is the initiator's; which one, its AUTH will say.
 struct AwaitingAuthRequest {
-    Bytes first_message, peer_first_message;
+    Bytes first_message;
+    std::vector<InitMessage> asked;
     Bytes nonce, peer_nonce;
     TimePoint began_at, give_up_at;
     std::optional<TimePoint> impatient_at{};  // then an own attempt starts for the caller that joined this one

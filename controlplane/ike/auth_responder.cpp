@@ -17,20 +17,27 @@ void refuse(Context& context, Association& association, const Arrival& arrival, 
     fail_attempt(context, association, reason, std::move(why), Lingering{context.now + kLinger});
 }
 
-/// The profile and key by which the initiator is who it says it is; in words why not. An unknown identity costs the same computation
+/// The key by which the initiator is who it says it is, and which of the messages that came in its name is its own.
+struct Proof {
+    KeyChoice choice;
+    const InitMessage* request;
+};
+
+/// In words why there is no proof. An unknown identity costs the same computation
 /// and gets the same answer as a wrong key, so that nobody can ask which identities we know.
-std::expected<KeyChoice, std::string> authenticate(const Context& context, const Association& association, const AwaitingAuthRequest& awaiting,
+std::expected<Proof, std::string> authenticate(const Context& context, const Association& association, const AwaitingAuthRequest& awaiting,
                                                    const IdentificationPayload& id, const AuthPayload& auth, const IdentificationPayload* wanted) {
     const IkeSa& ike = *association.ike;
     const auto choice = choose_profile(context.settings.profiles, ike.suite, id.identity, wanted ? &wanted->identity : nullptr);
-    const AuthInput input{awaiting.peer_first_message, awaiting.nonce, &id};
     static constexpr std::uint8_t kNoKey[32] = {};
     const Secret key = choice ? choice->key->key : Secret{ByteView{kNoKey}};
-    const bool genuine = verify_shared_key_auth(ike.keys, Role::initiator, key, input, auth.data);
+    const InitMessage* genuine = nullptr;
+    for (const InitMessage& each : awaiting.asked)
+        if (verify_shared_key_auth(ike.keys, Role::initiator, key, {each.message, awaiting.nonce, &id}, auth.data)) genuine = &each;
     const std::string peer = id.identity.to_string();
     if (!choice) return std::unexpected{fmt::format("no pre-shared key is configured for {}: add one whose identity matches it", peer)};
     if (auth.method != AuthMethod::shared_key) return std::unexpected{fmt::format("{} authenticates by another method than a pre-shared key", peer)};
-    if (genuine) return *choice;
+    if (genuine) return Proof{*choice, genuine};
     return std::unexpected{fmt::format("wrong pre-shared key for {}: compare the key for '{}' in profile '{}' with the peer's", peer, choice->key->remote.text(),
                                        context.settings.profiles[choice->profile.value].name)};
 }
@@ -91,22 +98,24 @@ void on_auth_request(Context& context, Association& association, const Arrival& 
         return refuse(context, association, arrival, NotifyType::authentication_failed, DownReason::authentication_failed,
                       fmt::format("{} asks for EAP, which is not supported", id->identity.to_string()));
     }
-    const auto choice = authenticate(context, association, awaiting, *id, *auth, find<IdentificationPayload>(payloads, Role::responder));
-    if (!choice) {
+    const auto proof = authenticate(context, association, awaiting, *id, *auth, find<IdentificationPayload>(payloads, Role::responder));
+    if (!proof) {
         context.count("authentication-failed");
-        return refuse(context, association, arrival, NotifyType::authentication_failed, DownReason::authentication_failed, choice.error());
+        return refuse(context, association, arrival, NotifyType::authentication_failed, DownReason::authentication_failed, proof.error());
     }
     if (context.table.established().total() >= context.settings.established_max) {
         context.count("limit-established");
         return refuse(context, association, arrival, NotifyType::no_additional_sas, DownReason::limit_reached, "as many SAs as established_max allows are up");
     }
-    association.profile = choice->profile;
+    const auto& [choice, request] = *proof;
+    association.profile = choice.profile;
+    take_nat_of(context, association, *request);
     association.local = arrival.local;
     association.remote = arrival.remote;
     association.encapsulated = association.encapsulated && arrival.local.port != 500;  // a peer that stays on 500 cannot encapsulate
-    if (find_notify(payloads, NotifyType::initial_contact)) on_initial_contact(context, choice->profile, id->identity, awaiting.began_at);
+    if (find_notify(payloads, NotifyType::initial_contact)) on_initial_contact(context, choice.profile, id->identity, awaiting.began_at);
 
-    const Answer answer = compose(context, association, awaiting, choice->key->key, payloads);
+    const Answer answer = compose(context, association, awaiting, choice.key->key, payloads);
     if (answer.terms) return on_authenticated(context, association, arrival, awaiting, id->identity, answer);
     context.count(to_string(answer.terms.error().type));
     send_response(context, *association.ike, arrival, answer.payloads);

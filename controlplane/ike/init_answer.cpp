@@ -107,7 +107,7 @@ void on_init_answer(Context& context, Association& association, const Arrival& a
 
 void on_competing_answer(Context& context, Association& association, const Arrival& arrival) {
     auto& awaiting = *association.in<AwaitingAuthResponse>();
-    const auto is_same = [&](const InitAnswer& answer) { return std::ranges::equal(answer.message, arrival.message); };
+    const auto is_same = [&](const InitMessage& answer) { return std::ranges::equal(answer.message, arrival.message); };
     if (is_same(awaiting.answer) || std::ranges::any_of(awaiting.others, is_same)) return context.count("init-answers-repeated");
     const auto message = decode_message(arrival.message);
     if (!message || !find<SaPayload>(message->payloads) || awaiting.others.size() >= kOtherAnswersMax) return context.count("unexpected-responses");

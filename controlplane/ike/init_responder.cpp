@@ -20,16 +20,22 @@ struct InitRequest {
     std::span<const Payload> payloads;
 };
 
-bool is_same_but_for_cookie(const AwaitingAuthRequest& kept, const InitRequest& request) {
-    const auto before = decode_message(kept.peer_first_message);
+constexpr std::size_t kCopiesMax = 4;  // of one request, with differences that do not matter to our answer
+
+InitMessage copy_of(const Arrival& arrival) { return {arrival.local, arrival.remote, Bytes{arrival.message.begin(), arrival.message.end()}}; }
+
+/// Whether the message that we answered asks for the same: then the answer is good for this one too.
+bool asks_the_same(const AwaitingAuthRequest& kept, const InitRequest& request) {
+    const auto before = decode_message(kept.asked.front().message);
     if (!before) return false;
     const auto* sa = find<SaPayload>(before->payloads);
     const auto* key_exchange = find<KeyExchange>(before->payloads);
     return kept.peer_nonce == request.nonce->data && key_exchange && *key_exchange == *request.key_exchange && sa && *sa == *request.sa;
 }
 
-/// A request that we answered before gets the same answer. One that differs only in its cookie is of the same attempt: its initiator
-/// will sign the newer message.
+/// A request that we answered before gets the same answer (RFC 7296 §2.1). So does one that differs only around SA, KE and nonce: by a cookie
+/// that the initiator added, or by what somebody on the way changed. As nobody has signed any of them yet, each is kept beside the first;
+/// when there are too many, one more counts as an attempt of its own.
 bool is_repeated(Context& context, const Arrival& arrival, const InitRequest& request) {
     for (Association* association : context.table.by_init(arrival.header.initiator_spi, arrival.remote.address)) {
         auto* kept = association->in<AwaitingAuthRequest>();
@@ -37,15 +43,17 @@ bool is_repeated(Context& context, const Arrival& arrival, const InitRequest& re
             context.count("init-repeated-late");
             return true;
         }
-        const bool identical = std::ranges::equal(kept->peer_first_message, arrival.message);
-        if (!identical && !is_same_but_for_cookie(*kept, request)) continue;
-        kept->peer_first_message.assign(arrival.message.begin(), arrival.message.end());
-        context.count("init-repeated");
+        const bool is_known = std::ranges::any_of(kept->asked, [&](const InitMessage& each) { return std::ranges::equal(each.message, arrival.message); });
+        if (!is_known && (kept->asked.size() >= kCopiesMax || !asks_the_same(*kept, request))) continue;
+        if (!is_known) kept->asked.push_back(copy_of(arrival));
+        context.count(is_known ? "init-repeated" : "init-changed");
         send_message(context, arrival.local, arrival.remote, kept->first_message);
         return true;
     }
     return false;
 }
+
+bool is_encapsulation_forced(const Context& context) { return std::ranges::any_of(context.settings.profiles, &Profile::force_encapsulation); }
 
 /// True if the stranger may go on; false if it was sent a cookie.
 bool has_shown_cookie(Context& context, CookieJar& cookies, const Arrival& arrival, const InitRequest& request) {
@@ -100,13 +108,8 @@ void answer(Context& context, const Arrival& arrival, const InitRequest& request
     const SessionSeed seed{choice.suite, request.nonce->data, nonce, ike.initiator_spi, ike.responder_spi};
     ike.keys = derive_session_keys(seed, initial_skeyseed(seed, *shared_secret));
 
-    const NatFindings nat = detect_nat(request.payloads, arrival.header.initiator_spi, arrival.header.responder_spi, arrival.local, arrival.remote);
-    const bool force = std::ranges::any_of(context.settings.profiles, &Profile::force_encapsulation);
-    association.local_behind_nat = nat.local_behind_nat;
-    association.remote_behind_nat = nat.remote_behind_nat;
-    association.encapsulated = nat.supported && (nat.any() || force);
-
     std::vector<Payload> payloads{answer_ike(choice, 0), KeyExchange{key.group(), key.public_value()}, NoncePayload{nonce}};
+    const bool force = is_encapsulation_forced(context);
     for (Notify& notify : nat_detection_notifies(ike.initiator_spi, ike.responder_spi, arrival.local, arrival.remote, force)) payloads.emplace_back(std::move(notify));
     const Header header{.initiator_spi = ike.initiator_spi, .responder_spi = ike.responder_spi, .exchange = ExchangeType::ike_sa_init, .response = true};
     Bytes response = encode_message(header, payloads);
@@ -118,7 +121,7 @@ void answer(Context& context, const Arrival& arrival, const InitRequest& request
     context.touch(association);
     move_to(context, association,
             AwaitingAuthRequest{.first_message = std::move(response),
-                                .peer_first_message = Bytes{arrival.message.begin(), arrival.message.end()},
+                                .asked = {copy_of(arrival)},
                                 .nonce = nonce,
                                 .peer_nonce = request.nonce->data,
                                 .began_at = context.now,
@@ -127,6 +130,15 @@ void answer(Context& context, const Arrival& arrival, const InitRequest& request
 }
 
 }  // namespace
+
+void take_nat_of(const Context& context, Association& association, const InitMessage& request) {
+    const auto message = decode_message(request.message);
+    if (!message) return;
+    const NatFindings nat = detect_nat(message->payloads, message->header.initiator_spi, message->header.responder_spi, request.local, request.remote);
+    association.local_behind_nat = nat.local_behind_nat;
+    association.remote_behind_nat = nat.remote_behind_nat;
+    association.encapsulated = nat.supported && (nat.any() || is_encapsulation_forced(context));
+}
 
 void on_init_request(Context& context, CookieJar& cookies, const Arrival& arrival) {
     context.count("init-requests");

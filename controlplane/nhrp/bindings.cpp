@@ -3,17 +3,20 @@
 
 #include "controlplane/nhrp/replies.hpp"
 
+#include <algorithm>
 #include <fmt/format.h>
 
 namespace nave::nhrp {
 
-void Bindings::on_registration(const Received& received, TimePoint now, Outbox& out) {
+void Bindings::on_registration(const Received& received, const std::vector<Prefix>& prohibited, TimePoint now, Outbox& out) {
     if (!extensions_are_acceptable(context_, received, now, out)) return;
     const Packet& request = received.packet;
     Packet reply = make_reply(context_, received, PacketType::registration_reply, context_.own.value);
     reply.flags = static_cast<std::uint16_t>(request.flags & (flag::registration_unique | flag::nat));
     for (ClientInfo client : request.clients) {
-        client.code = register_client(received, client, now, out);
+        const Prefix prefix = client.prefix(request.source_protocol);
+        const bool is_prohibited = std::ranges::find(prohibited, prefix) != prohibited.end();
+        client.code = register_client(prefix, wanted_by(received, client, now), is_prohibited, now, out);
         reply.clients.push_back(client);
     }
     // The second entry tells the client its address as we see it (Cisco's NAT extension).
@@ -23,22 +26,29 @@ void Bindings::on_registration(const Received& received, TimePoint now, Outbox& 
     context_.send(received.from, std::move(reply), out);
 }
 
-CieCode Bindings::register_client(const Received& received, const ClientInfo& client, TimePoint now, Outbox& out) {
+Bindings::Binding Bindings::wanted_by(const Received& received, const ClientInfo& client, TimePoint now) const {
     const Packet& request = received.packet;
-    const Prefix prefix = client.prefix(request.source_protocol);
     const auto holding_time = client.holding_time.count() == 0 ? context_.settings.holding_time : client.holding_time;
     const NbmaAddress observed = context_.directory.observed_nbma(received.from);
-    const Binding wanted{.peer = received.from,
-                         .next_hop = TunnelAddress{request.source_protocol},
-                         .nbma = client.nbma.value_or(request.source_nbma.value_or(observed)),
-                         .observed = observed,
-                         .unique = (request.flags & flag::registration_unique) != 0,
-                         .expires = now + holding_time};
-    if (const auto code = refusal(prefix, wanted)) {
+    return {.peer = received.from,
+            .next_hop = TunnelAddress{request.source_protocol},
+            .nbma = client.nbma.value_or(request.source_nbma.value_or(observed)),
+            .observed = observed,
+            .unique = (request.flags & flag::registration_unique) != 0,
+            .expires = now + holding_time};
+}
+
+bool Bindings::holds(PeerId peer, const TunnelAddress& next_hop, const Prefix& prefix) const {
+    const auto held = table_.find(prefix);
+    return held != table_.end() && held->second.peer == peer && held->second.next_hop == next_hop;
+}
+
+CieCode Bindings::register_client(const Prefix& prefix, const Binding& wanted, bool is_prohibited, TimePoint now, Outbox& out) {
+    if (const auto code = is_prohibited ? std::optional{CieCode::administratively_prohibited} : refusal(prefix, wanted)) {
         context_.counters.add(*code == CieCode::insufficient_resources ? Counter::bindings_full : Counter::registrations_refused);
-        log(out, Severity::warning, fmt::format("registration-refused-{}", received.from.value),
-            fmt::format("registration of {} by {} at {} refused: {}", prefix.to_string(), request.source_protocol.to_string(),
-                        observed.value.to_string(), name(*code)));
+        log(out, Severity::warning, fmt::format("registration-refused-{}", wanted.peer.value),
+            fmt::format("registration of {} by {} at {} refused: {}{}", prefix.to_string(), wanted.next_hop.value.to_string(), wanted.observed.value.to_string(),
+                        name(*code), is_prohibited ? ", as no hub knows it there" : ""));
         return *code;
     }
     store(prefix, wanted, now, out);
@@ -46,7 +56,7 @@ CieCode Bindings::register_client(const Received& received, const ClientInfo& cl
 }
 
 std::optional<CieCode> Bindings::refusal(const Prefix& prefix, const Binding& wanted) const {
-    if (!context_.settings.server || prefix.contains(context_.own.value) || prefix.address.is_multicast() || prefix.address.is_unspecified())
+    if (!(context_.settings.server || context_.settings.introductions) || prefix.contains(context_.own.value) || prefix.address.is_multicast() || prefix.address.is_unspecified())
         return CieCode::administratively_prohibited;
     // Whoever may not hold the next hop may not hang prefixes on it either.
     if (const auto code = context_.directory.registration_refusal(wanted.peer, Prefix::host(wanted.next_hop.value))) return code;
@@ -59,6 +69,8 @@ std::optional<CieCode> Bindings::refusal(const Prefix& prefix, const Binding& wa
             return CieCode::insufficient_resources;
         return std::nullopt;
     }
+    // At a spoke a hub has just said who holds it now.
+    if (context_.settings.introductions) return std::nullopt;
     // The U bit guards against others; the same authenticated station may move (RFC 2332 §5.2.3 would lock it out).
     const bool same = held->second.peer == wanted.peer || context_.directory.same_identity(held->second.peer, wanted.peer);
     if (same || !(context_.settings.enforce_unique || held->second.unique)) return std::nullopt;

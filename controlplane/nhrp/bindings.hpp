@@ -15,8 +15,9 @@ class Bindings {
 public:
     Bindings(Context& context, Purger& purger) : context_{context}, purger_{purger} {}
 
-    /// Answers a Registration Request that is for us, with a code per entry.
-    void on_registration(const Received& received, TimePoint now, Outbox& out);
+    /// Answers a Registration Request that is for us, with a code per entry; `prohibited` are those that nothing but the refusal waits for.
+    void on_registration(const Received& received, const std::vector<Prefix>& prohibited, TimePoint now, Outbox& out);
+    bool holds(PeerId peer, const TunnelAddress& next_hop, const Prefix& prefix) const;
     /// A Purge Request from `peer`: ends those of its own bindings that lie within `prefix`.
     void purge(PeerId peer, const Prefix& prefix, TimePoint now, Outbox& out);
     /// Ends all bindings of a peer.
@@ -39,7 +40,8 @@ private:
     };
     using Table = std::map<Prefix, Binding>;
 
-    CieCode register_client(const Received& received, const ClientInfo& client, TimePoint now, Outbox& out);
+    Binding wanted_by(const Received& received, const ClientInfo& client, TimePoint now) const;
+    CieCode register_client(const Prefix& prefix, const Binding& wanted, bool is_prohibited, TimePoint now, Outbox& out);
     std::optional<CieCode> refusal(const Prefix& prefix, const Binding& wanted) const;
     void store(const Prefix& prefix, const Binding& wanted, TimePoint now, Outbox& out);
     Table::iterator remove(Table::iterator entry, BindingEnd reason, TimePoint now, Outbox& out);

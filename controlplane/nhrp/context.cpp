@@ -19,7 +19,7 @@ bool is_error(ByteView bytes) {
 }  // namespace
 
 Context::Context(Settings settings_, TunnelAddress own_, std::uint8_t subnet_length_, Random& random, const Directory& directory_)
-    : settings{std::move(settings_)}, own{own_}, subnet_length{subnet_length_}, directory{directory_}, next_request_id_{random.u32()} {}
+    : settings{std::move(settings_)}, own{own_}, subnet_length{subnet_length_}, directory{directory_}, random_{random} {}
 
 Packet Context::originate(PacketType type, PeerId peer, const IpAddress& destination) const {
     const NbmaAddress nbma = directory.local_nbma(peer);

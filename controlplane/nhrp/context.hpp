@@ -37,7 +37,13 @@ public:
 
     Prefix own_subnet() const { return Prefix::of(own.value, subnet_length); }
     bool is_own(const IpAddress& address) const { return address == own.value; }
-    std::uint32_t new_request_id() { return next_request_id_++; }
+    /// Drawn at random: whoever did not see the request cannot answer it. `is_taken` says which ones are outstanding.
+    template <class IsTaken>
+    std::uint32_t new_request_id(IsTaken&& is_taken) {
+        std::uint32_t id = random_.u32();
+        while (is_taken(id)) ++id;
+        return id;
+    }
 
     /// A packet from us to the station at `destination`, to be sent to `peer`; without extensions.
     Packet originate(PacketType type, PeerId peer, const IpAddress& destination) const;
@@ -56,7 +62,7 @@ public:
 private:
     bool may_send_error(TimePoint now);
 
-    std::uint32_t next_request_id_;
+    Random& random_;
     TimePoint error_second_;  // start of the second in which errors_in_second_ were sent
     std::uint32_t errors_in_second_ = 0;
 };

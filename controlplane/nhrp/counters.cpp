@@ -39,6 +39,8 @@ std::string_view name(Counter counter) {
     case Counter::negative_full: return "negative-full";
     case Counter::answers_full: return "answers-full";
     case Counter::purges_full: return "purges-full";
+    case Counter::confirmations_full: return "confirmations-full";
+    case Counter::vouchers_full: return "vouchers-full";
     case Counter::count: break;
     }
     return "unknown";

@@ -16,7 +16,7 @@ enum class Counter : std::uint8_t {
     errors_received, errors_sent, errors_suppressed, registrations_refused, registrations_unanswered, resolutions_unanswered, resolutions_refused,
     negative_hits, purges_unanswered, purges_received,
     // tables that were full
-    bindings_full, shortcuts_full, pending_full, negative_full, answers_full, purges_full,
+    bindings_full, shortcuts_full, pending_full, negative_full, answers_full, purges_full, confirmations_full, vouchers_full,
     count
 };
 

@@ -3,12 +3,14 @@
 
 #include "controlplane/nhrp/bindings.hpp"
 #include "controlplane/nhrp/context.hpp"
+#include "controlplane/nhrp/introductions.hpp"
 #include "controlplane/nhrp/purger.hpp"
 #include "controlplane/nhrp/receiver.hpp"
 #include "controlplane/nhrp/registrar.hpp"
 #include "controlplane/nhrp/resolver.hpp"
 #include "controlplane/nhrp/responder.hpp"
 #include "controlplane/nhrp/transit.hpp"
+#include "controlplane/nhrp/vouchers.hpp"
 
 #include <algorithm>
 
@@ -28,10 +30,12 @@ struct Node::Parts {
     Purger purger{context};
     Bindings bindings{context, purger};
     Registrar registrar{context, purger};
-    Resolver resolver{context, registrar};
+    Vouchers vouchers{context};
+    Resolver resolver{context, registrar, vouchers};
+    Introductions introductions{context, bindings, resolver, vouchers};
     Responder responder{context, purger, registrar};
     Transit transit{context, purger};
-    Receiver receiver{{context, purger, bindings, registrar, resolver, responder, transit}};
+    Receiver receiver{{context, purger, bindings, registrar, resolver, responder, transit, vouchers, introductions}};
 };
 
 Node::Node(Settings settings, TunnelAddress own_address, std::uint8_t subnet_length, Random& random, const Directory& directory)
@@ -66,6 +70,8 @@ void Node::peer_down(PeerId peer, TimePoint now, Outbox& out) {
     parts_->registrar.peer_down(peer, out);
     parts_->bindings.peer_down(peer, now, out);
     parts_->purger.peer_down(peer);
+    parts_->resolver.peer_down(peer);
+    parts_->introductions.peer_down(peer);
 }
 
 void Node::add_next_hop_server(NhsId nhs, PeerId peer, std::optional<TunnelAddress> hub, TimePoint now, Outbox& out) {
@@ -108,11 +114,12 @@ void Node::on_deadline(TimePoint now, Outbox& out) {
     parts_->registrar.on_deadline(now, out);
     parts_->resolver.on_deadline(now, out);
     parts_->purger.on_deadline(now, out);
+    parts_->vouchers.on_deadline(now);
 }
 
 std::optional<TimePoint> Node::next_deadline() const {
     return earlier(earlier(parts_->bindings.next_deadline(), parts_->registrar.next_deadline()),
-                   earlier(parts_->resolver.next_deadline(), parts_->purger.next_deadline()));
+                   earlier(earlier(parts_->resolver.next_deadline(), parts_->vouchers.next_deadline()), parts_->purger.next_deadline()));
 }
 
 Snapshot Node::snapshot() const {

@@ -27,7 +27,7 @@ void Purger::purge_answers(TunnelAddress next_hop, const Prefix& prefix, TimePoi
             continue;
         }
         expiries_.clear(*answer);
-        start({std::nullopt, answer->requester, {answer->prefix}, 0}, now, out);
+        start({.peer = std::nullopt, .destination = answer->requester, .prefixes = {answer->prefix}}, now, out);
         answer = answers_.erase(answer);
     }
 }
@@ -37,19 +37,23 @@ void Purger::purge_next_hop(TunnelAddress next_hop, TimePoint now, Outbox& out) 
 }
 
 void Purger::purge_registration(PeerId peer, const IpAddress& server, std::vector<Prefix> prefixes, TimePoint now, Outbox& out) {
-    start({peer, server, std::move(prefixes), 0}, now, out);
+    start({.peer = peer, .destination = server, .prefixes = std::move(prefixes)}, now, out);
 }
 
 void Purger::purge_registration_once(PeerId peer, const IpAddress& server, std::uint32_t request_id, const Prefix& prefix, Outbox& out) {
     send(peer, server, request_id, flag::purge_no_reply, {prefix}, out);
 }
 
-bool Purger::on_answer(std::uint32_t request_id) {
+bool Purger::on_answer(PeerId from, std::uint32_t request_id) {
+    const auto found = pending_.find(request_id);
+    if (found == pending_.end() || !found->second.asked.contains(from)) return false;
     retries_.clear(request_id);
-    return pending_.erase(request_id) != 0;
+    pending_.erase(found);
+    return true;
 }
 
 void Purger::peer_down(PeerId peer) {
+    for (auto& [id, pending] : pending_) pending.asked.erase(peer);
     std::erase_if(pending_, [&](const auto& entry) {
         const bool gone = entry.second.peer == peer;
         if (gone) retries_.clear(entry.first);
@@ -75,16 +79,20 @@ void Purger::start(Pending pending, TimePoint now, Outbox& out) {
         context_.counters.add(Counter::purges_full);
         return;
     }
-    const std::uint32_t id = context_.new_request_id();
+    const std::uint32_t id = context_.new_request_id([&](std::uint32_t taken) { return pending_.contains(taken); });
     transmit(id, pending_[id] = std::move(pending), now, out);
 }
 
 void Purger::transmit(std::uint32_t id, Pending& pending, TimePoint now, Outbox& out) {
     retries_.set(id, now + std::chrono::seconds{kPurgeRetrySeconds.at(pending.attempts++)});
-    if (pending.peer) return send(*pending.peer, pending.destination, id, 0, pending.prefixes, out);
-    const Route route = context_.directory.route(pending.destination);
-    // Without a route the requester is gone for now; it may be back before the last attempt.
-    if (const auto* next = std::get_if<PeerRoute>(&route)) send(next->peer, pending.destination, id, 0, pending.prefixes, out);
+    std::optional<PeerId> peer = pending.peer;
+    if (!peer) {
+        const Route route = context_.directory.route(pending.destination);
+        if (const auto* next = std::get_if<PeerRoute>(&route)) peer = next->peer;
+    }
+    if (!peer) return;  // the requester is gone for now; it may be back before the last attempt
+    pending.asked.insert(*peer);
+    send(*peer, pending.destination, id, 0, pending.prefixes, out);
 }
 
 void Purger::send(PeerId peer, const IpAddress& destination, std::uint32_t id, std::uint16_t flags, const std::vector<Prefix>& prefixes, Outbox& out) {

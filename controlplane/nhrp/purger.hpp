@@ -25,8 +25,8 @@ public:
     /// The same once, without asking for an answer, under the registration's own request id (old IOS matches by it).
     void purge_registration_once(PeerId peer, const IpAddress& server, std::uint32_t request_id, const Prefix& prefix, Outbox& out);
 
-    /// A Purge Reply, or an error about a Purge Request. False: not ours.
-    bool on_answer(std::uint32_t request_id);
+    /// A Purge Reply, or an error about a Purge Request. False: `from` was not asked that.
+    bool on_answer(PeerId from, std::uint32_t request_id);
     void peer_down(PeerId peer);
 
     void on_deadline(TimePoint now, Outbox& out);
@@ -46,6 +46,7 @@ private:
         IpAddress destination;
         std::vector<Prefix> prefixes;
         std::uint32_t attempts = 0;
+        std::set<PeerId> asked{};    // whom it went to: only they may answer
     };
 
     void start(Pending pending, TimePoint now, Outbox& out);

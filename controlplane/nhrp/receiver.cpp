@@ -78,19 +78,32 @@ bool Receiver::is_for_us(const Packet& packet, const Route& route) const {
 
 void Receiver::on_local(const Received& received, TimePoint now, Outbox& out) {
     switch (received.packet.type) {
-    case PacketType::resolution_request: return parts_.responder.on_request(received, now, out);
+    case PacketType::resolution_request: return on_resolution_request(received, now, out);
     case PacketType::resolution_reply: return on_resolution_reply(received, now, out);
-    case PacketType::registration_request: return parts_.bindings.on_registration(received, now, out);
+    case PacketType::registration_request: return on_registration_request(received, now, out);
     case PacketType::registration_reply:
         if (!parts_.registrar.on_reply(received, now, out)) parts_.context.counters.add(Counter::unexpected_reply);
         return;
     case PacketType::purge_request: return on_purge_request(received, now, out);
     case PacketType::purge_reply:
-        if (!parts_.purger.on_answer(received.packet.request_id)) parts_.context.counters.add(Counter::unexpected_reply);
+        if (!parts_.purger.on_answer(received.from, received.packet.request_id)) parts_.context.counters.add(Counter::unexpected_reply);
         return;
     case PacketType::error_indication: return on_error_indication(received, now, out);
     case PacketType::traffic_indication: return on_traffic_indication(received, now, out);
     }
+}
+
+void Receiver::on_resolution_request(const Received& received, TimePoint now, Outbox& out) {
+    const Context& context = parts_.context;
+    const bool is_answered = parts_.responder.on_request(received, now, out);
+    if (is_answered && context.settings.introductions && context.directory.is_server(received.from))
+        parts_.introductions.expect(TunnelAddress{received.packet.source_protocol}, now, out);
+}
+
+void Receiver::on_registration_request(const Received& received, TimePoint now, Outbox& out) {
+    const Context& context = parts_.context;
+    if (context.settings.introductions && !context.directory.is_server(received.from)) return parts_.introductions.on_registration(received, now, out);
+    parts_.bindings.on_registration(received, {}, now, out);
 }
 
 void Receiver::on_resolution_reply(const Received& received, TimePoint now, Outbox& out) {
@@ -101,7 +114,10 @@ void Receiver::on_resolution_reply(const Received& received, TimePoint now, Outb
         const Prefix answered = client.prefix_length == 0 ? Prefix::host(reply.destination_protocol) : Prefix::of(reply.destination_protocol, client.prefix_length);
         return context.directory.may_answer(received.from, answered);
     });
-    if (permitted) return parts_.resolver.on_reply(received, now, out);
+    if (permitted) {
+        parts_.resolver.on_reply(received, now, out);
+        return parts_.introductions.review(now, out);
+    }
     context.counters.add(Counter::not_permitted);
     log(out, Severity::warning, fmt::format("not-permitted-{}", received.from.value),
         fmt::format("answer about {} dropped: its sender may not speak for that", reply.destination_protocol.to_string()));
@@ -115,7 +131,8 @@ void Receiver::on_purge_request(const Received& received, TimePoint now, Outbox&
     for (const auto& client : request.clients) {
         const Prefix prefix = client.prefix(request.source_protocol);
         parts_.bindings.purge(received.from, prefix, now, out);
-        if (context.directory.may_answer(received.from, prefix)) parts_.resolver.purge(prefix, out);
+        parts_.resolver.purge(received.from, prefix, out);
+        if (context.directory.is_server(received.from)) parts_.vouchers.purge(prefix);
     }
     if ((request.flags & flag::purge_no_reply) != 0) return;
     Packet reply = make_reply(context, received, PacketType::purge_reply, request.destination_protocol);
@@ -130,19 +147,19 @@ void Receiver::on_error_indication(const Received& received, TimePoint now, Outb
     const std::uint16_t code = received.packet.error_code;
     bool ours = false;
     if (about && about->source_protocol == parts_.context.own.value) {
-        if (about->type == PacketType::resolution_request) ours = parts_.resolver.on_error(about->request_id, code, now, out);
+        if (about->type == PacketType::resolution_request) ours = parts_.resolver.on_error(received.from, about->request_id, code, now, out);
         if (about->type == PacketType::registration_request) ours = parts_.registrar.on_error(received.from, about->request_id, code, out);
-        if (about->type == PacketType::purge_request) ours = parts_.purger.on_answer(about->request_id);
+        if (about->type == PacketType::purge_request) ours = parts_.purger.on_answer(received.from, about->request_id);
     }
-    if (!ours) parts_.context.counters.add(Counter::unexpected_error);
+    if (!ours) return parts_.context.counters.add(Counter::unexpected_error);
+    parts_.introductions.review(now, out);
 }
 
 void Receiver::on_traffic_indication(const Received& received, TimePoint now, Outbox& out) {
     // The destination is the source of the traffic, because that is where the indication had to go; the packet says the rest.
     const auto addresses = inner_addresses(received.packet.quoted);
     if (!addresses || !parts_.context.settings.shortcut) return parts_.context.counters.add(Counter::unusable_indication);
-    if (!parts_.context.directory.may_answer(received.from, Prefix::host(addresses->destination)))
-        return parts_.context.counters.add(Counter::not_permitted);
+    if (!parts_.context.directory.is_server(received.from)) return parts_.context.counters.add(Counter::not_permitted);
     parts_.resolver.resolve(addresses->destination, now, out);
 }
 
@@ -153,7 +170,7 @@ void Receiver::on_nowhere(const Received& received, TimePoint now, Outbox& out) 
     if (!is_request(packet.type)) return;
     // We would know a station of our own tunnel if it were registered: that is an answer, not an error (code 12).
     if (packet.type == PacketType::resolution_request && context.settings.server && context.own_subnet().contains(packet.destination_protocol))
-        return parts_.responder.on_request(received, now, out);
+        return on_resolution_request(received, now, out);
     context.send_error(received.from, received.bytes, ErrorCode::protocol_address_unreachable, 0, now, out);
 }
 

@@ -3,11 +3,13 @@
 
 #include "controlplane/nhrp/bindings.hpp"
 #include "controlplane/nhrp/context.hpp"
+#include "controlplane/nhrp/introductions.hpp"
 #include "controlplane/nhrp/purger.hpp"
 #include "controlplane/nhrp/registrar.hpp"
 #include "controlplane/nhrp/resolver.hpp"
 #include "controlplane/nhrp/responder.hpp"
 #include "controlplane/nhrp/transit.hpp"
+#include "controlplane/nhrp/vouchers.hpp"
 
 namespace nave::nhrp {
 
@@ -21,6 +23,8 @@ public:
         Resolver& resolver;
         Responder& responder;
         Transit& transit;
+        Vouchers& vouchers;
+        Introductions& introductions;
     };
     explicit Receiver(const Parts& parts) : parts_{parts} {}
 
@@ -30,6 +34,8 @@ private:
     std::optional<Packet> admit(PeerId from, ByteView bytes, TimePoint now, Outbox& out);
     bool is_for_us(const Packet& packet, const Route& route) const;
     void on_local(const Received& received, TimePoint now, Outbox& out);
+    void on_resolution_request(const Received& received, TimePoint now, Outbox& out);
+    void on_registration_request(const Received& received, TimePoint now, Outbox& out);
     void on_resolution_reply(const Received& received, TimePoint now, Outbox& out);
     void on_purge_request(const Received& received, TimePoint now, Outbox& out);
     void on_error_indication(const Received& received, TimePoint now, Outbox& out);

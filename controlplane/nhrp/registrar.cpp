@@ -84,7 +84,7 @@ void Registrar::shut_down(Outbox& out) {
 }
 
 void Registrar::start(NhsId nhs, Server& server, TimePoint now, Outbox& out) {
-    server.main = Exchange{.id = context_.new_request_id()};
+    server.main = Exchange{.id = new_id(server)};
     server.lan.clear();
     if (server.state != RegistrationState::registered) set_state(nhs, server, RegistrationState::registering, "the hub's SA is up", out);
     transmit(server, server.main, now, out);
@@ -189,14 +189,16 @@ void Registrar::set_state(NhsId nhs, Server& server, RegistrationState state, st
 
 void Registrar::update_hub_addresses() {
     context_.hubs.clear();
-    for (const auto& [nhs, server] : servers_)
+    for (const auto& [nhs, server] : servers_) {
+        if (!context_.directory.is_server(server.peer)) continue;
         for (const auto& address : {server.configured, server.learned})
             if (address) context_.hubs.insert(address->value);
+    }
 }
 
 std::optional<NbmaAddress> Registrar::observed() const {
     for (const auto& [nhs, server] : servers_)
-        if (server.observed) return server.observed;
+        if (server.observed && context_.directory.is_server(server.peer)) return server.observed;
     return std::nullopt;
 }
 

@@ -35,7 +35,7 @@ public:
     std::optional<TimePoint> next_deadline() const;
     void append_to(Snapshot& snapshot) const;
 
-    /// Our address behind NAT, as some hub told us.
+    /// Our address behind NAT, as some hub told us; a spoke's word could lead others to itself.
     std::optional<NbmaAddress> observed() const;
 
 private:
@@ -57,6 +57,7 @@ private:
         std::map<Prefix, CieCode> prefixes{};  // what the hub said of each
     };
 
+    std::uint32_t new_id(const Server& server);
     void start(NhsId nhs, Server& server, TimePoint now, Outbox& out);
     void withdraw(NhsId nhs, Server& server, Outbox& out);
     void start_prefixes(Server& server, TimePoint now, Outbox& out);

@@ -14,6 +14,12 @@ constexpr std::uint8_t kUniquePrefixLength = 0xff;  // RFC 2332 §5.2.0.1, with 
 
 }  // namespace
 
+std::uint32_t Registrar::new_id(const Server& server) {
+    return context_.new_request_id([&](std::uint32_t taken) {
+        return server.main.id == taken || std::ranges::find(server.lan, taken, &Exchange::id) != server.lan.end();
+    });
+}
+
 void Registrar::transmit(const Server& server, Exchange& exchange, TimePoint now, Outbox& out) {
     // With an unknown hub the destination is our own address, as FRR and Cisco do (RFC 2332 §5.2.3).
     const auto hub = server.configured ? server.configured : exchange.prefixes.empty() ? std::nullopt : server.learned;
@@ -54,7 +60,7 @@ void Registrar::start_prefixes(Server& server, TimePoint now, Outbox& out) {
     for (std::size_t first = 0; first < prefixes_.size(); first += kPrefixesPerRequest) {
         const auto count = std::min(kPrefixesPerRequest, prefixes_.size() - first);
         const auto begin = prefixes_.begin() + static_cast<std::ptrdiff_t>(first);
-        Exchange& exchange = server.lan.emplace_back(Exchange{.id = context_.new_request_id(), .prefixes = {begin, begin + static_cast<std::ptrdiff_t>(count)}});
+        Exchange& exchange = server.lan.emplace_back(Exchange{.id = new_id(server), .prefixes = {begin, begin + static_cast<std::ptrdiff_t>(count)}});
         transmit(server, exchange, now, out);
     }
 }
@@ -62,11 +68,11 @@ void Registrar::start_prefixes(Server& server, TimePoint now, Outbox& out) {
 void Registrar::repeat(NhsId nhs, Server& server, TimePoint now, Outbox& out) {
     if (server.main.next && *server.main.next <= now) {
         if (server.main.answered) {
-            server.main = Exchange{.id = context_.new_request_id()};
+            server.main = Exchange{.id = new_id(server)};
         } else if (server.main.attempts == kAttemptsMax) {
             context_.counters.add(Counter::registrations_unanswered);
             lose(nhs, server, RegistrationState::registering, RegistrationEnd::unanswered, out);
-            server.main = Exchange{.id = context_.new_request_id()};
+            server.main = Exchange{.id = new_id(server)};
         }
         transmit(server, server.main, now, out);
     }

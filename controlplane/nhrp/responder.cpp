@@ -5,8 +5,8 @@
 
 namespace nave::nhrp {
 
-void Responder::on_request(const Received& received, TimePoint now, Outbox& out) {
-    if (!extensions_are_acceptable(context_, received, now, out)) return;
+bool Responder::on_request(const Received& received, TimePoint now, Outbox& out) {
+    if (!extensions_are_acceptable(context_, received, now, out)) return false;
     const Packet& request = received.packet;
     const auto [code, prefix] = verdict(request);
     Packet reply = make_reply(context_, received, PacketType::resolution_reply, request.destination_protocol);
@@ -15,7 +15,7 @@ void Responder::on_request(const Received& received, TimePoint now, Outbox& out)
     if (code != CieCode::success) {
         reply.clients.push_back({.code = code, .nbma = std::nullopt, .protocol = std::nullopt});
         context_.send(received.from, std::move(reply), out);
-        return;
+        return false;
     }
     reply.flags |= flag::destination_stable;
     ClientInfo client = context_.own_client(received.from);
@@ -23,8 +23,14 @@ void Responder::on_request(const Received& received, TimePoint now, Outbox& out)
     reply.clients.push_back(client);
     if (const auto observed = registrar_.observed()) add_nat_entry(reply, *observed, context_.own.value, context_.own.value.bit_count());
     context_.send(received.from, std::move(reply), out);
+    // In another's name one could have us knock anywhere and remember everybody.
+    if (!context_.directory.is_server(received.from) && !context_.directory.is_station(received.from, request.source_protocol)) {
+        context_.counters.add(Counter::spoofed_source);
+        return false;
+    }
     purger_.record(request.source_protocol, prefix, context_.own, now + context_.settings.holding_time);
     announce_requester(received, prefix, out);
+    return true;
 }
 
 Responder::Verdict Responder::verdict(const Packet& request) const {

@@ -11,8 +11,9 @@ class Responder {
 public:
     Responder(Context& context, Purger& purger, const Registrar& registrar) : context_{context}, purger_{purger}, registrar_{registrar} {}
 
-    /// Answers a Resolution Request that needs to go no further, by yes or by a code; the reply goes back the way it came.
-    void on_request(const Received& received, TimePoint now, Outbox& out);
+    /// Answers a Resolution Request that needs to go no further, by yes or by a code; the reply goes back the way it came. True: by yes, and
+    /// the requester is who it says.
+    bool on_request(const Received& received, TimePoint now, Outbox& out);
 
 private:
     struct Verdict {

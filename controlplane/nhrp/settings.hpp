@@ -15,8 +15,10 @@ struct Limits {
     std::size_t bindings_per_peer = 64;   // hub: registrations of one peer
     std::size_t shortcuts = 4'096;        // resolved destinations
     std::size_t pending = 256;            // resolutions under way
+    std::size_t confirmations = 64;       // of those, what hubs are asked only about other spokes' registrations
     std::size_t negative = 1'024;         // destinations known not to resolve
     std::size_t answers = 65'536;         // who resolved what, to purge it
+    std::size_t vouchers = 8'192;         // what hubs said of who is where
     std::size_t purges = 4'096;           // purge requests under way
     std::uint32_t errors_per_second = 10; // Error Indications that we originate
 };
@@ -25,6 +27,7 @@ struct Settings {
     std::chrono::seconds holding_time{600};  // what we register and answer with; 1 to 65535
     std::chrono::seconds negative_time{60};  // how long a failed resolution is not tried again
     bool server = false;    // hub: accepts registrations, forwards requests and replies
+    bool introductions = false;  // spoke: accepts registrations of spokes with a direct SA, on a hub's word
     bool redirect = false;  // hub: tells senders of relayed traffic about the shorter way
     bool shortcut = true;   // acts on traffic indications
     bool unique = false;    // spoke: registers with the U bit; locks us out after an address change (RFC 2332 §5.2.3)

@@ -13,6 +13,10 @@ const Prefix* Resolver::covering(const IpAddress& destination) const {
     return nullptr;
 }
 
+void Resolver::peer_down(PeerId peer) {
+    for (auto& [destination, pending] : pending_) pending.asked.erase(peer);
+}
+
 void Resolver::used(const Prefix& prefix) {
     const auto found = shortcuts_.find(prefix);
     if (found != shortcuts_.end()) found->second.used = true;
@@ -32,11 +36,14 @@ void Resolver::drop(const Prefix& prefix, ShortcutEnd reason, Outbox& out) {
         fmt::format("shortcut to {} by {} ends: {}", prefix.to_string(), next_hop.value.to_string(), name(reason)));
 }
 
-void Resolver::purge(const Prefix& prefix, Outbox& out) {
+void Resolver::purge(PeerId from, const Prefix& prefix, Outbox& out) {
+    const bool for_all = context_.directory.is_server(from);
     for (auto entry = shortcuts_.begin(); entry != shortcuts_.end();) {
         const Prefix found = entry->first;
+        const IpAddress next_hop = entry->second.next_hop.value;
         ++entry;
-        if (prefix.contains(found) || found.contains(prefix)) drop(found, ShortcutEnd::purged, out);
+        const bool overlaps = prefix.contains(found) || found.contains(prefix);
+        if (overlaps && (for_all || context_.directory.is_station(from, next_hop))) drop(found, ShortcutEnd::purged, out);
     }
 }
 
@@ -47,11 +54,10 @@ void Resolver::clear(Outbox& out) {
     while (negative_expiries_.take_due(TimePoint::max())) {}
 }
 
-void Resolver::remember_negative(const IpAddress& destination, TimePoint now) {
+void Resolver::remember_negative(const IpAddress& destination, ResolutionFailure reason, TimePoint now) {
     if (!negative_.contains(destination) && negative_.size() >= context_.settings.limits.negative) return context_.counters.add(Counter::negative_full);
-    const TimePoint expires = now + context_.settings.negative_time;
-    negative_[destination] = expires;
-    negative_expiries_.set(destination, expires);
+    negative_[destination] = {reason, now};
+    negative_expiries_.set(destination, now + context_.settings.negative_time);
 }
 
 void Resolver::append_to(Snapshot& snapshot) const {
@@ -64,14 +70,14 @@ void Resolver::append_to(Snapshot& snapshot) const {
                                   .peer = std::nullopt,
                                   .used = shortcut.used,
                                   .expires = shortcut.expires});
-    for (const auto& [destination, expires] : negative_)
+    for (const auto& [destination, negative] : negative_)
         snapshot.cache.push_back({.kind = CacheKind::negative,
                                   .prefix = Prefix::host(destination),
                                   .next_hop = std::nullopt,
                                   .nbma = std::nullopt,
                                   .claimed = std::nullopt,
                                   .peer = std::nullopt,
-                                  .expires = expires});
+                                  .expires = negative_expiries_.at(destination).value_or(TimePoint{})});
     for (const auto& [destination, pending] : pending_)
         snapshot.pending.push_back({destination, pending.request_id, pending.attempts, retries_.at(destination).value_or(TimePoint{})});
 }

@@ -78,8 +78,17 @@ bool Transit::is_permitted(const Received& received) const {
         const Prefix answered = client.prefix_length == 0 ? Prefix::host(packet.destination_protocol)
                                                           : Prefix::of(packet.destination_protocol, client.prefix_length);
         const IpAddress next_hop = client.protocol.value_or(packet.destination_protocol);
-        return context_.directory.may_answer(received.from, answered) && context_.directory.may_answer(received.from, Prefix::host(next_hop));
+        const auto is_its_own = [&](const Prefix& prefix) { return context_.directory.may_answer(received.from, prefix) && leads_to(received.from, prefix); };
+        return is_its_own(answered) && is_its_own(Prefix::host(next_hop));
     });
+}
+
+/// A spoke that answers for more than we route to it would draw what others register later.
+bool Transit::leads_to(PeerId peer, const Prefix& prefix) const {
+    if (context_.directory.is_server(peer)) return true;
+    const Route route = context_.directory.route(prefix.address);
+    const auto* next = std::get_if<PeerRoute>(&route);
+    return next && next->peer == peer && next->prefix.contains(prefix);
 }
 
 bool Transit::has_loop(const Packet& packet) const {

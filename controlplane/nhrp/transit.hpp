@@ -18,6 +18,7 @@ private:
     bool may_pass(const Received& received, const PeerRoute& next, TimePoint now, Outbox& out);
     bool comes_from_its_source(const Received& received) const;
     bool is_permitted(const Received& received) const;
+    bool leads_to(PeerId peer, const Prefix& prefix) const;
     bool has_loop(const Packet& packet) const;
     void refuse(const Received& received, Counter counter, ErrorCode code, TimePoint now, Outbox& out);
     void fill_nat_extension(const Received& received, Packet& packet) const;

@@ -46,14 +46,19 @@ bool Access::permits(const ike::Identity& identity, const Prefix& prefix) const 
     return found && (found->hub || (is_permitted(*found, prefix) && !is_reserved(*found, prefix)));
 }
 
-std::optional<nhrp::CieCode> Access::refusal(const ike::Identity& identity, const Prefix& prefix) const {
+std::optional<nhrp::CieCode> Access::prohibition(const ike::Identity& identity, const Prefix& prefix) const {
     using enum nhrp::CieCode;
     const AccessRule* found = rule(identity);
     if (!found || !is_permitted(*found, prefix) || is_reserved(*found, prefix) || prefix == Prefix::host(own_.value)) return administratively_prohibited;
     const bool touches_ours = std::ranges::any_of(local_, [&](const Prefix& local) { return overlaps(local, prefix); });
     if (touches_ours && !names_exactly(*found, prefix)) return administratively_prohibited;
     if (local_.contains(prefix)) return administratively_prohibited;
-    return conflict(identity, *found, prefix);
+    return std::nullopt;
+}
+
+std::optional<nhrp::CieCode> Access::refusal(const ike::Identity& identity, const Prefix& prefix) const {
+    const auto code = prohibition(identity, prefix);
+    return code ? code : conflict(identity, *rule(identity), prefix);
 }
 
 bool Access::names_exactly(const ike::Identity& identity, const Prefix& prefix) const {

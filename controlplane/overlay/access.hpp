@@ -23,6 +23,8 @@ public:
     const AccessRule* rule(const ike::Identity& identity) const;
     /// Whether the rules let this identity hold, answer for and send from the prefix, whoever holds it now.
     bool permits(const ike::Identity& identity, const Prefix& prefix) const;
+    /// Why this identity may never register the prefix; nothing when the rules and our own networks leave it to whoever comes first.
+    std::optional<nhrp::CieCode> prohibition(const ike::Identity& identity, const Prefix& prefix) const;
     /// Why this identity may not register the prefix now; nothing when it may. What it holds itself, it may move.
     std::optional<nhrp::CieCode> refusal(const ike::Identity& identity, const Prefix& prefix) const;
 

@@ -75,24 +75,29 @@ struct Gateway::Impl {
     void attempt_failed(TunnelState& tunnel, const NbmaAddress& nbma, std::string_view reason, TimePoint now, Outbox& out);
     /// The association at this address ended: shortcuts that waited for it to become usable do not wait for ever.
     void give_up_waiting(TunnelState& tunnel, const NbmaAddress& nbma, std::string_view reason, TimePoint now, Outbox& out);
-    /// A peer that comes with a new association may have forgotten us: what each knew of the other does not count.
-    void forget_acquaintance(TunnelState& tunnel, Peer& peer, TimePoint now, Outbox& out);
-    void introduce(TunnelState& tunnel, Peer& peer, TimePoint now, Outbox& out);
-    void begin_introduction(TunnelState& tunnel, PeerId peer, TimePoint now, Outbox& out);
-    void end_introduction(TunnelState& tunnel, PeerId peer, TimePoint now, Outbox& out);
     /// Activates every shortcut whose conditions hold now.
     void review(TunnelState& tunnel, TimePoint now, Outbox& out);
     void try_activate(TunnelState& tunnel, const Prefix& prefix, Shortcut& shortcut, TimePoint now, Outbox& out);
     Peer* holder_of(TunnelState& tunnel, const Shortcut& shortcut, TimePoint now);
     Peer* adopt_holder(TunnelState& tunnel, const Shortcut& shortcut, TimePoint now);
     void plan_review(TunnelState& tunnel);
-    bool knows_us(const TunnelState& tunnel, const Peer& peer, TimePoint now) const;
     /// Takes the route away first, so that traffic is back on the hub before anything else goes.
     void unroute(TunnelState& tunnel, const Prefix& prefix, const Shortcut& shortcut, Outbox& out);
     void remove_shortcut(TunnelState& tunnel, const Prefix& prefix, bool forget, std::string_view reason, Outbox& out);
     void remove_shortcuts_through(TunnelState& tunnel, PeerId peer, std::string_view reason, Outbox& out);
     /// Associations of this tunnel's peers that are up.
     std::vector<Peer*> peers_of(const TunnelState& tunnel);
+
+    // introductions.cpp: registering with each other before traffic goes straight
+    /// A peer that comes with a new association may have forgotten us: what each knew of the other does not count.
+    void forget_acquaintance(TunnelState& tunnel, Peer& peer, TimePoint now, Outbox& out);
+    /// A peer does not let all of ours in any more: what led straight to it goes through the hub until it does.
+    void acceptance_lost(TunnelState& tunnel, nhrp::NhsId nhs, std::optional<Prefix> prefix, TimePoint now, Outbox& out);
+    void suspend_shortcuts(TunnelState& tunnel, Peer& peer, std::string_view reason, Outbox& out);
+    void introduce(TunnelState& tunnel, Peer& peer, TimePoint now, Outbox& out);
+    void begin_introduction(TunnelState& tunnel, PeerId peer, TimePoint now, Outbox& out);
+    void end_introduction(TunnelState& tunnel, PeerId peer, TimePoint now, Outbox& out);
+    bool knows_us(const TunnelState& tunnel, const Peer& peer, TimePoint now) const;
 
     // traffic.cpp: what the dataplane counts and reports
     void read_counters(Peer& peer, const Counters& counters, TimePoint now);

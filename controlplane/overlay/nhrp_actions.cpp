@@ -117,7 +117,7 @@ void Gateway::Impl::handle(TunnelState& home, const nhrp::Registered& registered
 }
 
 void Gateway::Impl::handle(TunnelState& home, const nhrp::RegistrationLost& lost, TimePoint now, Outbox& out) {
-    if (lost.nhs.value >= home.hubs.size()) return;
+    if (lost.nhs.value >= home.hubs.size()) return acceptance_lost(home, lost.nhs, std::nullopt, now, out);
     HubLink& link = home.hubs[lost.nhs.value];
     if (link.state != HubLink::State::registered && lost.reason != nhrp::RegistrationEnd::unanswered) return;
     if (link.state == HubLink::State::registered) set_state(home, lost.nhs.value, HubLink::State::up, nhrp::name(lost.reason), out);
@@ -127,12 +127,13 @@ void Gateway::Impl::handle(TunnelState& home, const nhrp::RegistrationLost& lost
     close(*link.sa, ike::DownReason::timed_out, true, now, out);
 }
 
-void Gateway::Impl::handle(TunnelState& home, const nhrp::RegistrationRefused& refused, TimePoint, Outbox& out) {
+void Gateway::Impl::handle(TunnelState& home, const nhrp::RegistrationRefused& refused, TimePoint now, Outbox& out) {
     const bool by_hub = refused.nhs.value < home.hubs.size();
     count(by_hub ? "overlay-refused-by-hub" : "overlay-refused-by-spoke");
     log(out, ike::Severity::warning, fmt::format("refused-by-{}", refused.nhs.value),
         fmt::format("{}: {} refuses our {}: {}", home.tunnel.name, by_hub ? "hub " + home.tunnel.hubs[refused.nhs.value].address.value.to_string() : "a spoke",
                     refused.prefix.to_string(), nhrp::name(refused.code)));
+    if (!by_hub) acceptance_lost(home, refused.nhs, refused.prefix, now, out);
 }
 
 void Gateway::Impl::handle(TunnelState& home, const nhrp::PrefixRegistered& registered, TimePoint now, Outbox& out) {

@@ -114,50 +114,6 @@ void Gateway::Impl::give_up_waiting(TunnelState& home, const NbmaAddress& nbma, 
     attempt_failed(home, nbma, reason, now, out);
 }
 
-void Gateway::Impl::forget_acquaintance(TunnelState& home, Peer& peer, TimePoint now, Outbox& out) {
-    if (!home.introductions.contains(peer.id)) return;
-    for (auto& [prefix, shortcut] : home.shortcuts) {
-        if (shortcut.peer != peer.id) continue;
-        unroute(home, prefix, shortcut, out);
-        shortcut.state = Shortcut::State::waiting, shortcut.peer.reset();
-    }
-    // Down first: a purge of our old registration could arrive behind the new one.
-    nhrp::Outbox actions;
-    home.node.peer_down(peer.id, now, actions);
-    run_nhrp(home, std::move(actions), now, out);
-    end_introduction(home, peer.id, now, out);
-}
-
-void Gateway::Impl::introduce(TunnelState& home, Peer& peer, TimePoint now, Outbox& out) {
-    const auto number = introduction_ids.take();
-    if (!number) return count("overlay-introductions-full");
-    const bool initiator = peer.best_association()->initiator;
-    const TimePoint begin_at = initiator ? now : now + Introduction::kSilence;
-    home.introductions.emplace(peer.id, Introduction{.nhs = {static_cast<std::uint16_t>(*number)}, .since = now, .begin_at = begin_at, .accepted = {}});
-    if (initiator) begin_introduction(home, peer.id, now, out);
-    plan_review(home);
-}
-
-void Gateway::Impl::begin_introduction(TunnelState& home, PeerId peer, TimePoint now, Outbox& out) {
-    const auto found = home.introductions.find(peer);
-    if (found == home.introductions.end() || !found->second.begin_at) return;
-    found->second.begin_at.reset();
-    nhrp::Outbox actions;
-    home.node.add_next_hop_server(found->second.nhs, peer, std::nullopt, now, actions);
-    run_nhrp(home, std::move(actions), now, out);
-}
-
-void Gateway::Impl::end_introduction(TunnelState& home, PeerId peer, TimePoint now, Outbox& out) {
-    const auto found = home.introductions.find(peer);
-    if (found == home.introductions.end()) return;
-    const nhrp::NhsId nhs = found->second.nhs;
-    home.introductions.erase(found);
-    nhrp::Outbox actions;
-    home.node.remove_next_hop_server(nhs, now, actions);
-    run_nhrp(home, std::move(actions), now, out);
-    introduction_ids.give_back(nhs.value);
-}
-
 void Gateway::Impl::plan_review(TunnelState& home) {
     home.review_at.reset();
     for (const auto& [nbma, attempt] : home.attempts) home.review_at = earlier(home.review_at, earlier(attempt.start_at, attempt.forbidden_until));
@@ -224,20 +180,12 @@ Peer* Gateway::Impl::adopt_holder(TunnelState& home, const Shortcut& shortcut, T
     return only;
 }
 
-bool Gateway::Impl::knows_us(const TunnelState& home, const Peer& peer, TimePoint now) const {
-    const auto found = home.introductions.find(peer.id);
-    if (found == home.introductions.end()) return false;
-    const Introduction& introduction = found->second;
-    if (introduction.registered && std::ranges::includes(introduction.accepted, home.local_prefixes)) return true;
-    return peer.bindings.empty() && now >= introduction.since + Introduction::kPatience;
-}
-
 void Gateway::Impl::try_activate(TunnelState& home, const Prefix& prefix, Shortcut& shortcut, TimePoint now, Outbox& out) {
     Peer* peer = holder_of(home, shortcut, now);
     if (!peer) return;
     if (peer->role == Role::spoke) {
         if (!knows_us(home, *peer, now)) return;
-        if (const auto code = home.access.refusal(peer->identity, prefix)) {
+        if (const auto code = home.objection(*peer, prefix)) {
             if (shortcut.state == Shortcut::State::failed) return;
             shortcut.state = Shortcut::State::failed;
             count("overlay-shortcut-refused");

@@ -9,8 +9,8 @@ namespace {
 nhrp::Settings node_settings(const Tunnel& tunnel) {
     nhrp::Settings settings;
     settings.holding_time = std::max(std::chrono::seconds{1}, std::chrono::duration_cast<std::chrono::seconds>(tunnel.holding_time));
-    // A spoke takes registrations too: those of the spokes that it has a shortcut with (see Introduction).
-    settings.server = true;
+    settings.server = tunnel.hubs.empty();
+    settings.introductions = !tunnel.hubs.empty();  // of the spokes that it has a shortcut with (see Introduction)
     settings.redirect = tunnel.redirect && tunnel.hubs.empty();
     settings.shortcut = tunnel.shortcut && !tunnel.hubs.empty();
     settings.unique = tunnel.unique;
@@ -54,18 +54,39 @@ nhrp::Route TunnelState::route(const IpAddress& destination) const {
     if (destination == tunnel.address.value) return nhrp::LocalRoute{Prefix::host(destination)};
     const auto match = rib.lookup(destination);
     if (!match || match->target.kind == RouteTarget::Kind::reject) return nhrp::NoRoute{};
-    if (match->target.kind == RouteTarget::Kind::peer) return nhrp::PeerRoute{PeerId{match->target.index}, match->next_hop};
+    if (match->target.kind == RouteTarget::Kind::peer) return nhrp::PeerRoute{PeerId{match->target.index}, match->next_hop, match->prefix};
     // A neighbour's host route lies within a network of ours: one answer for the network spares one for each neighbour.
     for (const Prefix& local : local_prefixes)
         if (local.contains(match->prefix)) return nhrp::LocalRoute{local};
     return nhrp::LocalRoute{match->prefix};
 }
 
+nhrp::Route TunnelState::way_to_ask(const IpAddress& destination) const {
+    const nhrp::Route route_there = route(destination);
+    const auto* next = std::get_if<nhrp::PeerRoute>(&route_there);
+    if (!next || !rib.best_hub() || is_server(next->peer)) return route_there;
+    return nhrp::PeerRoute{rib.best_hub()->peer, rib.best_hub()->next_hop, next->prefix};
+}
+
+bool TunnelState::is_server(PeerId id) const {
+    const Peer* peer = peers_.find(id);
+    return peer && peer->role == Role::hub;
+}
+
+bool TunnelState::is_station(PeerId id, const IpAddress& address) const {
+    const Peer* peer = peers_.find(id);
+    return peer && peer->holds(TunnelAddress{address});
+}
+
+std::optional<nhrp::CieCode> TunnelState::objection(const Peer& peer, const Prefix& prefix) const {
+    return is_spoke() ? access.prohibition(peer.identity, prefix) : access.refusal(peer.identity, prefix);
+}
+
 std::optional<nhrp::CieCode> TunnelState::why_not(const Peer& peer, const Prefix& prefix) const {
     using enum nhrp::CieCode;
     if (peer.leaving) return administratively_prohibited;
     if (peer.role == Role::hub) return administratively_prohibited;
-    if (const auto code = access.refusal(peer.identity, prefix)) return code;
+    if (const auto code = objection(peer, prefix)) return code;
     const bool is_new = std::ranges::find(peer.bindings, prefix) == peer.bindings.end();
     if (is_new && peer.bindings.size() >= SetPeer::kSourcesMax) return insufficient_resources;
     return std::nullopt;
@@ -83,7 +104,7 @@ std::optional<nhrp::CieCode> TunnelState::registration_refusal(PeerId id, const 
 
 bool TunnelState::may_answer(PeerId id, const Prefix& prefix) const {
     const Peer* peer = peers_.find(id);
-    return peer && (peer->role == Role::hub || (access.permits(peer->identity, prefix) && !access.refusal(peer->identity, prefix)));
+    return peer && (peer->role == Role::hub || (access.permits(peer->identity, prefix) && !objection(*peer, prefix)));
 }
 
 bool TunnelState::same_identity(PeerId a, PeerId b) const {

@@ -89,11 +89,17 @@ public:
     /// Shortcuts that are routed to the peer.
     std::size_t active_through(PeerId peer) const;
 
+    /// What the rules say against the peer's holding the prefix. Who came first decides at a hub only; a spoke takes the hub's word for it.
+    std::optional<nhrp::CieCode> objection(const Peer& peer, const Prefix& prefix) const;
+
     struct Refusal { PeerId peer; Prefix prefix; nhrp::CieCode code; };
     /// Registrations that were refused since the last call.
     std::vector<Refusal> take_refusals() { return std::exchange(refusals_, {}); }
 
     nhrp::Route route(const IpAddress& destination) const override;
+    nhrp::Route way_to_ask(const IpAddress& destination) const override;
+    bool is_server(PeerId peer) const override;
+    bool is_station(PeerId peer, const IpAddress& address) const override;
     std::optional<nhrp::CieCode> registration_refusal(PeerId peer, const Prefix& prefix) const override;
     bool may_answer(PeerId peer, const Prefix& prefix) const override;
     bool same_identity(PeerId a, PeerId b) const override;

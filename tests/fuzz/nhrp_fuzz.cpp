@@ -30,8 +30,11 @@ public:
     Route route(const IpAddress& destination) const override {
         const auto lan = *Prefix::parse("172.16.11.0/24");
         if (lan.contains(destination)) return LocalRoute{lan};
-        return PeerRoute{PeerId{destination.bytes().back() % 2u}, TunnelAddress{destination}};
+        return PeerRoute{PeerId{destination.bytes().back() % 2u}, TunnelAddress{destination}, Prefix::host(destination)};
     }
+    Route way_to_ask(const IpAddress& destination) const override { return route(destination); }
+    bool is_server(PeerId peer) const override { return peer == PeerId{0}; }
+    bool is_station(PeerId, const IpAddress&) const override { return true; }
     std::optional<CieCode> registration_refusal(PeerId, const Prefix&) const override { return std::nullopt; }
     bool may_answer(PeerId, const Prefix&) const override { return true; }
     bool same_identity(PeerId a, PeerId b) const override { return a == b; }
@@ -56,6 +59,7 @@ void node(ByteView bytes, bool server) {
     static const OnePeer directory;
     Settings settings;
     settings.server = settings.redirect = server;
+    settings.introductions = !server;
     Node node{settings, TunnelAddress{IpAddress::v4(server ? 0x0aff0001 : 0x0aff000b)}, 24, random, directory};
     Outbox out;
     const TimePoint start{std::chrono::hours{1}};

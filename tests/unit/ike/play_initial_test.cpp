@@ -26,6 +26,17 @@ std::vector<IkeProposal> suites(std::initializer_list<const char*> texts) {
     return result;
 }
 
+/// What an observer makes of somebody's IKE_SA_INIT request: the same SA, KE and nonce, other NAT hashes and one payload more.
+Packet altered(const Packet& genuine, std::uint8_t mark) {
+    Message message = decode_message(genuine.payload).value();
+    for (Payload& payload : message.payloads)
+        if (auto* notify = std::get_if<Notify>(&payload)) notify->data.assign(20, mark);
+    message.payloads.emplace_back(VendorId{Bytes{mark}});
+    Packet copy = genuine;
+    copy.payload = encode_message(message.header, message.payloads);
+    return copy;
+}
+
 }  // namespace
 
 TEST_CASE_METHOD(TwoGateways, "two gateways with one key come up in four messages and can talk both ways") {
@@ -338,4 +349,33 @@ TEST_CASE_METHOD(TwoGateways, "a joined attempt of somebody else than expected l
     REQUIRE(spoke.downs.size() >= 1);  // ours met the hub, too
     REQUIRE(spoke.downs[0].token == 77);
     REQUIRE(spoke.downs[0].reason == DownReason::authentication_failed);
+}
+
+TEST_CASE_METHOD(TwoGateways, "altered copies of IKE_SA_INIT get the answer to the first, and break nothing, whenever they come") {
+    for (std::size_t place = 0; place < 3; ++place) {
+        restart();
+        lab.connect(spoke, hub);
+        const Packet genuine = lab.intercept();
+        std::vector<Bytes> answers;
+        for (std::size_t i = 0; i < 3; ++i) {
+            lab.inject(i == place ? genuine : altered(genuine, static_cast<std::uint8_t>(i)));
+            answers.push_back(lab.wire.back().payload);
+        }
+        CHECK(std::ranges::all_of(answers, [&](const Bytes& answer) { return answer == answers.front(); }));
+        CHECK(hub.endpoint->snapshot().size() == 1);
+        lab.run();
+        CHECK(Lab::talk(spoke, hub));
+        CHECK_FALSE(hub.view().remote_behind_nat);  // it is the genuine one that counts
+        CHECK_FALSE(hub.ups.back().encapsulated);
+    }
+}
+
+TEST_CASE_METHOD(TwoGateways, "more altered copies than the responder keeps make it answer the genuine request by itself") {
+    lab.connect(spoke, hub);
+    const Packet genuine = lab.intercept();
+    for (std::uint8_t mark = 1; mark <= 9; ++mark) lab.inject(altered(genuine, mark));
+    lab.inject(genuine);
+    CHECK(hub.endpoint->snapshot().size() == 3);
+    lab.advance(30s);
+    CHECK(Lab::talk(spoke, hub));
 }

@@ -226,3 +226,29 @@ TEST_CASE("the quote of an odd packet is padded to an even length") {
     t.hub.receive(t.b, request);
     CHECK(t.lab.last(PacketType::error_indication).quoted.size() == encode(request).size() + 1 + 16);
 }
+
+TEST_CASE("only who was asked may answer with an error, even one that knows the request") {
+    Triangle t;
+    t.lab.connect(t.a, t.b);
+    t.a.resolve("172.16.12.10");
+    const Packet request = t.lab.lose_one();
+    t.a.receive(t.b, error_about(request, ErrorCode::protocol_address_unreachable));
+    CHECK(t.a.said<ResolutionFailed>().empty());
+    CHECK(t.a.count("unexpected-error") == 1);
+    t.a.receive(t.hub, error_about(request, ErrorCode::protocol_address_unreachable));
+    CHECK(t.a.said<ResolutionFailed>().size() == 1);
+}
+
+TEST_CASE("the number of one request says nothing about the next") {
+    Triangle t;
+    std::set<std::uint32_t> steps;
+    std::uint32_t last = 0;
+    for (int host = 1; host <= 8; ++host) {
+        t.a.resolve("172.16.12." + std::to_string(host));
+        const std::uint32_t id = t.lab.lose_one().request_id;
+        steps.insert(id - last);
+        last = id;
+    }
+    CHECK(steps.size() == 8);
+    CHECK_FALSE(steps.contains(1));
+}

@@ -13,15 +13,23 @@ Station::Station(Lab& lab_, std::string name_, std::string_view tunnel_, std::st
 Route Station::route(const IpAddress& destination) const {
     Route best = NoRoute{};
     int length = -1;
-    const auto offer = [&](const Prefix& prefix, const Route& candidate) {
+    const auto offer = [&](const Prefix& prefix, Route candidate) {
         if (!prefix.contains(destination) || static_cast<int>(prefix.length) <= length) return;
         length = prefix.length;
+        if (auto* next = std::get_if<PeerRoute>(&candidate)) next->prefix = prefix;
         best = candidate;
     };
     offer(Prefix::host(tunnel.value), LocalRoute{Prefix::host(tunnel.value)});
     for (const auto& prefix : lan) offer(prefix, LocalRoute{prefix});
     for (const auto& [prefix, next] : routes) offer(prefix, next);
     return best;
+}
+
+Route Station::way_to_ask(const IpAddress& destination) const {
+    const Route found = route(destination);
+    const auto* next = std::get_if<PeerRoute>(&found);
+    const auto by_default = routes.find(net("0.0.0.0/0"));
+    return next && !is_server(next->peer) && by_default != routes.end() ? Route{by_default->second} : found;
 }
 
 std::optional<CieCode> Station::registration_refusal(PeerId, const Prefix& prefix) const {
@@ -97,7 +105,9 @@ Station& Lab::add(std::string name, std::string_view tunnel, std::string_view nb
 
 Station& Lab::hub(std::string name, std::string_view tunnel, std::string_view nbma, Settings settings) {
     settings.server = settings.redirect = true;
-    return add(std::move(name), tunnel, nbma, std::move(settings));
+    Station& added = add(std::move(name), tunnel, nbma, std::move(settings));
+    added.is_hub = true;
+    return added;
 }
 
 Station& Lab::spoke(std::string name, std::string_view tunnel, std::string_view nbma, Settings settings) {

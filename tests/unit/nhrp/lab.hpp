@@ -38,6 +38,9 @@ public:
 
     // Directory
     Route route(const IpAddress& destination) const override;
+    Route way_to_ask(const IpAddress& destination) const override;
+    bool is_server(PeerId peer) const override { return peers.at(peer)->is_hub; }
+    bool is_station(PeerId peer, const IpAddress& address) const override { return peers.at(peer)->tunnel.value == address; }
     std::optional<CieCode> registration_refusal(PeerId peer, const Prefix& prefix) const override;
     bool may_answer(PeerId peer, const Prefix& prefix) const override;
     bool same_identity(PeerId a, PeerId b) const override;
@@ -66,6 +69,7 @@ public:
 
     Lab& lab;
     std::string name;
+    bool is_hub = false;
     TunnelAddress tunnel;
     NbmaAddress nbma;                         // its own view
     std::optional<NbmaAddress> public_nbma;   // others' view, when behind NAT

@@ -103,3 +103,24 @@ TEST_CASE("a hub without the extension in front of it adds none") {
     t.hub.receive(t.b, request);
     CHECK_FALSE(find(t.lab.wire.front().packet().extensions, extension_type::nat_address));
 }
+
+TEST_CASE("what a spoke says about our address behind NAT, or as its own tunnel address, is not taken for a hub's word") {
+    Triangle t;
+    t.lab.connect(t.a, t.b);
+    Outbox out;
+    t.a.node->add_next_hop_server(NhsId{9}, t.a.peer_of(t.b), std::nullopt, t.lab.now, out);
+    Packet reply = *decode(std::get<Send>(out.back()).bytes);
+    reply.type = PacketType::registration_reply;
+    reply.destination_protocol = ip("172.16.12.1");
+    ClientInfo liar;
+    liar.nbma = NbmaAddress{ip("203.0.113.66")};
+    liar.protocol = t.a.tunnel.value;
+    find(reply.extensions, extension_type::nat_address)->value = encode_client_list({liar, liar});
+    t.a.receive(t.b, reply);
+    REQUIRE(t.a.said<Registered>().back().nhs == NhsId{9});
+    t.lab.wire.clear();
+    t.a.resolve("172.16.12.10");
+    CHECK(nat_entries(t.lab.wire.front().packet()).empty());
+    t.lab.deliver();
+    CHECK(t.a.has_shortcut("172.16.12.0/24"));
+}

@@ -29,6 +29,20 @@ TEST_CASE("when a spoke's SA with the hub dies, the hub purges those who resolve
     CHECK(t.hub.node->snapshot().answers == 0);
 }
 
+TEST_CASE("a purge is confirmed only by whom it was sent to") {
+    Shortcut t;
+    Station& c = t.lab.spoke("c", "10.255.0.13", "192.0.2.13");
+    t.lab.join(c, t.hub);
+    t.lab.deliver();
+    t.lab.disconnect(t.hub, t.b);
+    Packet confirmed = t.lab.lose_one();
+    confirmed.type = PacketType::purge_reply;
+    t.hub.receive(c, confirmed);
+    CHECK(t.hub.node->snapshot().purges == 1);
+    t.hub.receive(t.a, confirmed);
+    CHECK(t.hub.node->snapshot().purges == 0);
+}
+
 TEST_CASE("a lost purge is repeated after 1, 2 and 4 s and given up after 7 more") {
     Shortcut t;
     t.lab.disconnect(t.hub, t.b);
@@ -96,12 +110,17 @@ TEST_CASE("a purge that wants no reply gets none") {
     CHECK(t.a.said<ShortcutGone>().size() == 1);  // what lies within the purged prefix goes
 }
 
-TEST_CASE("a peer that may not speak for a prefix cannot purge it") {
+TEST_CASE("a spoke purges only what leads to itself") {
     Shortcut t;
-    t.a.may_not_answer.insert(t.a.peer_of(t.hub));
-    t.lab.disconnect(t.hub, t.b);
-    t.lab.deliver();
+    Station& c = t.lab.spoke("c", "10.255.0.13", "192.0.2.13");
+    t.lab.connect(t.a, c);
+    Packet purge = *decode(frr::bytes(frr::purge_request));
+    purge.destination_protocol = t.a.tunnel.value;
+    purge.clients[0] = {.prefix_length = 24, .nbma = std::nullopt, .protocol = ip("172.16.12.0")};
+    t.a.receive(c, purge);
     CHECK(t.a.has_shortcut("172.16.12.0/24"));
+    t.a.receive(t.b, purge);
+    CHECK_FALSE(t.a.has_shortcut("172.16.12.0/24"));
 }
 
 TEST_CASE("a hub does not forward a purge of what its sender may not speak for") {

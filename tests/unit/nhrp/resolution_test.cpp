@@ -198,7 +198,65 @@ TEST_CASE("a reply may come straight from the egress, over a tunnel that it brou
     const Packet reply = t.lab.lose_one();  // taken off the way through the hub
     t.lab.connect(t.a, t.b);
     t.a.receive(t.b, reply);
-    CHECK(t.a.said<Resolved>().size() == 1);
+    REQUIRE(t.a.said<Resolved>().size() == 1);
+    CHECK(t.a.said<Resolved>()[0].prefix == net("172.16.12.10/32"));  // no hub has checked that b has the rest of the network
+}
+
+TEST_CASE("a no that comes straight from a spoke is not believed") {
+    Triangle t;
+    t.a.resolve("172.16.12.10");
+    t.lab.deliver_one(), t.lab.deliver_one();
+    Packet reply = t.lab.lose_one();
+    reply.clients[0].code = CieCode::no_binding;
+    t.lab.connect(t.a, t.b);
+    t.a.receive(t.b, reply);
+    CHECK(t.a.said<ResolutionFailed>().empty());
+    CHECK(t.a.count("unexpected-reply") == 1);
+}
+
+TEST_CASE("a reply to another source than ourselves is none to us") {
+    Triangle t;
+    t.a.resolve("172.16.12.10");
+    t.lab.deliver_one(), t.lab.deliver_one();
+    Packet reply = t.lab.lose_one();
+    reply.source_protocol = ip("172.16.11.5");
+    t.a.receive(t.hub, reply);
+    CHECK(t.a.said<Resolved>().empty());
+    CHECK(t.a.count("unexpected-reply") == 1);
+}
+
+TEST_CASE("a hub does not pass on an answer for more than it routes to who answers") {
+    Triangle t;
+    t.b.lan = {net("172.16.12.0/23")};  // of which the hub knows 172.16.12.0/24
+    t.a.resolve("172.16.12.10");
+    t.lab.deliver();
+    CHECK(t.hub.count("not-permitted") == 1);
+    CHECK(t.a.said<Resolved>().empty());
+}
+
+TEST_CASE("a hub does not pass on an answer with another's next hop") {
+    Triangle t;
+    t.a.resolve("172.16.12.10");
+    t.lab.deliver_one(), t.lab.deliver_one();
+    Packet reply = t.lab.lose_one();
+    for (const char* another : {"10.255.0.99", "10.255.0.11"}) {
+        reply.clients[0].protocol = ip(another);
+        t.hub.receive(t.b, reply);
+    }
+    CHECK(t.hub.count("not-permitted") == 2);
+    CHECK(t.lab.wire.empty());
+}
+
+TEST_CASE("who asks in another's name is answered, but neither remembered nor contacted") {
+    Triangle t;
+    t.a.resolve("172.16.12.10");
+    const Packet request = t.lab.lose_one();
+    Station& c = t.lab.spoke("c", "10.255.0.13", "192.0.2.13");
+    t.lab.connect(c, t.b);
+    t.b.receive(c, request);
+    CHECK(t.b.said<Answered>().empty());
+    CHECK(t.b.node->snapshot().answers == 0);
+    CHECK(t.b.count("spoofed-source") == 1);
 }
 
 TEST_CASE("an answer from a peer that may not speak for the prefix is dropped by requester and hub") {
@@ -262,10 +320,9 @@ TEST_CASE("a node with shortcuts or redirects off neither follows nor sends indi
     CHECK(t.lab.wire.empty());
 }
 
-TEST_CASE("a spoke cannot make another one ask for destinations that it may not speak for") {
+TEST_CASE("only a hub can make a spoke ask") {
     Triangle t;
     t.lab.connect(t.a, t.b);
-    t.a.may_not_answer.insert(t.a.peer_of(t.b));
     t.a.receive_bytes(t.b, frr::bytes(frr::traffic_indication));
     CHECK(t.a.count("not-permitted") == 1);
     CHECK(t.lab.sent(PacketType::resolution_request) == 0);

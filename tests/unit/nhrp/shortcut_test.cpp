@@ -35,12 +35,27 @@ TEST_CASE("a used shortcut is renewed at two thirds of its holding time, without
     t.lab.advance(seconds{399});
     CHECK(t.lab.sent(PacketType::resolution_request) == 2);  // the request and its forwarding
     t.lab.advance(seconds{1});
-    CHECK(t.lab.sent(PacketType::resolution_request) == 3);  // straight to b now
+    CHECK(t.lab.sent(PacketType::resolution_request) == 4);  // by the hub again, which checks the answer again
     t.lab.advance(seconds{300});
     CHECK(t.a.has_shortcut("172.16.12.0/24"));
     CHECK(t.a.said<Resolved>().size() == 1);
     t.lab.advance(seconds{300});  // not used since
     CHECK_FALSE(t.a.has_shortcut("172.16.12.0/24"));
+}
+
+TEST_CASE("without a hub the egress itself renews its shortcut, and cannot widen it") {
+    Shortcut t;
+    t.a.routes.erase(net("0.0.0.0/0"));
+    t.a.node->shortcut_used(net("172.16.12.0/24"));
+    t.lab.advance(seconds{450});
+    CHECK(t.lab.sent(PacketType::resolution_request) == 3);
+    t.a.node->shortcut_used(net("172.16.12.0/24"));
+    t.b.lan = {net("172.16.0.0/16")};
+    t.lab.advance(seconds{450});
+    CHECK(t.lab.sent(PacketType::resolution_request) == 4);
+    CHECK(t.a.has_shortcut("172.16.12.0/24"));
+    CHECK(t.a.has_shortcut("172.16.12.10/32"));
+    CHECK_FALSE(t.a.has_shortcut("172.16.0.0/16"));
 }
 
 TEST_CASE("a renewal that nobody answers leaves the shortcut to its expiry") {
