@@ -132,6 +132,30 @@ TEST_CASE_METHOD(Informational, "a dead peer is declared dead after four probes,
     REQUIRE(hub.count("unknown-spi") == 4);
 }
 
+TEST_CASE_METHOD(Informational, "a peer that dies before a rekey is declared dead as soon as by probes") {
+    hub.start();
+    const bool ike = GENERATE(false, true);
+    if (ike) lab.rekey_ike(spoke);
+    else lab.rekey_child(spoke);
+    lab.advance(7s);
+    REQUIRE(spoke.is_up());
+    lab.advance(1s);
+    REQUIRE(spoke.downs.at(0).reason == DownReason::timed_out);
+    REQUIRE(spoke.inbound.empty());
+}
+
+TEST_CASE_METHOD(Informational, "a peer that answers no rekey, but whose traffic arrives, is not declared dead at once") {
+    lab.rekey_child(spoke);
+    lab.advance_losing(5s, hub);
+    spoke.endpoint->traffic_seen(spoke.sa(), lab.now);
+    lab.advance_losing(4s, hub);
+    REQUIRE(spoke.is_up());
+    REQUIRE(spoke.count("requests-renewed") == 1);
+    lab.advance(5s);
+    REQUIRE(spoke.is_up());
+    REQUIRE(Lab::talk(spoke, hub));
+}
+
 TEST_CASE_METHOD(Informational, "three lost probes are forgiven") {
     lab.advance(4s);
     lab.advance_losing(4s, hub);
