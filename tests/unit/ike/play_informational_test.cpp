@@ -156,6 +156,19 @@ TEST_CASE_METHOD(Informational, "a peer that answers no rekey, but whose traffic
     REQUIRE(Lab::talk(spoke, hub));
 }
 
+TEST_CASE_METHOD(Informational, "a repetition that is due when another message comes is not forgotten") {
+    lab.act(spoke, [&](Endpoint& endpoint, Outbox& out) { endpoint.probe(spoke.sa(), lab.now, out); });
+    lab.lose(spoke);
+    lab.act(hub, [&](Endpoint& endpoint, Outbox& out) { endpoint.probe(hub.sa(), lab.now, out); });
+    const Packet request = lab.intercept(&hub);
+    hub.start();
+    lab.now += 500ms;
+    lab.inject(request);  // before the deadline, which is due as well
+    lab.wire.clear();
+    lab.advance(20s);  // the schedule begins once more, as the request was heard
+    REQUIRE(spoke.downs.at(0).reason == DownReason::timed_out);
+}
+
 TEST_CASE_METHOD(Informational, "three lost probes are forgiven") {
     lab.advance(4s);
     lab.advance_losing(4s, hub);
