@@ -2,6 +2,7 @@
 #pragma once
 
 #include "dataplane/gateway.hpp"
+#include "dataplane/known_addresses.hpp"
 #include "dataplane/peer.hpp"
 #include "dataplane/security_association.hpp"
 
@@ -77,6 +78,8 @@ public:
         return sa && sa->spi == spi ? sa : nullptr;
     }
     OutboundSa* outbound(SaSlot slot) { return slot.value < outbound_.size() ? outbound_[slot.value].get() : nullptr; }
+    /// False if no peer's path leads to that underlay address (host order); seldom true without one.
+    bool may_be_of_peer(std::uint32_t address) const { return peer_addresses_.may_contain(address); }
     std::span<const Tunnel> tunnels() const { return tunnels_; }
     /// True if the address is one of ours in that table: a tunnel's or an inside port's.
     bool is_local(TableId table, std::uint32_t address) const;
@@ -85,12 +88,14 @@ private:
     void refresh_mtu(Peer& peer);
     void refresh_local(TableId table);
     void leave_tunnel(PeerId id, const Peer& peer);
+    void leave_path(Peer& peer);
     Peer* find(PeerId id) { return id.value < peers_.size() && peers_[id.value].valid ? &peers_[id.value] : nullptr; }
 
     WorkerId worker_;
     std::vector<PortState> ports_;
     std::vector<Tunnel> tunnels_;
     std::vector<Peer> peers_;
+    KnownAddresses peer_addresses_;
     std::vector<Adjacency> adjacencies_;
     std::vector<std::unique_ptr<InboundSa>> inbound_;
     std::vector<std::unique_ptr<OutboundSa>> outbound_;
