@@ -128,13 +128,14 @@ using Event = std::variant<SaNearLimit, InboundSaUsed, PeerMoved, SaRemoved, Pee
 
 /// Why a packet is handed up. Each class has its own policer.
 enum class Punt : std::uint8_t {
-    arp,       // frame; to the port's twin
-    local,     // frame to one of our underlay or inside addresses, or link-local multicast; to the port's twin
-    ike,       // IP packet with UDP to port 500, or to 4500 with the non-ESP marker; to the IKE endpoint
-    nhrp,      // GRE payload of protocol 0x2001, decrypted, of `peer`; to the NHRP node
-    tunnel,    // inner IP packet that the tunnel's twin shall see: to our tunnel address, link-local multicast, route target `twin`
-    glean,     // frame's inner IP packet whose inside neighbour is unknown; to the twin, so that the kernel resolves it
-    redirect,  // head of an inner IP packet that the hub relayed from `peer` back into the same tunnel (traffic indication wanted)
+    arp,          // frame; to the port's twin
+    local,        // frame to one of our underlay or inside addresses, or link-local multicast; to the port's twin
+    ike,          // IP packet with UDP to port 500, or to 4500 with the non-ESP marker; to the IKE endpoint
+    ike_of_peer,  // the same from the underlay address of a peer that is up: a flood of strangers must not starve its liveness and rekeys
+    nhrp,         // GRE payload of protocol 0x2001, decrypted, of `peer`; to the NHRP node
+    tunnel,       // inner IP packet that the tunnel's twin shall see: to our tunnel address, link-local multicast, route target `twin`
+    glean,        // frame's inner IP packet whose inside neighbour is unknown; to the twin, so that the kernel resolves it
+    redirect,     // head of an inner IP packet that the hub relayed from `peer` back into the same tunnel (traffic indication wanted)
     count
 };
 

@@ -48,8 +48,8 @@ struct Limits {
     std::array<PoliceRate, static_cast<std::size_t>(Punt::count)> punt = default_punt_rates();
 
     static constexpr std::array<PoliceRate, static_cast<std::size_t>(Punt::count)> default_punt_rates() {
-        // In order of Punt: arp, local, ike, nhrp, tunnel, glean, redirect. Tunnel carries routing protocols and pings of the gateway.
-        return {{{500, 200}, {5000, 1000}, {2000, 1000}, {2000, 1000}, {10000, 2000}, {500, 200}, {500, 200}}};
+        // In order of Punt: arp, local, ike, ike_of_peer, nhrp, tunnel, glean, redirect. Tunnel carries routing protocols and pings of the gateway.
+        return {{{500, 200}, {5000, 1000}, {2000, 1000}, {2000, 1000}, {2000, 1000}, {10000, 2000}, {500, 200}, {500, 200}}};
     }
 };
 

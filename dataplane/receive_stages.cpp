@@ -61,7 +61,8 @@ Verdict to_esp(Packet& packet, std::size_t esp_offset, std::uint16_t udp_port, W
 
 Verdict punt_ike(Packet& packet, WorkerState& worker) {
     packet.trim_front(sizeof(EthernetHeader));
-    return worker.punt(packet, Punt::ike);
+    const bool of_peer = worker.tables.may_be_of_peer(packet.header<Ipv4Header>()->source.host());
+    return worker.punt(packet, of_peer ? Punt::ike_of_peer : Punt::ike);
 }
 
 /// UDP to us: IKE, ESP in UDP (RFC 3948 §2), or the kernel's.

@@ -1,6 +1,8 @@
 // Commands become table entries.
 #include "dataplane/tables.hpp"
 
+#include <rte_random.h>
+
 namespace nave::dataplane {
 
 namespace {
@@ -16,7 +18,7 @@ void remove_from(std::vector<std::uint32_t>& list, const IpAddress& address) {
 }  // namespace
 
 Tables::Tables(WorkerId worker, const GatewayConfig& config, AssociationStore& associations)
-    : worker_{worker}, tunnels_(config.limits.tunnels), peers_{config.limits.peers}, adjacencies_{config.limits.adjacencies},
+    : worker_{worker}, tunnels_(config.limits.tunnels), peers_{config.limits.peers}, peer_addresses_{rte_rand()}, adjacencies_{config.limits.adjacencies},
       associations_{associations}, outbound_owner_(associations.outbound.size()), local_(config.limits.tables) {
     for (const PortConfig& port : config.ports) {
         PortState state;
@@ -90,9 +92,11 @@ bool Tables::update(const SetPeer& command) {
 bool Tables::update(const SetPeerPath& command) {
     Peer* peer = find(command.peer);
     if (!peer || command.port.value >= ports_.size() || !command.remote.value.is_v4() || !command.local.value.is_v4()) return false;
+    leave_path(*peer);
     peer->has_path = true;
     peer->port = command.port;
     peer->nbma_remote = command.remote.value.v4_host();
+    peer_addresses_.add(peer->nbma_remote);
     peer->nbma_local = command.local.value.v4_host();
     peer->nbma_udp_port = command.remote_udp_port;
     peer->outer = OuterHeader{command, tunnels_[peer->tunnel.value].settings.ttl, ports_[command.port.value].vlan};
@@ -103,7 +107,7 @@ bool Tables::update(const SetPeerPath& command) {
 bool Tables::update(const ClearPeerPath& command) {
     Peer* peer = find(command.peer);
     if (!peer) return false;
-    peer->has_path = false;
+    leave_path(*peer);
     return true;
 }
 
@@ -111,6 +115,7 @@ bool Tables::update(const RemovePeer& command) {
     Peer* peer = find(command.peer);
     if (!peer) return false;
     leave_tunnel(command.peer, *peer);
+    leave_path(*peer);
     *peer = Peer{};
     return true;
 }
@@ -192,5 +197,10 @@ void Tables::refresh_local(TableId table) {
 }
 
 void Tables::leave_tunnel(PeerId id, const Peer& peer) { std::erase(tunnels_[peer.tunnel.value].members, id); }
+
+void Tables::leave_path(Peer& peer) {
+    if (peer.has_path) peer_addresses_.remove(peer.nbma_remote);
+    peer.has_path = false;
+}
 
 }  // namespace nave::dataplane

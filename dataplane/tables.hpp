@@ -2,6 +2,7 @@
 #pragma once
 
 #include "dataplane/gateway.hpp"
+#include "dataplane/known_addresses.hpp"
 #include "dataplane/peer.hpp"
 #include "dataplane/route_tables.hpp"
 #include "dataplane/security_association.hpp"
@@ -85,6 +86,8 @@ public:
         OutboundSa* sa = slot.value < associations_.outbound.size() ? &associations_.outbound[slot.value] : nullptr;
         return sa && sa->valid ? sa : nullptr;
     }
+    /// False if no peer's path leads to that underlay address (host order); seldom true without one.
+    bool may_be_of_peer(std::uint32_t address) const { return peer_addresses_.may_contain(address); }
     std::span<const Tunnel> tunnels() const { return tunnels_; }
     /// Fetches what a packet on its way to this target will need.
     void prefetch(std::uint32_t next_hop) const {
@@ -122,12 +125,14 @@ private:
     void refresh_mtu(Peer& peer);
     void refresh_local(TableId table);
     void leave_tunnel(PeerId id, const Peer& peer);
+    void leave_path(Peer& peer);
     Peer* find(PeerId id) { return id.value < peers_.size() && peers_[id.value].valid ? &peers_[id.value] : nullptr; }
 
     WorkerId worker_;
     std::vector<PortState> ports_;
     std::vector<Tunnel> tunnels_;
     LazyArray<Peer> peers_;
+    KnownAddresses peer_addresses_;
     std::size_t peers_end_ = 0;  // one behind the highest slot that ever held a peer
     LazyArray<Adjacency> adjacencies_;
     AssociationStore& associations_;

@@ -28,7 +28,7 @@ void send_child_rekey(Context& context, Association& association, const ChildSa&
     auto behind_sa = payloads.begin() + 2;
     behind_sa = payloads.insert(behind_sa, NoncePayload{rekey.nonce}) + 1;
     if (rekey.key) payloads.insert(behind_sa, KeyExchange{rekey.key->group(), rekey.key->public_value()});
-    send_request(context, association, *association.ike, ExchangeType::create_child_sa, payloads, std::move(rekey), context.settings.retransmit_tries);
+    send_request(context, association, *association.ike, ExchangeType::create_child_sa, payloads, std::move(rekey), context.settings.liveness_tries);
 }
 
 /// With another group that we offer too; true if the request is on its way again.

@@ -57,7 +57,7 @@ struct Settings {
     std::size_t established_max = 100'000;
     Duration retransmit_first = std::chrono::milliseconds{500};  // doubles each time
     int retransmit_tries = 6;
-    int liveness_tries = 4;            // a live peer that is silent is declared dead after these
+    int liveness_tries = 4;            // of any request to a peer that is up: silent after these, it is dead
     Duration keepalive_interval = std::chrono::seconds{20};  // RFC 3948 §4, when we are behind a NAT
 };
 

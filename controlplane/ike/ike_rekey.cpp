@@ -19,7 +19,7 @@ constexpr int kRekeyRestartsMax = 2;  // with another group
 void send_ike_rekey(Context& context, Association& association, IkeSa& ike, RekeyingIke rekey) {
     const std::vector<Payload> payloads{offer_ike(context.profile_of(association).ike_proposals, rekey.spi), NoncePayload{rekey.nonce},
                                         KeyExchange{rekey.key.group(), rekey.key.public_value()}};
-    send_request(context, association, ike, ExchangeType::create_child_sa, payloads, std::move(rekey), context.settings.retransmit_tries);
+    send_request(context, association, ike, ExchangeType::create_child_sa, payloads, std::move(rekey), context.settings.liveness_tries);
 }
 
 bool restart(Context& context, Association& association, IkeSa& ike, RekeyingIke& rekey, const Notify& invalid_ke) {

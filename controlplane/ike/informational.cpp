@@ -99,7 +99,7 @@ void start_liveness_check(Context& context, Association& association) {
 
 void start_child_delete(Context& context, Association& association, const ChildSa& child) {
     send_request(context, association, *association.ike, ExchangeType::informational, {DeletePayload{Protocol::esp, {child.inbound}}}, DeletingChild{child.id},
-                 context.settings.retransmit_tries);
+                 context.settings.liveness_tries);
 }
 
 void on_child_delete_response(Context& context, Association& association, ChildId child) {

@@ -55,9 +55,17 @@ bool is_repeated(Context& context, const Arrival& arrival, const InitRequest& re
 
 bool is_encapsulation_forced(const Context& context) { return std::ranges::any_of(context.settings.profiles, &Profile::force_encapsulation); }
 
+/// From some number of half-open SAs on; of one address already from a part of its share, so that nobody uses up the share of a peer
+/// by writing its address on packets.
+bool asks_for_cookie(const Context& context, const NbmaAddress& source) {
+    constexpr std::size_t kPartOfShare = 4;
+    const AddressTally& half_open = context.table.half_open();
+    return half_open.total() >= context.settings.cookies_from_half_open || half_open.at(source) * kPartOfShare >= context.settings.half_open_per_source_max;
+}
+
 /// True if the stranger may go on; false if it was sent a cookie.
 bool has_shown_cookie(Context& context, CookieJar& cookies, const Arrival& arrival, const InitRequest& request) {
-    if (context.table.half_open().total() < context.settings.cookies_from_half_open) return true;
+    if (!asks_for_cookie(context, arrival.remote.address)) return true;
     const Notify* cookie = find_notify(request.payloads, NotifyType::cookie);
     const std::uint64_t spi = arrival.header.initiator_spi;
     if (cookie && cookies.verify(cookie->data, arrival.remote, spi, request.nonce->data, context.now)) return true;

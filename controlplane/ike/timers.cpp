@@ -136,18 +136,20 @@ void pursue_established(Context& context, Association& association, Established&
     if (established.probe_wanted || established.heard_at + context.profile_of(association).liveness_interval <= context.now) start_liveness_check(context, association);
 }
 
-/// Collects the earliest moment after now.
+/// Collects the earliest moment at which on_due() or pursue() has something to do.
 class Earliest {
 public:
     explicit Earliest(TimePoint now) : now_{now} {}
-    void consider(TimePoint when) {
-        if (when > now_) earliest_ = earlier(earliest_, when);
-    }
+    /// A moment that on_due() always settles; it may be over already, when a message came before the deadline was met.
     void consider(std::optional<TimePoint> when) {
-        if (when) consider(*when);
+        if (when) earliest_ = earlier(earliest_, *when);
     }
     void consider(const IkeSa& ike) {
         if (ike.outstanding) consider(ike.outstanding->next_at);
+    }
+    /// A moment from which on pursue() wants something. What is wanted already waits for an answer, and not for the time.
+    void consider_wish(TimePoint when) {
+        if (when > now_) consider(when);
     }
     std::optional<TimePoint> get() const { return earliest_; }
 
@@ -158,16 +160,16 @@ private:
 
 void consider_established(Earliest& earliest, const Context& context, const Association& association, const Established& established) {
     earliest.consider(established.keepalive_at);
-    earliest.consider(established.rekey_at);
+    earliest.consider_wish(established.rekey_at);
     earliest.consider(established.expires_at);
     if (established.duplicate) earliest.consider(established.duplicate->delete_at);
-    if (association.ike->is_idle()) earliest.consider(established.heard_at + context.profile_of(association).liveness_interval);
+    if (association.ike->is_idle()) earliest.consider_wish(established.heard_at + context.profile_of(association).liveness_interval);
     for (const Sibling& sibling : established.siblings) {
         earliest.consider(*sibling.ike);
-        if (sibling.give_up_at != TimePoint::max()) earliest.consider(sibling.give_up_at);
+        if (sibling.give_up_at != TimePoint::max()) earliest.consider_wish(sibling.give_up_at);
     }
     for (const ChildSa& child : established.children) {
-        if (child.is_live()) earliest.consider(child.rekey_at);
+        if (child.is_live()) earliest.consider_wish(child.rekey_at);
         if (!child.is<Doomed>()) earliest.consider(child.expires_at);
         if (const auto* replaced = std::get_if<Replaced>(&child.state)) earliest.consider(replaced->give_up_at);
     }

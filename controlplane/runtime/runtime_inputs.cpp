@@ -24,7 +24,8 @@ void Runtime::Impl::take_event(const Event& event, TimePoint time) {
 
 void Runtime::Impl::take_packet(const PacketMessage& punted, TimePoint time) {
     switch (punted.punt) {
-    case Punt::ike: return take_datagram(punted, time);
+    case Punt::ike:
+    case Punt::ike_of_peer: return take_datagram(punted, time);
     case Punt::nhrp: return gateway.on_nhrp(punted.peer, punted.view(), time, out);
     case Punt::redirect: return gateway.on_redirect(punted.peer, punted.view(), time, out);
     case Punt::arp:

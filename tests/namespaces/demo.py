@@ -9,7 +9,7 @@ import signal
 import sys
 import time
 
-from lab import BUILD, Lab, wait_until
+from lab import BUILD, Lab, take_down_orphans, wait_until
 
 FIGURE = """
     host0 172.16.1.10 -- hub 10.255.0.1 ---- 192.0.2.0/24 ---.
@@ -147,8 +147,9 @@ def main():
     parser.add_argument("--json", metavar="FILE", help="write the table and the figures to FILE")
     parser.add_argument("--prepared-seconds", type=float, default=0.0, help=argparse.SUPPRESS)
     options = parser.parse_args()
-    for number in (signal.SIGTERM, signal.SIGINT):
+    for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
         signal.signal(number, lambda *_: sys.exit(130))
+    take_down_orphans("nave")
     with Lab(f"nave{os.getpid()}") as lab:
         demo = Demo(lab, options.prepared_seconds)
         held = demo.run()

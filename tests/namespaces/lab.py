@@ -6,6 +6,7 @@
                                  `-- spoke2 -- host2
 """
 
+import contextlib
 import json
 import os
 import re
@@ -29,6 +30,27 @@ def wait_until(condition, seconds, pause=0.1):
         if value or time.monotonic() > deadline:
             return value
         time.sleep(pause)
+
+
+def remove_namespace(name):
+    """Removes a namespace with its links, and ends what still runs in it."""
+    for process in subprocess.run(["ip", "netns", "pids", name], capture_output=True, check=False).stdout.split():
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(int(process), signal.SIGTERM)
+    subprocess.run(["ip", "netns", "del", name], capture_output=True, check=False)
+
+
+def take_down_orphans(kind):
+    """Takes down what labs left whose process was killed: the names of a lab's things begin with its kind and its process id."""
+    listed = subprocess.run(["ip", "netns", "list"], capture_output=True, check=False).stdout.decode().splitlines()
+    namespaces = [line.split()[0] for line in listed if line]
+    directories = list(Path(tempfile.gettempdir()).glob(f"{kind}*-*"))
+    orphaned = lambda name: (match := re.match(rf"{kind}(\d+)-", name)) and not Path(f"/proc/{match[1]}").exists()
+    for name in filter(orphaned, namespaces):
+        remove_namespace(name)
+    for directory in directories:
+        if orphaned(directory.name):
+            shutil.rmtree(directory, ignore_errors=True)
 
 
 class Ping:
@@ -58,6 +80,8 @@ class Lab:
         self.close()
 
     def close(self):
+        # Whoever is impatient must not leave half of it standing.
+        before = {number: signal.signal(number, signal.SIG_IGN) for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)}
         for process in reversed(self.processes):
             if process.poll() is None:
                 process.terminate()
@@ -68,9 +92,11 @@ class Lab:
                 process.kill()
                 process.wait()
         for name in self.namespaces:
-            subprocess.run(["ip", "netns", "del", name], capture_output=True, check=False)
+            remove_namespace(name)
         self.namespaces, self.processes = [], []
         shutil.rmtree(self.directory, ignore_errors=True)
+        for number, handler in before.items():
+            signal.signal(number, handler)
 
     # -- namespaces, links, commands
 
@@ -78,8 +104,8 @@ class Lab:
         return f"{self.prefix}-{name}"
 
     def namespace(self, name):
+        self.namespaces.append(self.full(name))  # first, as a signal may come in between
         subprocess.run(["ip", "netns", "add", self.full(name)], check=True)
-        self.namespaces.append(self.full(name))
         self.run(name, "ip link set lo up")
         for family in ("all", "default"):
             self.run(name, f"sysctl -qw net.ipv6.conf.{family}.disable_ipv6=1", check=False)

@@ -10,7 +10,7 @@ import time
 import traceback
 from pathlib import Path
 
-from lab import Lab
+from lab import Lab, take_down_orphans
 
 REPORTS = re.compile(r"(ERROR: (?:Address|Leak)Sanitizer.*|runtime error:.*)")
 
@@ -61,6 +61,7 @@ def run_module(name):
 
 def main():
     modules = sys.argv[1:] or sorted(path.stem for path in Path(__file__).parent.glob("test_*.py"))
+    take_down_orphans("navet")
     results = [run_module(name) for name in modules]
     print(f"{sum(passed for passed, _ in results)} passed, {sum(failed for _, failed in results)} failed")
     sys.exit(1 if any(failed for _, failed in results) else 0)

@@ -1,8 +1,10 @@
 """How naved starts and refuses to: each error says what to do."""
 
 import subprocess
+import sys
+from pathlib import Path
 
-from lab import BUILD, wait_until
+from lab import BUILD, take_down_orphans, wait_until
 
 
 def setup(lab):
@@ -82,3 +84,16 @@ def a_gateway_that_was_killed_starts_again_at_once(lab):
 def shutdown_ends_the_gateway_politely(lab):
     assert lab.ctl("hub", "shutdown") is not None
     assert lab.gateways["hub"].wait(timeout=10) == 0, lab.log("hub")[-1500:]
+
+
+def what_a_killed_lab_leaves_is_taken_down_by_the_next(lab):
+    script = ("import os, time; from lab import Lab; lab = Lab(f'navek{os.getpid()}'); lab.namespace('one'); lab.start('one', 'sleep 60', 'log'); "
+              "print(lab.directory, lab.full('one'), lab.processes[0].pid, flush=True); time.sleep(60)")
+    with subprocess.Popen([sys.executable, "-c", script], cwd=Path(__file__).parent, stdout=subprocess.PIPE) as killed:
+        directory, namespace, process = killed.stdout.readline().decode().split()
+        take_down_orphans("navek")
+        assert Path(directory).exists(), "a lab that lives was taken down"
+        killed.kill()
+    take_down_orphans("navek")
+    left = [path for path in (directory, f"/run/netns/{namespace}", f"/proc/{process}/ns/net") if wait_until(lambda path=path: not Path(path).exists(), 3) is False]
+    assert not left, left

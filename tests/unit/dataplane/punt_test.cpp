@@ -44,6 +44,25 @@ TEST_CASE("a flood of one class leaves the others alone") {
     CHECK(punted[1].punt == Punt::ike);
 }
 
+TEST_CASE("IKE of strangers does not crowd out that of a peer, as long as it is one") {
+    LeakCheck leaks;
+    Box hub{with_rate(Punt::ike, {1, 1})}, spoke{{.number = 2}};
+    connect(hub, spoke);
+    const Bytes of_peer = ipv4({.source = "192.0.2.2", .destination = "192.0.2.1"}, udp(500, 500, pattern(28)));
+    for (int i = 0; i < 20; ++i) hub.from_underlay(kIke);
+    hub.from_underlay(of_peer);
+    hub.turn();
+    const auto punted = hub.punted();
+    REQUIRE(punted.size() == 2);
+    CHECK(punted[0].punt == Punt::ike);
+    CHECK(punted[1].punt == Punt::ike_of_peer);
+    hub.command(RemovePeer{peer_id(spoke)});
+    hub.from_underlay(of_peer);
+    hub.turn();
+    CHECK(hub.punted().empty());
+    CHECK(hub.drops(Drop::punt_policed) == 20);
+}
+
 TEST_CASE("a control plane that does not listen costs packets by name, and no waiting") {
     LeakCheck leaks;
     Box box{with_rate(Punt::ike, {1'000'000, 2000})};

@@ -132,6 +132,43 @@ TEST_CASE_METHOD(Informational, "a dead peer is declared dead after four probes,
     REQUIRE(hub.count("unknown-spi") == 4);
 }
 
+TEST_CASE_METHOD(Informational, "a peer that dies before a rekey is declared dead as soon as by probes") {
+    hub.start();
+    const bool ike = GENERATE(false, true);
+    if (ike) lab.rekey_ike(spoke);
+    else lab.rekey_child(spoke);
+    lab.advance(7s);
+    REQUIRE(spoke.is_up());
+    lab.advance(1s);
+    REQUIRE(spoke.downs.at(0).reason == DownReason::timed_out);
+    REQUIRE(spoke.inbound.empty());
+}
+
+TEST_CASE_METHOD(Informational, "a peer that answers no rekey, but whose traffic arrives, is not declared dead at once") {
+    lab.rekey_child(spoke);
+    lab.advance_losing(5s, hub);
+    spoke.endpoint->traffic_seen(spoke.sa(), lab.now);
+    lab.advance_losing(4s, hub);
+    REQUIRE(spoke.is_up());
+    REQUIRE(spoke.count("requests-renewed") == 1);
+    lab.advance(5s);
+    REQUIRE(spoke.is_up());
+    REQUIRE(Lab::talk(spoke, hub));
+}
+
+TEST_CASE_METHOD(Informational, "a repetition that is due when another message comes is not forgotten") {
+    lab.act(spoke, [&](Endpoint& endpoint, Outbox& out) { endpoint.probe(spoke.sa(), lab.now, out); });
+    lab.lose(spoke);
+    lab.act(hub, [&](Endpoint& endpoint, Outbox& out) { endpoint.probe(hub.sa(), lab.now, out); });
+    const Packet request = lab.intercept(&hub);
+    hub.start();
+    lab.now += 500ms;
+    lab.inject(request);  // before the deadline, which is due as well
+    lab.wire.clear();
+    lab.advance(20s);  // the schedule begins once more, as the request was heard
+    REQUIRE(spoke.downs.at(0).reason == DownReason::timed_out);
+}
+
 TEST_CASE_METHOD(Informational, "three lost probes are forgiven") {
     lab.advance(4s);
     lab.advance_losing(4s, hub);

@@ -95,16 +95,28 @@ TEST_CASE_METHOD(UnderLoad, "a cookie grows stale as the secret rotates") {
     REQUIRE(hub.count("cookies-wrong") == 1);
 }
 
-TEST_CASE_METHOD(UnderLoad, "one source cannot hold more than its share of half-open SAs") {
+TEST_CASE_METHOD(UnderLoad, "one source cannot hold more than its share of half-open SAs, whatever cookies it shows") {
     hub.settings.half_open_per_source_max = 4;
     hub.start();
     for (std::uint64_t i = 0; i < 10; ++i) {
         RawPeer greedy{lab, hub, "192.0.2.30", 10 + i};
-        greedy.ask(greedy.init_request());
+        const Bytes answer = greedy.ask(greedy.init_request());
+        if (i > 0) greedy.ask(greedy.init_request({Notify{.type = NotifyType::cookie, .data = cookie_of(answer)}}));
     }
     REQUIRE(hub.endpoint->snapshot().size() == 4);
     REQUIRE(hub.count("limit-half-open-per-source") == 6);
     lab.establish(spoke, hub);  // another source
+}
+
+TEST_CASE_METHOD(UnderLoad, "requests that carry a spoke's address but not its cookies do not keep the spoke out") {
+    for (std::uint64_t i = 0; i < 100; ++i) {
+        RawPeer forger{lab, hub, "192.0.2.10", 10 + i};
+        forger.ask(forger.init_request());
+    }
+    REQUIRE(hub.endpoint->snapshot().size() == 4);
+    lab.establish(spoke, hub);
+    REQUIRE(spoke.count("cookies-answered") == 1);
+    REQUIRE(hub.count("limit-half-open-per-source") == 0);
 }
 
 TEST_CASE_METHOD(UnderLoad, "the number of half-open SAs is bounded in all") {
