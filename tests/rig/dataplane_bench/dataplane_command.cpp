@@ -70,7 +70,6 @@ int run_dataplane(std::span<const std::string> arguments) {
         const auto figures = measure(options->cells, options->effort);
         fmt::print("{}, {} pages; TSC cycles of a worker per packet, without generator, sink and free, medians of {} rounds\n", describe_processor(),
                    eal->uses_hugepages() ? "huge" : "ordinary", options->effort.rounds);
-        if (workers > 1) fmt::print("a cache line goes from core to core and back in {:.0f} cycles\n", core_round_trip());
         return report(*options, figures, baseline) ? 0 : kLost;
     } catch (const std::exception& error) {
         fmt::print(stderr, "nave-bench dataplane: {}\n", error.what());

@@ -4,6 +4,7 @@
 #include "tests/rig/dataplane_bench/floor.hpp"
 #include "tests/rig/statistics.hpp"
 #include "tests/rig/dataplane_bench/world.hpp"
+#include "tests/rig/machine.hpp"
 #include "tests/rig/progress.hpp"
 
 #include <algorithm>
@@ -20,7 +21,7 @@ namespace {
 using Rounds = std::vector<double>;
 
 struct CellSamples {
-    Rounds cycles;
+    Rounds cycles, core_round_trips;
     std::array<Rounds, static_cast<std::size_t>(Stage::count)> stages;
     std::vector<Rounds> seal, open;  // by way of calling the library
 };
@@ -74,6 +75,8 @@ Bench::Plan Bench::plan_batches(const Cell& cell, std::size_t period) const {
 
 void Bench::round(const Cell& cell, CellSamples& samples) {
     play(cell, samples);
+    // In every round, because a virtual machine's cores may be near now and far in the next one.
+    if (cell.world.workers > 1) samples.core_round_trips.push_back(core_round_trip());
     Crew::run(1, [&](unsigned, Rendezvous&) {
         if (seals(cell.which)) play_floor(cell, Direction::outbound, samples.seal);
         if (opens(cell.which)) play_floor(cell, Direction::inbound, samples.open);
@@ -137,6 +140,7 @@ Figure figure_of(const Cell& cell, const CellSamples& samples) {
         figure.floor_spread += spread(*rounds);
     }
     for (std::size_t stage = 0; stage < figure.stages.size(); ++stage) figure.stages[stage] = median(samples.stages[stage]);
+    figure.core_round_trip = median(samples.core_round_trips);
     if (figure.cycles > 0) figure.mpps = static_cast<double>(rte_get_tsc_hz()) / figure.cycles / 1e6 * cell.world.workers;
     figure.gbps = figure.mpps * cell.size.mean() * 8 / 1e3;
     return figure;

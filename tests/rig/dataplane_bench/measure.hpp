@@ -24,6 +24,7 @@ struct Figure {
     double cycles = 0, spread = 0;              // spread: distance of the quartiles of the rounds
     double floor_cycles = 0, floor_spread = 0;  // 0 for cases without ESP
     std::array<double, static_cast<std::size_t>(Stage::count)> stages{};
+    double core_round_trip = 0;                 // TSC cycles, of a cache line between two cores; 0 for one worker
     double mpps = 0, gbps = 0;                  // of all workers together; gbps: of inner packets
 
     double over_floor() const { return cycles - floor_cycles; }

@@ -57,13 +57,15 @@ std::string ratio_table(std::span<const Figure> figures, Predicate&& is_meant, R
         const nlohmann::json wanted = identity(simple);
         const auto base = std::ranges::find_if(figures, [&](const Figure& each) { return identity(each.cell) == wanted; });
         if (base == figures.end()) continue;
-        text += fmt::format("{} {:>9.3f} {:>9.3f} {:>9.3f}{}\n", label(figure.cell), base->mpps, figure.mpps, figure.mpps / base->mpps, remarks(figure.cell));
+        text += fmt::format("{} {:>9.3f} {:>9.3f} {:>9.3f}", label(figure.cell), base->mpps, figure.mpps, figure.mpps / base->mpps);
+        if (figure.core_round_trip > 0) text += fmt::format(" {:>9.0f}", figure.core_round_trip);
+        text += remarks(figure.cell) + "\n";
     }
     return text;
 }
 
 std::string ratio_header(std::string_view title, std::string_view base, std::string_view now) {
-    return fmt::format("{}\n{:<8}{:<24}{:>5}{:>8} {:>9} {:>9} {:>9}\n", title, "case", "algorithm", "size", "peers", base, now, "ratio");
+    return fmt::format("{}\n{:<8}{:<24}{:>5}{:>8} {:>9} {:>9} {:>9}", title, "case", "algorithm", "size", "peers", base, now, "ratio");
 }
 
 double rounded(double value) { return static_cast<double>(static_cast<long long>(value * 1000 + 0.5)) / 1000; }
@@ -86,13 +88,15 @@ std::string scaling_table(std::span<const Figure> figures) {
     const auto rows = ratio_table(
         figures, [](const Cell& cell) { return cell.world.workers > 1; },
         [](Cell& cell) { cell.world.workers = 1, cell.world.arrival = Arrival::owner; });
-    return rows.empty() ? rows : ratio_header("Mpps of several workers against one", "one", "several") + rows;
+    if (rows.empty()) return rows;
+    return ratio_header("Mpps of several workers against one; trip: TSC cycles in which a cache line goes from one core to another and back", "one", "several") +
+           fmt::format(" {:>9}\n", "trip") + rows;
 }
 
 std::string mode_table(std::span<const Figure> figures) {
     const auto rows = ratio_table(
         figures, [](const Cell& cell) { return cell.world.adaptive; }, [](Cell& cell) { cell.world.adaptive = false; });
-    return rows.empty() ? rows : ratio_header("Mpps of adaptive workers against polling ones, at full load", "poll", "adaptive") + rows;
+    return rows.empty() ? rows : ratio_header("Mpps of adaptive workers against polling ones, at full load", "poll", "adaptive") + "\n" + rows;
 }
 
 std::string stage_table(std::span<const Figure> figures) {
@@ -126,6 +130,7 @@ nlohmann::json records(std::span<const Figure> figures) {
         record["spread"] = rounded(figure.spread);
         record["floor_cycles"] = rounded(figure.floor_cycles);
         record["floor_spread"] = rounded(figure.floor_spread);
+        if (figure.core_round_trip > 0) record["core_round_trip"] = rounded(figure.core_round_trip);
         record["mpps"] = rounded(figure.mpps);
         record["gbps"] = rounded(figure.gbps);
         for (std::size_t stage = 0; stage < figure.stages.size(); ++stage)
