@@ -13,7 +13,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent.parent
 RELEASE, SANITIZE = ROOT / "build", ROOT / "build-sanitize"
 FUZZ_SECONDS = 30
-KINDS = ["tidy", "unit", "simulation", "e2e", "interop", "fuzz"]
+KINDS = ["tidy", "unit", "simulation", "rig", "e2e", "interop", "fuzz"]
 SANITIZER_ENVIRONMENT = {
     "ASAN_OPTIONS": "detect_leaks=1:abort_on_error=0:exitcode=99:detect_stack_use_after_return=0",
     "UBSAN_OPTIONS": "halt_on_error=1:print_stacktrace=1:exitcode=99",
@@ -88,6 +88,12 @@ def simulation(tally):
     run_catch(tally, SANITIZE, programs(SANITIZE, "simulation", "simulation_cases"))
 
 
+def rig(tally):
+    for tree in (RELEASE, SANITIZE):
+        status, output, seconds = run([sys.executable, "tests/rig/smoke.py", tree / "tests" / "rig" / "nave-bench"], SANITIZER_ENVIRONMENT, timeout=900)
+        count(tally, f"nave-bench ({tree.name})", status, output, seconds)
+
+
 def e2e(tally):
     import shutil
     if os.geteuid() != 0 or not shutil.which("ip"):
@@ -135,9 +141,9 @@ def main():
     parser.add_argument("kinds", nargs="*", choices=[*KINDS, []], help="one or more of " + ", ".join(KINDS) + "; all when none is named")
     kinds = parser.parse_args().kinds or KINDS
     tally = Tally()
-    if {"unit", "simulation", "e2e", "fuzz"} & set(kinds):
+    if {"unit", "simulation", "rig", "e2e", "fuzz"} & set(kinds):
         build("sanitize")
-    if {"simulation", "e2e", "interop"} & set(kinds):
+    if {"simulation", "rig", "e2e", "interop"} & set(kinds):
         build("with-simulation")
     for kind in kinds:
         print(f"\n== {kind}", flush=True)
