@@ -15,14 +15,13 @@ using namespace nave::dataplane;
 
 namespace {
 
-constexpr std::uint16_t kMtu = 1500;
 /// Of what gateways make themselves: fragments, ICMP errors.
 constexpr std::uint32_t kOwnBuffers = 1023, kOwnLargeBuffers = 63;
 constexpr std::uint16_t kFarEndIds = 1000;
 
 GatewayConfig config_of(const GatewayPlan& plan, std::uint8_t workers) {
     GatewayConfig config;
-    for (const PortRole role : {PortRole::underlay, PortRole::inside}) config.ports.push_back({.device = "", .role = role, .table = plan.table, .vlan = {}, .mtu = kMtu});
+    for (const PortRole role : {PortRole::underlay, PortRole::inside}) config.ports.push_back({.device = "", .role = role, .table = plan.table, .vlan = {}, .mtu = kPortMtu});
     config.workers = workers;
     config.mode = plan.mode;
     config.limits.peers = plan.peers;
@@ -43,7 +42,7 @@ std::uint64_t moved(const WorkerCounters& counters, Counter PortCounters::*direc
 Cables::Cables(const std::string& name, std::uint8_t workers, PacketPools& pools) {
     const auto open_end = [&](const std::string& cable, PortId id) {
         const auto device = parse_device_string("ring:" + cable);
-        auto port = Port::open({.id = id, .device = *device, .queues = workers, .mtu = kMtu, .pool = pools.receive_pool(), .adaptive = false});
+        auto port = Port::open({.id = id, .device = *device, .queues = workers, .mtu = kPortMtu, .pool = pools.receive_pool(), .adaptive = false});
         if (!port) throw std::runtime_error{port.error().text};
         if (const auto started = port->start(); !started) throw std::runtime_error{started.error().text};
         return ports_.emplace_back(std::make_unique<Port>(std::move(*port))).get();
@@ -51,7 +50,7 @@ Cables::Cables(const std::string& name, std::uint8_t workers, PacketPools& pools
     for (unsigned worker = 0; worker < workers; ++worker) {
         Ends& ends = ends_of_.emplace_back();
         ends.store = std::make_unique<PacketPools>(
-            fmt::format("{}{}", name, worker), PoolSizes{.buffers = kBuffers, .large_buffers = 1, .data_room = Port::data_room(kMtu), .socket = SOCKET_ID_ANY});
+            fmt::format("{}{}", name, worker), PoolSizes{.buffers = kBuffers, .large_buffers = 1, .data_room = Port::data_room(kPortMtu), .socket = SOCKET_ID_ANY});
         for (const PortId port : kPorts) {
             const std::string cable = fmt::format("{}{}p{}", name, worker, port.value);
             ends.near.push_back(open_end(cable, port));
@@ -67,7 +66,7 @@ void Cables::put(WorkerId worker, PortId port, std::span<rte_mbuf*> frames) {
 std::size_t Cables::take(WorkerId worker, PortId port, std::span<rte_mbuf*> room) { return ends_of_[worker.value].far[port.value]->receive(worker.value, room); }
 
 Foundation::Foundation(const std::string& name, std::uint32_t peers_max)
-    : pools{name, {.buffers = kOwnBuffers, .large_buffers = kOwnLargeBuffers, .data_room = Port::data_room(kMtu), .socket = SOCKET_ID_ANY}},
+    : pools{name, {.buffers = kOwnBuffers, .large_buffers = kOwnLargeBuffers, .data_room = Port::data_room(kPortMtu), .socket = SOCKET_ID_ANY}},
       routes{name, {.tables = 2, .routes = 2 * peers_max + 16, .groups = 64, .workers = Crew::kMembersMax, .socket = SOCKET_ID_ANY}} {}
 
 std::size_t Foundation::megabytes(std::uint32_t peers_max) {

@@ -14,6 +14,8 @@ namespace nave::rig {
 
 inline constexpr PortId kUnderlay{0}, kInside{1};
 inline constexpr std::array kPorts = {kUnderlay, kInside};
+/// IP bytes. Every suite's packet around 1,400 bytes fits, so that none is a fragment.
+inline constexpr std::uint16_t kPortMtu = 1600;
 inline constexpr TableId kHubTable{0}, kSpokesTable{1};
 
 /// In-memory ports that gateways use in turn, since EAL has no more than 32. The far ends are the rig's: generator and sink.

@@ -25,8 +25,11 @@ constexpr std::string_view name(Case which) {
     return "unknown";
 }
 
-/// Every algorithm that the benchmark knows, in the order of its tables.
-inline constexpr std::array kAlgorithms = {EspAlgorithm::aes_gcm_128, EspAlgorithm::aes_gcm_256, EspAlgorithm::chacha20_poly1305};
+/// Every algorithm of ESP; those of a run that names none come first.
+inline constexpr std::array kAlgorithms = {EspAlgorithm::aes_gcm_128,        EspAlgorithm::aes_gcm_256,        EspAlgorithm::chacha20_poly1305,
+                                           EspAlgorithm::aes_cbc_128_sha256, EspAlgorithm::aes_cbc_128_sha384, EspAlgorithm::aes_cbc_128_sha512,
+                                           EspAlgorithm::aes_cbc_256_sha256, EspAlgorithm::aes_cbc_256_sha384, EspAlgorithm::aes_cbc_256_sha512};
+inline constexpr std::size_t kUsualAlgorithms = 4;
 constexpr std::string_view name(EspAlgorithm algorithm) {
     switch (algorithm) {
     case EspAlgorithm::aes_gcm_128: return "aes-128-gcm";

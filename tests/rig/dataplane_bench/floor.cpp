@@ -1,10 +1,13 @@
 // Bare ipsec-mb calls, each way of calling in a loop of its own.
 #include "tests/rig/dataplane_bench/floor.hpp"
 
+#include "tests/rig/dataplane_bench/floor_cbc.hpp"
+
 #include <array>
 #include <cstdlib>
 #include <cstring>
 #include <intel-ipsec-mb.h>
+#include <optional>
 #include <rte_cycles.h>
 #include <rte_prefetch.h>
 #include <stdexcept>
@@ -50,10 +53,10 @@ void fetch(const Key& key, Ahead how, std::uint32_t length) {
 
 }  // namespace
 
-std::uint32_t esp_text_length(std::uint16_t inner, bool gre_key) {
-    constexpr std::uint32_t kTrailer = 2, kAlignment = 4;
-    const std::uint32_t payload = inner + (gre_key ? 8u : 4u) + kTrailer;
-    return (payload + kAlignment - 1) / kAlignment * kAlignment;
+std::uint32_t esp_text_length(std::uint16_t inner, bool gre_key, EspAlgorithm algorithm) {
+    constexpr std::uint32_t kTrailer = 2;
+    const std::uint32_t payload = inner + (gre_key ? 8u : 4u) + kTrailer, alignment = sizes_of(algorithm).alignment;
+    return (payload + alignment - 1) / alignment * alignment;
 }
 
 struct Floor::Engine {
@@ -64,6 +67,7 @@ struct Floor::Engine {
     std::array<std::array<std::uint8_t, 12>, kPacketsMax> nonces{};
     std::array<std::array<std::uint8_t, kTag>, kPacketsMax> tags{};
     std::array<std::uint8_t, 12> associated{};
+    std::optional<CbcFloor> cbc;
 
     Engine() : manager{alloc_mb_mgr(0)} {
         if (!manager) throw std::runtime_error{"ipsec-mb: no memory for its manager"};
@@ -137,39 +141,44 @@ void Floor::Engine::chacha_jobs(Direction direction, std::span<const FloorPacket
 }
 
 Floor::Floor(EspAlgorithm algorithm, std::uint32_t peers) : engine_{std::make_unique<Engine>()} {
-    engine_->algorithm = algorithm;
-    engine_->keys = map_memory(peers * sizeof(Key));
-    engine_->buffers = map_memory(kPacketsMax * kBufferBytes);
-    std::memset(engine_->buffers.get(), 1, kPacketsMax * kBufferBytes);
+    Engine& e = *engine_;
+    e.algorithm = algorithm;
+    e.buffers = map_memory((kPacketsMax + 1) * kBufferBytes);
+    std::memset(e.buffers.get(), 1, (kPacketsMax + 1) * kBufferBytes);
+    if (!sizes_of(algorithm).is_aead()) {
+        e.cbc.emplace(*e.manager, algorithm, peers);
+        return;
+    }
+    e.keys = map_memory(peers * sizeof(Key));
     for (std::uint32_t peer = 0; peer < peers; ++peer) {
         std::array<std::uint8_t, 32> raw{};
         std::memcpy(raw.data(), &peer, sizeof peer);
-        auto* expanded = reinterpret_cast<gcm_key_data*>(engine_->key(peer).bytes.data());
-        switch (algorithm) {
-        case EspAlgorithm::aes_gcm_128: IMB_AES128_GCM_PRE(engine_->manager, raw.data(), expanded); break;
-        case EspAlgorithm::aes_gcm_256: IMB_AES256_GCM_PRE(engine_->manager, raw.data(), expanded); break;
-        case EspAlgorithm::chacha20_poly1305: std::memcpy(expanded, raw.data(), raw.size()); break;
-        default: throw std::runtime_error{"no floor for this algorithm"};
-        }
+        auto* expanded = reinterpret_cast<gcm_key_data*>(e.key(peer).bytes.data());
+        if (algorithm == EspAlgorithm::aes_gcm_128) IMB_AES128_GCM_PRE(e.manager, raw.data(), expanded);
+        else if (algorithm == EspAlgorithm::aes_gcm_256) IMB_AES256_GCM_PRE(e.manager, raw.data(), expanded);
+        else std::memcpy(expanded, raw.data(), raw.size());
     }
 }
 
 Floor::~Floor() = default;
 
-std::size_t Floor::ways() const { return engine_->algorithm == EspAlgorithm::chacha20_poly1305 ? 2 : 3; }
+std::size_t Floor::ways() const {
+    if (engine_->cbc) return static_cast<std::size_t>(CbcFloor::Way::count);
+    return engine_->algorithm == EspAlgorithm::chacha20_poly1305 ? 2 : 3;
+}
 
 std::uint64_t Floor::run(std::size_t way, Direction direction, std::span<const FloorPacket> packets) {
     Engine& e = *engine_;
     packets = packets.first(std::min(packets.size(), kPacketsMax));
     e.number(packets.size());
     const bool seals = direction == Direction::outbound;
+    const IMB_MGR& manager = *e.manager;
     const std::uint64_t begin = rte_rdtsc();
-    switch (e.algorithm) {
-    case EspAlgorithm::aes_gcm_128: e.gcm(seals ? e.manager->gcm128_enc : e.manager->gcm128_dec, static_cast<Ahead>(way), packets); break;
-    case EspAlgorithm::aes_gcm_256: e.gcm(seals ? e.manager->gcm256_enc : e.manager->gcm256_dec, static_cast<Ahead>(way), packets); break;
-    case EspAlgorithm::chacha20_poly1305: way == 0 ? e.chacha_jobs(direction, packets) : e.chacha_direct(direction, packets); break;
-    default: break;
-    }
+    if (e.cbc) e.cbc->run(static_cast<CbcFloor::Way>(way), direction, packets, e.buffer(0) + kLine, kBufferBytes);
+    else if (e.algorithm == EspAlgorithm::aes_gcm_128) e.gcm(seals ? manager.gcm128_enc : manager.gcm128_dec, static_cast<Ahead>(way), packets);
+    else if (e.algorithm == EspAlgorithm::aes_gcm_256) e.gcm(seals ? manager.gcm256_enc : manager.gcm256_dec, static_cast<Ahead>(way), packets);
+    else if (way == 0) e.chacha_jobs(direction, packets);
+    else e.chacha_direct(direction, packets);
     return rte_rdtsc() - begin;
 }
 

@@ -17,9 +17,10 @@ struct FloorPacket {
 };
 
 /// Bytes that ESP encrypts of an inner packet in transport mode (RFC 4303 §2.4).
-std::uint32_t esp_text_length(std::uint16_t inner, bool gre_key);
+std::uint32_t esp_text_length(std::uint16_t inner, bool gre_key, EspAlgorithm algorithm);
 
-/// Keys and buffers for the bare calls, in place, with 8 bytes of associated data and a tag of 16. One thread.
+/// Keys and buffers for the bare calls, in place: with 8 bytes of associated data and a tag of 16, or as CBC and HMAC have it, with ESP
+/// header and IV under the HMAC. One thread.
 class Floor {
 public:
     static constexpr std::size_t kPacketsMax = 1024;

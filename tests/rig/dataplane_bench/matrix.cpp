@@ -21,9 +21,10 @@ void add_cell(const Cell& cell, std::vector<Cell>& cells) {
     if (is_possible(cell) && std::ranges::none_of(cells, [&](const Cell& each) { return is_same(each, cell); })) cells.push_back(cell);
 }
 
-std::vector<TunnelShape> tunnels(std::span<const EspAlgorithm> algorithms) {
+/// The usual algorithms from the one of number `first`.
+std::vector<TunnelShape> tunnels_from(std::size_t first) {
     std::vector<TunnelShape> shapes;
-    for (const EspAlgorithm algorithm : algorithms) shapes.push_back({.algorithm = algorithm});
+    for (std::size_t i = first; i < kUsualAlgorithms; ++i) shapes.push_back({.algorithm = kAlgorithms[i]});
     return shapes;
 }
 
@@ -56,7 +57,7 @@ void add_cells(const Selection& selection, std::vector<Cell>& cells) {
 
 std::vector<Cell> full_matrix(std::size_t cores) {
     const auto all = size_list({"64", "128", "256", "512", "1024", "1400", "imix"}), some = size_list({"64", "512", "1400", "imix"}), ends = size_list({"64", "1400"});
-    const auto every = tunnels(kAlgorithms), others = tunnels(std::span{kAlgorithms}.subspan(1));
+    const auto every = tunnels_from(0), others = tunnels_from(1);
     std::vector<Cell> cells;
     add_cells({.cases = {Case::forward}, .sizes = all}, cells);
     add_cells({.sizes = all, .tunnels = every}, cells);
@@ -75,7 +76,7 @@ std::vector<Cell> quick_matrix(std::size_t cores) {
     std::vector<Cell> cells;
     add_cells({.cases = {Case::forward}, .sizes = ends}, cells);
     add_cells({.sizes = all}, cells);
-    add_cells({.sizes = three, .tunnels = tunnels(std::span{kAlgorithms}.subspan(1))}, cells);
+    add_cells({.sizes = three, .tunnels = tunnels_from(1)}, cells);
     add_cells({.cases = {Case::relay, Case::loop}, .sizes = three}, cells);
     add_cells({.sizes = three, .peers = {1000, 10000}}, cells);
     add_workers_and_modes(cores, cells);

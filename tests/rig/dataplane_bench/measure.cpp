@@ -115,7 +115,7 @@ void Bench::play_floor(const Cell& cell, Direction direction, std::vector<Rounds
         std::uint64_t number = 0;
         Rounds cycles;
         for (std::size_t batch = 0; batch < plan.warm + plan.measured; ++batch) {
-            for (FloorPacket& packet : packets) packet = {order.next(), esp_text_length(cell.size.of(number++), alone.tunnel.gre_key)};
+            for (FloorPacket& packet : packets) packet = {order.next(), esp_text_length(cell.size.of(number++), alone.tunnel.gre_key, alone.tunnel.algorithm)};
             const auto took = static_cast<double>(floor.run(way, direction, packets));
             if (batch >= plan.warm) cycles.push_back(took / static_cast<double>(packets.size()));
         }

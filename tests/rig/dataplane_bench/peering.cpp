@@ -10,7 +10,7 @@ namespace {
 
 constexpr TunnelId kTunnel{0};
 constexpr AdjacencyId kHost{0};
-constexpr std::uint16_t kPortMtu = 1500, kTunnelMtu = 1400, kReplayWindow = 1024;
+constexpr std::uint16_t kTunnelMtu = 1400, kReplayWindow = 1024;
 constexpr std::uint32_t kGreKey = 42;
 
 MacAddress mac_of(Side side) { return side == Side::hub ? kHubMac : kSpokesMac; }

@@ -14,7 +14,7 @@ namespace nave::rig {
 struct SoakPlan {
     std::uint64_t packets = 1'000'000'000;  // both ways together; whole bursts are carried
     std::uint64_t rekey_after = 1'000'000;  // packets on one SA
-    std::uint32_t peers = 16;               // even; they take turns with algorithms, NAT traversal and extended sequence numbers
+    std::uint32_t peers = 36;               // even; they take turns with algorithms, NAT traversal and extended sequence numbers: all are in 36
     std::size_t burst = 256;
 };
 
