@@ -8,6 +8,7 @@ import subprocess
 import sys
 import tempfile
 from pathlib import Path
+from xml.etree import ElementTree
 
 BENCH = sys.argv[1] if len(sys.argv) > 1 else str(Path(__file__).resolve().parents[2] / "build" / "tests" / "rig" / "nave-bench")
 FOLDER = Path(tempfile.mkdtemp(prefix="nave-bench-"))
@@ -84,6 +85,16 @@ def a_run_is_held_against_an_earlier_one():
     file.write_text(json.dumps(before))
     text = bench("dataplane", *TINY, "--size", "64", "--case", "encap", "--against", str(file))
     assert re.search(r"encap +aes-128-gcm +64 +1 +1000000000\.0 +[\d.]+ +0\.000", text), text
+
+
+@case
+def curves_are_drawn():
+    file = FOLDER / "curves.svg"
+    bench("dataplane", *TINY, "--size", "64", "1400", "--case", "encap", "decap", "--peers", "1", "10", "--plot", str(file))
+    texts = [element.text or "" for element in ElementTree.parse(file).getroot().iter() if element.tag.endswith("text")]
+    for words in ("aes-128-gcm, one peer: cost of a packet", "aes-128-gcm, many peers: cost of a packet", "decap, 1400 bytes", "bare cipher, 64 bytes"):
+        assert words in texts, texts
+    bench("dataplane", *TINY, "--size", "64", "--case", "encap", "--plot", "/nonexistent/curves.svg", status=1)
 
 
 @case

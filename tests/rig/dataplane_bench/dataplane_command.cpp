@@ -5,6 +5,7 @@
 #include "dataplane/gateway.hpp"
 #include "tests/rig/crew.hpp"
 #include "tests/rig/dataplane_bench/bench_gateway.hpp"
+#include "tests/rig/dataplane_bench/charts.hpp"
 #include "tests/rig/dataplane_bench/options.hpp"
 #include "tests/rig/dataplane_bench/report.hpp"
 #include "tests/rig/machine.hpp"
@@ -29,13 +30,18 @@ bool write_file(const std::string& file, const std::string& text) {
 }
 
 /// False if a file could not be written.
-bool report(const DataplaneOptions& options, std::span<const Figure> figures, const nlohmann::json& baseline) {
+bool report(const DataplaneOptions& options, std::span<const Figure> figures, bool hugepages, const nlohmann::json& baseline) {
     fmt::print("{}\n", figure_table(figures));
     for (const std::string& table : {scaling_table(figures), mode_table(figures)})
         if (!table.empty()) fmt::print("{}\n", table);
     if (options.shows_stages) fmt::print("TSC cycles per packet and stage\n{}\n", stage_table(figures));
     if (!options.baseline_file.empty()) fmt::print("cycles per packet against {}\n{}\n", options.baseline_file, comparison_table(figures, baseline));
-    return options.json_file.empty() || write_file(options.json_file, records(figures).dump(1) + "\n");
+    bool written = options.json_file.empty() || write_file(options.json_file, records(figures, hugepages).dump(1) + "\n");
+    if (options.plot_file.empty()) return written;
+    const auto charts = charts_of(figures);
+    if (charts.empty()) fmt::print(stderr, "nave-bench: nothing to draw: --plot needs several sizes, numbers of peers or of workers\n");
+    written &= write_file(options.plot_file, draw(fmt::format("nave-bench dataplane on {}", describe_processor()), charts));
+    return written;
 }
 
 }  // namespace
@@ -70,7 +76,7 @@ int run_dataplane(std::span<const std::string> arguments) {
         const auto figures = measure(options->cells, options->effort);
         fmt::print("{}, {} pages; TSC cycles of a worker per packet, without generator, sink and free, medians of {} rounds\n", describe_processor(),
                    eal->uses_hugepages() ? "huge" : "ordinary", options->effort.rounds);
-        return report(*options, figures, baseline) ? 0 : kLost;
+        return report(*options, figures, eal->uses_hugepages(), baseline) ? 0 : kLost;
     } catch (const std::exception& error) {
         fmt::print(stderr, "nave-bench dataplane: {}\n", error.what());
         return kLost;

@@ -13,7 +13,7 @@ namespace nave::rig {
 
 /// How long and in what portions.
 struct Effort {
-    std::size_t rounds = 9;        // over all cells
+    std::size_t rounds = 15;       // over all cells
     std::size_t batches = 100;     // of a cell in a round, at least
 };
 

@@ -75,7 +75,11 @@ double rounded(double value) { return static_cast<double>(static_cast<long long>
 std::string figure_table(std::span<const Figure> figures) {
     std::string text = fmt::format("{:<8}{:<24}{:>5}{:>8} {:>9} {:>9} {:>9} {:>9} {:>9} {:>9}\n", "case", "algorithm", "size", "peers", "Mpps", "Gbit/s", "cyc/pkt", "spread",
                                    "floor", "over");
+    const Cell* last = nullptr;
     for (const Figure& figure : figures) {
+        const Cell* cell = &figure.cell;
+        if (last && (last->which != cell->which || remarks(*last).empty() != remarks(*cell).empty())) text += "\n";
+        last = cell;
         text += fmt::format("{} {:>9.3f} {:>9.2f} {:>9.1f} {:>9.1f}", label(figure.cell), figure.mpps, figure.gbps, figure.cycles, figure.spread);
         if (figure.floor_cycles > 0) text += fmt::format(" {:>9.1f} {:>9.1f}", figure.floor_cycles, figure.over_floor());
         else text += fmt::format(" {:>9} {:>9}", "-", "-");
@@ -122,10 +126,11 @@ std::string stage_table(std::span<const Figure> figures) {
     return text;
 }
 
-nlohmann::json records(std::span<const Figure> figures) {
+nlohmann::json records(std::span<const Figure> figures, bool hugepages) {
     auto all = nlohmann::json::array();
     for (const Figure& figure : figures) {
         nlohmann::json record = identity(figure.cell);
+        record["hugepages"] = hugepages;
         record["cycles"] = rounded(figure.cycles);
         record["spread"] = rounded(figure.spread);
         record["floor_cycles"] = rounded(figure.floor_cycles);
