@@ -176,6 +176,13 @@ void Endpoint::inbound_used(SaId sa, Spi inbound, TimePoint now, Outbox& out) {
     if (child) use_outbound(context, *association, *child);
 }
 
+void Endpoint::peer_moved(SaId sa, const NbmaEndpoint& seen, TimePoint now, Outbox& out) {
+    Context context = impl_->begin(now, out);
+    Association* association = impl_->table.find(sa);
+    if (association && association->in<Established>() && association->encapsulated) follow(context, *association, association->local, seen);
+    impl_->settle(context);
+}
+
 void Endpoint::traffic_seen(SaId sa, TimePoint now) {
     Association* association = impl_->table.find(sa);
     if (auto* established = association ? association->in<Established>() : nullptr) established->heard_at = std::max(established->heard_at, now);

@@ -121,7 +121,7 @@ struct InstallOutbound {
 };
 struct RemoveInbound { SaId sa; ChildId child; Spi spi; };
 struct RemoveOutbound { SaId sa; ChildId child; Spi spi; };
-/// The peer's address or port changed, as an authenticated IKE message showed (RFC 7296 §2.23).
+/// The peer's address or port changed, as an authenticated IKE message or ESP packet showed (RFC 7296 §2.23).
 struct PeerEndpointChanged { SaId sa; NbmaEndpoint local, remote; };
 enum class Severity : std::uint8_t { info, notice, warning, error };
 struct Log { Severity severity; std::string text; };
@@ -174,6 +174,8 @@ public:
     void rekey_child(SaId sa, Spi inbound, TimePoint now, Outbox& out);
     /// The first authenticated ESP packet came on this SPI: the peer uses the new SA (RFC 7296 §2.8).
     void inbound_used(SaId sa, Spi inbound, TimePoint now, Outbox& out);
+    /// The newest authenticated ESP packet of the peer came from there; it is followed if it is behind a NAT and its ESP is in UDP.
+    void peer_moved(SaId sa, const NbmaEndpoint& seen, TimePoint now, Outbox& out);
     /// Authenticated ESP came from this peer since the last report: it is alive (RFC 7296 §2.4).
     void traffic_seen(SaId sa, TimePoint now);
     /// Liveness check now, whatever the interval says.

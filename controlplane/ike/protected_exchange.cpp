@@ -16,18 +16,13 @@ namespace {
 
 constexpr std::size_t kExchangeOffset = 18;  // of the exchange type in the header (RFC 7296 §3.1)
 
-/// The peer is alive; and it may be somewhere else: a NAT in front of it forgets and renumbers (RFC 7296 §2.23). Callers pass only the
-/// newest authentic messages, so an old one that somebody repeats from elsewhere moves nothing.
+/// The peer is alive, and it may be somewhere else. Callers pass only the newest authentic messages, so an old one that somebody repeats from
+/// elsewhere moves nothing.
 void on_heard(Context& context, Association& association, const Arrival& arrival) {
     auto* established = association.in<Established>();
     if (!established) return;
     established->heard_at = context.now;
-    if (!association.remote_behind_nat || (arrival.remote == association.remote && arrival.local == association.local)) return;
-    context.count("peer-endpoint-changes");
-    context.log(Severity::info, fmt::format("ike {}: established -> established: the peer's NAT moved it to {}", describe(association), arrival.remote.to_string()));
-    association.local = arrival.local;
-    association.remote = arrival.remote;
-    context.out.push_back(PeerEndpointChanged{association.id, arrival.local, arrival.remote});
+    follow(context, association, arrival.local, arrival.remote);
 }
 
 /// Authentic, but not what RFC 7296 describes (§2.21): an unknown critical payload refuses one request, bad syntax ends the IKE SA.
@@ -125,6 +120,15 @@ void on_response(Context& context, Association& association, IkeSa& ike, const A
 }
 
 }  // namespace
+
+void follow(Context& context, Association& association, const NbmaEndpoint& local, const NbmaEndpoint& remote) {
+    if (!association.remote_behind_nat || (remote == association.remote && local == association.local)) return;
+    context.count("peer-endpoint-changes");
+    context.log(Severity::info, fmt::format("ike {}: established -> established: the peer's NAT moved it to {}", describe(association), remote.to_string()));
+    association.local = local;
+    association.remote = remote;
+    context.out.push_back(PeerEndpointChanged{association.id, local, remote});
+}
 
 void on_protected(Context& context, Association& association, IkeSa& ike, const Arrival& arrival) {
     const Role sender = arrival.header.from_initiator ? Role::initiator : Role::responder;

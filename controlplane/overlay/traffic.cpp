@@ -114,9 +114,10 @@ void Gateway::Impl::handle(const PeerMoved& moved, TimePoint now, Outbox& out) {
     if (!is_active || now - peer->path_followed_at < kFollowInterval) return;
     peer->path_followed_at = now;
     count("overlay-paths-followed");
-    log(out, ike::Severity::info, "moved-" + peer->identity.to_string(),
-        fmt::format("{}: {} -> {}: its packets come from there", peer->identity.to_string(), association->remote.to_string(), moved.seen.to_string()));
-    peers.move(*peer, association->sa, association->local, moved.seen, out);
+    // By way of IKE, whose own messages have to follow as well; it tells where the path leads now.
+    ike::Outbox actions;
+    endpoint.peer_moved(association->sa, moved.seen, now, actions);
+    run_ike(std::move(actions), now, out);
 }
 
 }  // namespace nave::overlay

@@ -1,6 +1,7 @@
 // Plays of hubs and their spokes: registration, relay, crash, return, several hubs, addresses that change.
 #include "tests/simulation/fleet.hpp"
 
+#include <algorithm>
 #include <catch2/catch.hpp>
 
 using namespace nave;
@@ -262,6 +263,11 @@ TEST_CASE("when a NAT box gives a spoke another port, the hub's packets follow t
     const auto id = world.ping(fleet.hub(), fleet.spoke(0));
     world.run_for(100ms);
     CHECK(world.trace(id).direct());
+    // IKE's own messages go there too, before the spoke has said anything by IKE.
+    const std::string seen = fleet.peer(fleet.hub(), "s0.spokes.example")->nbma;
+    const auto rows = world.gateway(fleet.hub()).ike(world.now());
+    CHECK(std::ranges::any_of(rows, [&](const overlay::IkeView& row) { return row.remote == seen; }));
+    CHECK(world.counter(fleet.hub(), "ike-peer-endpoint-changes") == 1);
 }
 
 TEST_CASE("the kernel of a hub learns of its spokes' LANs, the kernel of a spoke of what lies behind the hub") {

@@ -113,6 +113,25 @@ TEST_CASE_METHOD(ThroughNat, "when the NAT rebinds, the newest authentic message
     REQUIRE(Lab::talk(spoke, hub));
 }
 
+TEST_CASE_METHOD(ThroughNat, "when ESP shows that the NAT rebound, the hub's own requests go there at once") {
+    lab.put_behind_nat(spoke, "203.0.113.7");
+    lab.establish(spoke, hub);
+    const NbmaEndpoint elsewhere = at("203.0.113.7", 45678);
+    lab.act(hub, [&](Endpoint& endpoint, Outbox& out) { endpoint.peer_moved(hub.sa(), elsewhere, lab.now, out); });
+    REQUIRE(hub.moves.size() == 1);
+    CHECK(hub.moves[0].remote == elsewhere);
+    CHECK(hub.moves[0].local == hub.ups[0].local_endpoint);
+    lab.act(hub, [&](Endpoint& endpoint, Outbox& out) { endpoint.probe(hub.sa(), lab.now, out); });
+    CHECK(lab.intercept().destination == elsewhere);
+}
+
+TEST_CASE_METHOD(ThroughNat, "ESP from elsewhere moves no peer that is not behind a NAT") {
+    lab.establish(spoke, hub);
+    lab.act(hub, [&](Endpoint& endpoint, Outbox& out) { endpoint.peer_moved(hub.sa(), at("203.0.113.7", 45678), lab.now, out); });
+    CHECK(hub.moves.empty());
+    CHECK(hub.view().remote == hub.ups[0].remote_endpoint);
+}
+
 TEST_CASE_METHOD(ThroughNat, "a captured message that is repeated from elsewhere moves nobody") {
     lab.put_behind_nat(spoke, "203.0.113.7");
     lab.establish(spoke, hub);
