@@ -40,4 +40,10 @@ std::vector<int> packet_sockets() {
     return found;
 }
 
+std::uint64_t take_ring_drops(int socket) {
+    tpacket_stats statistics{};
+    socklen_t size = sizeof statistics;
+    return getsockopt(socket, SOL_PACKET, PACKET_STATISTICS, &statistics, &size) == 0 ? statistics.tp_drops : 0;
+}
+
 }  // namespace nave::dataplane

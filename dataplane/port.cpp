@@ -117,7 +117,8 @@ PortLink Port::link() const {
 PortLosses Port::losses() const {
     rte_eth_stats statistics{};
     if (rte_eth_stats_get(device_, &statistics) != 0) return {};
-    return {.missed = statistics.imissed + statistics.rx_nombuf, .errors = statistics.ierrors + statistics.oerrors};
+    for (const int socket : sockets_) ring_drops_ += take_ring_drops(socket);
+    return {.missed = statistics.imissed + statistics.rx_nombuf + ring_drops_, .errors = statistics.ierrors + statistics.oerrors};
 }
 
 std::uint16_t Port::receive(std::uint16_t queue, std::span<rte_mbuf*> room) {

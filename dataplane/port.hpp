@@ -117,6 +117,7 @@ private:
     PortCapabilities capabilities_;
     MacAddress mac_;
     std::vector<QueueWake> wakes_;           // by queue, or empty
+    mutable std::uint64_t ring_drops_ = 0;   // the kernel forgets them as they are read
 };
 
 }  // namespace nave::dataplane

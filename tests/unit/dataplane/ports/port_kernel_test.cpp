@@ -70,6 +70,22 @@ TEST_CASE("an af_packet port sends to the wire and receives from it") {
     CHECK(wire.await(12, kOurs, 1000) == broadcast(1514, 8));
 }
 
+TEST_CASE("frames that find an af_packet port's ring full are counted as lost") {
+    if (!enter_private_network()) return;
+    VethPair veth{"port0", "wire0"};
+    Buffers buffers;
+    auto port = open_port("af_packet:port0", buffers);
+    Wire wire{"wire0"};
+    constexpr std::uint64_t kSent = 5000;
+    for (std::uint64_t i = 0; i < kSent; ++i) wire.send(broadcast(100, 7));
+    const std::uint64_t missed = port.losses().missed;
+    CHECK(missed > 0);
+    std::uint64_t received = 0;
+    while (!receive_ours(port).empty()) ++received;
+    CHECK(received + missed >= kSent);
+    CHECK(port.losses().missed == missed);
+}
+
 TEST_CASE("an af_packet port has its interface's address and MTU") {
     if (!enter_private_network()) return;
     VethPair veth{"port0", "wire0"};
