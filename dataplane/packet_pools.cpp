@@ -14,7 +14,7 @@ rte_mempool* make_pool(const std::string& name, std::uint32_t count, std::uint16
     const unsigned cache = count >= 4096 ? 256 : 0;
     rte_mempool* pool = rte_pktmbuf_pool_create(name.c_str(), count, cache, Packet::kPrivateSize, data_room, socket);
     if (pool) return pool;
-    throw std::runtime_error{fmt::format("no memory for {} packet buffers of {} bytes ({}): give the dataplane more memory or fewer buffers", count, data_room,
+    throw std::runtime_error{fmt::format("no memory for {} packet buffers of {} bytes ({}): raise memory in [dataplane]", count, data_room,
                                          rte_strerror(rte_errno))};
 }
 

@@ -61,7 +61,7 @@ std::expected<RingEnd, SetupError> plug_in_ring(std::string_view name, std::uint
     const bool other_has_more = !first && rte_ring_lookup(ring_name(name, end, queues).c_str()) != nullptr;
     if (receive.size() != queues || transmit.size() != queues || other_has_more) {
         if (first) free_rings(name);
-        return std::unexpected{SetupError{first ? "no memory for its rings; give the dataplane more memory"
+        return std::unexpected{SetupError{first ? "no memory for its rings; raise memory in [dataplane]"
                                                : "the other end has another number of queues; give both the same number"}};
     }
     const int device = rte_eth_from_rings(end_name(name, end).c_str(), receive.data(), queues, transmit.data(), queues, rte_socket_id());

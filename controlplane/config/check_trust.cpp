@@ -14,7 +14,7 @@ void check_keys(Reader& reader, const TunnelDraft& tunnel) {
     for (const KeyDraft& key : tunnel.psk) {
         const bool inline_key = key.source->member("key") != nullptr, in_file = key.source->member("key_file") != nullptr;
         if (inline_key == in_file)
-            reader.problem(*key.source, fmt::format("found {} key and key_file; accepted: exactly one of them", inline_key ? "both" : "neither"));
+            reader.problem(*key.source, fmt::format("found {}; accepted: exactly one of them", inline_key ? "both key and key_file" : "neither key nor key_file"));
         const bool again = std::ranges::any_of(tunnel.psk, [&](const KeyDraft& other) { return &other < &key && other.identity.text() == key.identity.text(); });
         if (again && !key.identity.text().empty()) reader.problem(at(*key.source, "identity"), fmt::format("{} has a key already", quote(key.identity.text())));
     }
@@ -35,6 +35,10 @@ void check_hub(Reader& reader, const Draft& draft, const TunnelDraft& tunnel, co
         if (port.port.address && port.port.address->address == address)
             reader.problem(place, fmt::format("{} is our own address, on port \"{}\"", address.to_string(), port.port.name));
     }
+    const Prefix network = Prefix::of(tunnel.tunnel.address.value, tunnel.tunnel.address_length);
+    if (!tunnel.tunnel.address.value.is_unspecified() && network.contains(address))
+        reader.problem(place, fmt::format("{} is in the tunnel's own network, {}; accepted: the hub's underlay address, which ESP is sent to", address.to_string(),
+                                          network.to_string()));
     if (!hub.hub.identity) return;
     const auto identity = exact(*hub.hub.identity);
     if (!identity) return;
@@ -66,6 +70,8 @@ void check_limits(Reader& reader, const Draft& draft, const Value& root) {
         reader.problem(at(dataplane, "cores"),
                        fmt::format("found {} cores for {} workers; accepted: one core per worker, or none", cores, draft.config.dataplane.workers));
     }
+    if (cores != 0 && draft.config.dataplane.mode == Mode::adaptive)
+        reader.warning(at(dataplane, "cores"), "adaptive workers sleep, and the system places them: cores count only with mode = \"poll\"");
     // While a child SA is rekeyed, a peer has two.
     if (overlay.sa_slots / 2 < overlay.peers_max) {
         reader.problem(at(dataplane, dataplane.member("sa_slots") == nullptr ? "peers_max" : "sa_slots"),

@@ -88,7 +88,7 @@ const Bindings<Config>& dataplane_keys() {
         choice<Config, Mode>("mode", {{"adaptive", Mode::adaptive}, {"poll", Mode::poll}}, via(&Config::dataplane, &Dataplane::mode)),
         number<Config>("workers", 1, 64, via(&Config::dataplane, &Dataplane::workers)),
         cores(),
-        size<Config>("memory", 64 * kMiB, 1024 * 1024 * kMiB, kMiB, via(&Config::dataplane, &Dataplane::memory_mib)),
+        size<Config>("memory", 144 * kMiB, 1024 * 1024 * kMiB, kMiB, via(&Config::dataplane, &Dataplane::memory_mib)),
         choice<Config, Hugepages>("hugepages", {{"auto", Hugepages::automatic}, {"required", Hugepages::required}, {"off", Hugepages::off}},
                                   via(&Config::dataplane, &Dataplane::hugepages)),
         number<Config>("sa_slots", 16, 1u << spi_layout::kSlotBits, via(&Config::overlay, &overlay::Settings::sa_slots)),

@@ -85,7 +85,7 @@ TEST_CASE("a word that is none of the accepted ones is refused with them") {
 TEST_CASE("a time or size without unit, or out of its range, is refused with the range") {
     check_problem(tunnel("child_lifetime = \"1s\""), "spoke.toml:16:18: tunnel.nave0.child_lifetime: found \"1s\"; accepted: a time from \"10s\" to \"30d\"");
     check_problem(tunnel("holding_time = \"ten minutes\""), "spoke.toml:16:16: tunnel.nave0.holding_time: found \"ten minutes\"; accepted: a time from \"3s\"");
-    check_problem(tunnel("[dataplane]\nmemory = 512"), "spoke.toml:17:10: dataplane.memory: found 512; accepted: a size from \"64MiB\" to \"1TiB\"");
+    check_problem(tunnel("[dataplane]\nmemory = 512"), "spoke.toml:17:10: dataplane.memory: found 512; accepted: a size from \"144MiB\" to \"1TiB\"");
     check_problem(tunnel("child_lifetime_bytes = \"1kB\""), "spoke.toml:16:24: tunnel.nave0.child_lifetime_bytes: found \"1kB\"; accepted: a size from \"64KiB\"");
     check_problem(tunnel("child_lifetime_packets = 10"), "spoke.toml:16:26: tunnel.nave0.child_lifetime_packets: found 10; accepted: a whole number from 1000");
 }

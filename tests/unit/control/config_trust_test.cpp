@@ -54,7 +54,7 @@ TEST_CASE("a key that went astray is never quoted") {
 
 TEST_CASE("a psk has either a key or a key file") {
     check_problem(spoke({{13, R"(psk = [{ identity = "*.example" }])"}}),
-                  "spoke.toml:13:8: tunnel.nave0.psk[0]: found neither key and key_file; accepted: exactly one of them");
+                  "spoke.toml:13:8: tunnel.nave0.psk[0]: found neither key nor key_file; accepted: exactly one of them");
     CHECK(problems_of(spoke({{13, R"(psk = [{ identity = "*.example", key = "0123456789abcdef", key_file = "/nonexistent" }])"}}))
               .find("found both key and key_file") != std::string::npos);
     check_problem(spoke({{13, "psk = []"}}), "spoke.toml:13:7: tunnel.nave0.psk: there is no key, so nobody could be authenticated");
@@ -199,4 +199,16 @@ TEST_CASE("check prints every problem on its own line") {
 TEST_CASE("a configuration that is missing or a folder is told by name") {
     CHECK(check("/nonexistent/nave.toml").text == "/nonexistent/nave.toml: cannot read the configuration: No such file or directory\n");
     CHECK(check("/tmp").text == "/tmp: cannot read the configuration: it is not a regular file\n");
+}
+
+TEST_CASE("a hub's tunnel address in place of its underlay address is refused") {
+    check_problem(spoke({{14, R"(hub = [{ address = "10.255.0.1", identity = "hub.example" }])"}}),
+                  "spoke.toml:14:20: tunnel.nave0.hub[0].address: 10.255.0.1 is in the tunnel's own network, 10.255.0.0/24; accepted: the hub's underlay address");
+}
+
+TEST_CASE("cores that an adaptive gateway does not use are a warning") {
+    const auto adaptive = loaded(spoke({{16, "[dataplane]\ncores = [1]"}})), polling = loaded(spoke({{16, "[dataplane]\nmode = \"poll\"\ncores = [1]"}}));
+    REQUIRE(adaptive.warnings.size() == 1);
+    CHECK(adaptive.warnings[0].to_string().starts_with("spoke.toml:17:9: dataplane.cores: adaptive workers sleep"));
+    CHECK(polling.warnings.empty());
 }
