@@ -53,6 +53,11 @@ std::vector<std::string> pci_devices(const config::Config& config) {
     return devices;
 }
 
+std::string device_complaint(const std::string& device) {
+    const auto parsed = dataplane::parse_device_string(device);
+    return parsed ? std::string{} : parsed.error().text;
+}
+
 dataplane::EalConfig eal_config(const config::Config& config) {
     return {.program = "naved",
             .workers = config.dataplane.workers,
@@ -67,7 +72,8 @@ dataplane::GatewayConfig gateway_config(const config::Config& config) {
     dataplane::GatewayConfig gateway{.ports = {}, .workers = config.dataplane.workers, .mode = run_mode(config), .limits = {}};
     for (const config::Port& port : config.ports) {
         const bool inside = port.role == config::PortRole::inside && port.tunnel;
-        gateway.ports.push_back({.device = port.device,
+        gateway.ports.push_back({.name = port.name,
+                                 .device = port.device,
                                  .role = inside ? dataplane::PortRole::inside : dataplane::PortRole::underlay,
                                  .table = inside ? config.overlay.tunnels.at(port.tunnel->value).table : TableId{},
                                  .vlan = port.vlan,
@@ -149,11 +155,11 @@ int main(int argc, char** argv) {
             return 0;
         }
         if (line->check) {
-            const config::CheckReport report = config::check(line->config_file);
+            const config::CheckReport report = config::check(line->config_file, device_complaint);
             fmt::print("{}", report.text);
             return report.ok ? 0 : kBadConfiguration;
         }
-        const auto loaded = config::load(line->config_file);
+        const auto loaded = config::load(line->config_file, device_complaint);
         if (!loaded) {
             for (const config::Problem& problem : loaded.error()) fmt::print(stderr, "{}\n", problem.to_string());
             return kBadConfiguration;

@@ -39,8 +39,9 @@ std::vector<std::unique_ptr<Port>> open_ports(const GatewayConfig& config, rte_m
     std::vector<std::unique_ptr<Port>> ports;
     for (const PortConfig& port : config.ports) {
         const auto device = parse_device_string(port.device);
-        if (!device) throw std::runtime_error{device.error().text};
+        if (!device) throw std::runtime_error{fmt::format("port {}: {}", port.name, device.error().text)};
         auto opened = Port::open({.id = PortId{static_cast<std::uint16_t>(ports.size())},
+                                  .name = port.name,
                                   .device = *device,
                                   .queues = config.workers,
                                   .mtu = port.mtu,

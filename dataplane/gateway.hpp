@@ -21,6 +21,7 @@ enum class PortRole : std::uint8_t { underlay, inside };
 
 /// One port, by its position the PortId of both planes.
 struct PortConfig {
+    std::string name{};                   // for errors
     std::string device;                   // device string, see device_string.hpp
     PortRole role = PortRole::underlay;
     TableId table{};                      // inside ports: where frames' destinations are looked up

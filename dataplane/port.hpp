@@ -24,6 +24,7 @@ namespace nave::dataplane {
 /// What to open.
 struct PortSetup {
     PortId id;
+    std::string name{};                // for errors
     DeviceString device;
     std::uint16_t queues = 1;          // wanted queue pairs: one for each worker
     std::optional<std::uint16_t> mtu;  // IP bytes; nothing: what the device has

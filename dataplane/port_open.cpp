@@ -53,7 +53,7 @@ std::size_t buffer_bytes(rte_mempool* pool) { return std::size_t{rte_pktmbuf_dat
 
 Port::Port(const PortSetup& setup, std::string text) : setup_{setup}, text_{std::move(text)}, interrupts_{setup.adaptive && has_interrupts(setup.device.kind)} {}
 
-std::unexpected<SetupError> Port::refuse(std::string_view why) const { return std::unexpected{SetupError{fmt::format("port {} ({}): {}", setup_.id.value, text_, why)}}; }
+std::unexpected<SetupError> Port::refuse(std::string_view why) const { return std::unexpected{SetupError{fmt::format("port {} ({}): {}", setup_.name, text_, why)}}; }
 
 std::string_view Port::advice() const { return advice_for(setup_.device.kind); }
 

@@ -100,4 +100,11 @@ void check_ports(Reader& reader, const Draft& draft) {
     }
 }
 
+void check_devices(Reader& reader, const Draft& draft, const DeviceJudge& judge_device) {
+    for (const PortDraft& port : draft.ports) {
+        if (port.port.device.empty()) continue;  // complained about already
+        if (const std::string complaint = judge_device(port.port.device); !complaint.empty()) reader.problem(at(*port.source, "device"), complaint);
+    }
+}
+
 }  // namespace nave::config

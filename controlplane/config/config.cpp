@@ -50,7 +50,7 @@ std::string Problem::to_string() const {
     return line == 0 ? fmt::format("{}: {}", file, text) : fmt::format("{}:{}:{}: {}", file, line, column, text);
 }
 
-std::expected<Loaded, Problems> parse(std::string_view text, const std::string& file, const KeyReader& read_key) {
+std::expected<Loaded, Problems> parse(std::string_view text, const std::string& file, const KeyReader& read_key, const DeviceJudge& judge_device) {
     const auto document = parse_document(text, file);
     if (!document) return std::unexpected{Problems{document.error()}};
     Reader reader{file, read_key};
@@ -59,6 +59,7 @@ std::expected<Loaded, Problems> parse(std::string_view text, const std::string& 
     resolve(reader, draft);
     check_gateway(reader, draft);
     check_ports(reader, draft);
+    if (judge_device) check_devices(reader, draft, judge_device);
     check_tunnels(reader, draft);
     check_trust(reader, draft, *document);
     sort_by_place(reader.problems());
@@ -70,7 +71,7 @@ std::expected<Loaded, Problems> parse(std::string_view text, const std::string& 
     return Loaded{assemble(draft), std::move(reader.warnings()), holds_keys};
 }
 
-std::expected<Loaded, Problems> load(const std::string& file) {
+std::expected<Loaded, Problems> load(const std::string& file, const DeviceJudge& judge_device) {
     struct stat status{};
     if (stat(file.c_str(), &status) != 0) return std::unexpected{whole_file(file, fmt::format("cannot read the configuration: {}", std::strerror(errno)))};
     if (!S_ISREG(status.st_mode)) return std::unexpected{whole_file(file, "cannot read the configuration: it is not a regular file")};
@@ -79,14 +80,14 @@ std::expected<Loaded, Problems> load(const std::string& file) {
     std::ifstream stream{file, std::ios::binary};
     std::string text{std::istreambuf_iterator<char>{stream}, {}};
     if (!stream) return std::unexpected{whole_file(file, fmt::format("cannot read the configuration: {}", std::strerror(errno)))};
-    auto loaded = parse(text, file);
+    auto loaded = parse(text, file, read_key_file, judge_device);
     if (loaded) warn_of_readable_keys(file, *loaded);
     wipe({reinterpret_cast<std::uint8_t*>(text.data()), text.size()});
     return loaded;
 }
 
-CheckReport check(const std::string& file) {
-    const auto loaded = load(file);
+CheckReport check(const std::string& file, const DeviceJudge& judge_device) {
+    const auto loaded = load(file, judge_device);
     CheckReport report{.ok = loaded.has_value(), .text = {}};
     if (!loaded) {
         for (const Problem& problem : loaded.error()) report.text += problem.to_string() + "\n";

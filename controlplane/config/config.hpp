@@ -98,18 +98,22 @@ using KeyReader = std::function<std::expected<Secret, std::string>(const std::st
 /// Reads a key file of at most 4096 bytes that nobody but its owner may read or write; the last line end is not part of the key.
 std::expected<Secret, std::string> read_key_file(const std::string& path);
 
+/// What is wrong with a device string, in words; empty when nothing is. Only the packet path knows devices.
+using DeviceJudge = std::function<std::string(const std::string& device)>;
+
 /// Parses TOML text. All problems are collected, not only the first; a Config without problems is complete and consistent.
 /// `file` is the name that problems carry; relative key files lie in its folder.
-std::expected<Loaded, Problems> parse(std::string_view text, const std::string& file, const KeyReader& read_key = read_key_file);
+std::expected<Loaded, Problems> parse(std::string_view text, const std::string& file, const KeyReader& read_key = read_key_file,
+                                      const DeviceJudge& judge_device = {});
 /// Reads and parses a file.
-std::expected<Loaded, Problems> load(const std::string& file);
+std::expected<Loaded, Problems> load(const std::string& file, const DeviceJudge& judge_device = {});
 
 /// What `naved --check` prints, with line ends, and whether the file may be used.
 struct CheckReport {
     bool ok = false;
     std::string text;
 };
-CheckReport check(const std::string& file);
+CheckReport check(const std::string& file, const DeviceJudge& judge_device = {});
 
 /// One effective setting: its full key, and its value as a TOML literal.
 struct Setting {

@@ -15,6 +15,7 @@ void resolve(Reader& reader, Draft& draft);
 /// Names of twins and devices, each of which may be used once.
 void check_gateway(Reader& reader, const Draft& draft);
 void check_ports(Reader& reader, const Draft& draft);
+void check_devices(Reader& reader, const Draft& draft, const DeviceJudge& judge_device);
 void check_tunnels(Reader& reader, const Draft& draft);
 /// Pre-shared keys, hubs and access rules of each tunnel; limits of the gateway, whose sections stand in `root`.
 void check_trust(Reader& reader, const Draft& draft, const Value& root);

@@ -178,3 +178,10 @@ TEST_CASE("two tunnels on one underlay have different GRE keys") {
               .find("spoke.toml:19:7: tunnel.two.key: tunnel \"nave0\" has GRE key 42 on the same underlay; give each another key") !=
           std::string::npos);
 }
+
+TEST_CASE("a device that the packet path does not understand is complained about at its place") {
+    const auto result = parse(spoke(), "spoke.toml", read_key_file, [](const std::string& device) { return device == "af_packet:eth1" ? "no such kind" : ""; });
+    REQUIRE_FALSE(result);
+    REQUIRE(result.error().size() == 1);
+    CHECK(result.error()[0].to_string() == "spoke.toml:5:10: port.lan.device: no such kind");
+}

@@ -66,9 +66,15 @@ Port open_port(std::string_view device, const Buffers& buffers, std::uint16_t qu
 }
 
 std::string refused_port(std::string_view device, const Buffers& buffers, std::uint16_t queues, std::optional<std::uint16_t> mtu) {
-    const auto port = Port::open({.id = PortId{4}, .device = parse_device_string(device).value(), .queues = queues, .mtu = mtu, .pool = buffers.pool(), .adaptive = true});
+    const auto port = Port::open({.id = PortId{4},
+                                  .name = "wan",
+                                  .device = parse_device_string(device).value(),
+                                  .queues = queues,
+                                  .mtu = mtu,
+                                  .pool = buffers.pool(),
+                                  .adaptive = true});
     REQUIRE_FALSE(port.has_value());
-    CHECK_THAT(port.error().text, Catch::StartsWith("port 4 (" + std::string{device} + "): "));
+    CHECK_THAT(port.error().text, Catch::StartsWith("port wan (" + std::string{device} + "): "));
     return port.error().text;
 }
 
