@@ -28,7 +28,7 @@ def refusal(lab, text, *words, command=()):
 
 
 def a_missing_interface_is_named(lab):
-    refusal(lab, lab.configuration("hub").replace("af_packet:eth0", "af_packet:eth7"), "no interface eth7", "eth0, lan0")
+    refusal(lab, lab.configuration("hub").replace("af_packet:eth0", "af_packet:eth7"), "port wan", "no interface eth7", "eth0, lan0")
 
 
 def an_unknown_device_kind_names_the_accepted_ones(lab):
@@ -55,7 +55,8 @@ def without_privilege_it_says_so(lab):
 
 
 def required_hugepages_that_are_not_there_are_refused(lab):
-    refusal(lab, lab.configuration("hub").replace('hugepages = "off"', 'hugepages = "required"'), "nr_hugepages")
+    # More than any machine has free, whatever it has.
+    refusal(lab, lab.configuration("hub").replace('hugepages = "off"', 'hugepages = "required"\nmemory = "1TiB"'), "nr_hugepages")
 
 
 def an_unknown_key_names_the_place_and_the_nearest_known_one(lab):
@@ -70,6 +71,9 @@ def check_judges_a_file_without_starting(lab):
     file.chmod(0o600)
     done = subprocess.run([BUILD / "naved", "--check", "--config", file], capture_output=True, check=False)
     assert done.returncode == 0 and b"ok" in done.stdout, done
+    file.write_text(lab.configuration("hub").replace("af_packet:eth0", "af_packet:"))
+    done = subprocess.run([BUILD / "naved", "--check", "--config", file], capture_output=True, check=False)
+    assert done.returncode == 1 and b"port.wan.device" in done.stdout, done
 
 
 def a_gateway_that_was_killed_starts_again_at_once(lab):
