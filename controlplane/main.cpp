@@ -91,8 +91,22 @@ dataplane::GatewayConfig gateway_config(const config::Config& config) {
     return gateway;
 }
 
+/// Bytes of the packet path for a peer with one SA pair; they are taken when the peer comes.
+std::size_t bytes_per_peer(const dataplane::GatewayConfig& gateway) {
+    return sizeof(dataplane::Peer) * gateway.workers + sizeof(dataplane::InboundSa) + sizeof(dataplane::OutboundSa) + 2 * sizeof(SaCounters);
+}
+
+/// What --check says of memory: all peers with one SA pair, and twice as many SAs while they are replaced.
+std::string memory_text(const dataplane::GatewayConfig& gateway) {
+    constexpr double kMebibyte = 1 << 20;
+    const std::size_t peer = bytes_per_peer(gateway), pair = sizeof(dataplane::InboundSa) + sizeof(dataplane::OutboundSa);
+    const double all = static_cast<double>(gateway.limits.peers) / kMebibyte;
+    return fmt::format("memory: a peer takes {} bytes of the packet path, {} peers take {:.1f} MiB, and {:.1f} MiB while all their SAs are replaced\n", peer, gateway.limits.peers,
+                       all * static_cast<double>(peer), all * static_cast<double>(peer + pair));
+}
+
 void log_sizes(runtime::Log& log, const config::Config& config, const dataplane::GatewayConfig& gateway, bool uses_hugepages) {
-    const std::size_t per_peer = sizeof(dataplane::Peer) * gateway.workers + sizeof(dataplane::InboundSa) + sizeof(dataplane::OutboundSa) + 2 * sizeof(SaCounters);
+    const std::size_t per_peer = bytes_per_peer(gateway);
     log.write(ike::Severity::notice, "sizes",
               fmt::format("room for {} peers ({} bytes of packet path each with one SA pair), {} SAs each way, {} neighbours, {} routes a table, {} buffers in {}; {} MiB",
                           gateway.limits.peers, per_peer, gateway.limits.sa_slots, gateway.limits.adjacencies, gateway.limits.routes, gateway.limits.buffers,
@@ -157,6 +171,7 @@ int main(int argc, char** argv) {
         if (line->check) {
             const config::CheckReport report = config::check(line->config_file, device_complaint);
             fmt::print("{}", report.text);
+            if (const auto checked = config::load(line->config_file, device_complaint); report.ok && checked) fmt::print("{}", memory_text(gateway_config(checked->config)));
             return report.ok ? 0 : kBadConfiguration;
         }
         const auto loaded = config::load(line->config_file, device_complaint);

@@ -91,7 +91,7 @@ Verdict to_neighbour(Packet& packet, AdjacencyId id, WorkerState& worker) {
         const Tunnel* tunnel = worker.tables.tunnel(packet.meta().tunnel);
         if (tunnel) clamp(packet, *tunnel, tunnel->settings.mtu);
     }
-    return fit(packet, port->mtu, worker, [&](Packet& piece) { send_to_neighbour(piece, *adjacency, worker); });
+    return fit(packet, port->mtu, worker, [&](Packet& piece) { send_to_neighbour(piece, *adjacency, *port, worker); });
 }
 
 /// The kernel resolves the neighbour (index 0) or takes the packet for itself (any other index). What came from the kernel does not go back.
@@ -142,7 +142,7 @@ void queue_to_peer(Packet& packet, const PeerPassage& passage, WorkerState& work
 Verdict deliver_or_replicate(Packet& packet, WorkerState& worker) {
     const PacketMeta& meta = packet.meta();
     const std::uint32_t destination = packet.header<Ipv4Header>()->destination.host();
-    if (is_multicast(destination) || is_limited_broadcast(destination)) {
+    if (may_be_for_many(destination) && (is_multicast(destination) || is_limited_broadcast(destination))) {
         // What a peer sends to many is the kernel's to route on: relaying it blindly would loop between two hubs.
         if (meta.origin == Origin::peer) return worker.punt(packet, Punt::tunnel);
         if (meta.origin == Origin::inside) return replicate_from_inside(packet, worker);

@@ -47,6 +47,8 @@ constexpr bool is_multicast(std::uint32_t address) { return address >> 28 == 0xe
 /// 224.0.0.0/24, which no router forwards (RFC 5771 §4).
 constexpr bool is_link_local_multicast(std::uint32_t address) { return address >> 8 == 0xe00000; }
 constexpr bool is_limited_broadcast(std::uint32_t address) { return address == 0xffffffff; }
+/// False for every address of one host: what most packets need to be asked.
+constexpr bool may_be_for_many(std::uint32_t address) { return address >> 29 == 7; }
 
 /// Addresses that no packet on its way through a router may have (RFC 1812 §5.3.7). Drop::none if all is well.
 constexpr Drop check_ipv4_addresses(std::uint32_t source, std::uint32_t destination) {

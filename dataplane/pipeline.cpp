@@ -33,10 +33,13 @@ void stage(Burst& burst, WorkerState& worker, Stage name, Function&& function) {
     worker.clock.begin(Stage::route, burst.size);
     RouteTables::NextHops next_hops;
     worker.routes.lookup(burst, next_hops);
-    for (std::size_t i = 0; i < burst.size; ++i) worker.tables.prefetch(static_cast<std::uint32_t>(next_hops[i]));
+    constexpr std::size_t kTargetsAhead = 12;  // a peer's lines come from farther away than a packet's
+    const std::size_t count = burst.size;
+    for (std::size_t i = 0; i < std::min(count, kTargetsAhead); ++i) worker.tables.prefetch(static_cast<std::uint32_t>(next_hops[i]));
     std::size_t next = 0;
     run_stage(burst, worker.drops, [&](Packet& packet) {
         const std::size_t i = next++;
+        if (i + kTargetsAhead < count) worker.tables.prefetch(static_cast<std::uint32_t>(next_hops[i + kTargetsAhead]));
         return follow_route(packet, static_cast<std::uint32_t>(next_hops[i]), worker);
     });
 }

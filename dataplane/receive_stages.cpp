@@ -142,7 +142,8 @@ Verdict classify_inside(Packet& packet, const PortState& port, WorkerState& work
     const auto* ethernet = packet.header<EthernetHeader>();
     const auto* ip = packet.header<Ipv4Header>(sizeof(EthernetHeader));
     const std::uint32_t destination = ip->destination.host();
-    if (worker.tables.is_local(port.table, destination) || is_limited_broadcast(destination) || is_link_local_multicast(destination)) return worker.punt(packet, Punt::local);
+    const bool for_the_link = may_be_for_many(destination) && (is_limited_broadcast(destination) || is_link_local_multicast(destination));
+    if (for_the_link || worker.tables.is_local(port.table, destination)) return worker.punt(packet, Punt::local);
     // A unicast address in a group frame is a directed broadcast: the kernel knows its prefixes.
     if (is_group(ethernet->destination) && !is_multicast(destination)) return worker.punt(packet, Punt::local);
     if (const Drop reason = check_ipv4_addresses(ip->source.host(), destination); reason != Drop::none) return reason;

@@ -40,33 +40,43 @@ namespace {
     burst.size = 0;
 }
 
-}  // namespace
-
-void queue_to_port(Packet& packet, PortId id, WorkerState& worker) {
-    const PortState* port = worker.tables.port(id);
-    if (!port || !port->is_up()) return worker.drops.discard(packet, Drop::port_down);
+/// Of a port that is up.
+void enqueue(Packet& packet, PortId id, WorkerState& worker) {
     Burst& burst = worker.to_port[id.value];
     if (burst.full()) flush(id, worker);
     burst.push(packet);
 }
 
-void send_to_neighbour(Packet& packet, const Adjacency& adjacency, WorkerState& worker) {
+/// False when there is no room.
+bool put_tag(Packet& packet, std::uint16_t vlan) {
+    std::uint8_t* to = packet.prepend(sizeof(VlanHeader));
+    if (!to) return false;
+    constexpr std::size_t kAddresses = 2 * sizeof(MacAddress);
+    std::memmove(to, to + sizeof(VlanHeader), kAddresses);
+    const be16 tag[] = {be16(kEtherTypeVlan), be16(vlan)};  // what the frame said it was follows the tag
+    std::memcpy(to + kAddresses, tag, sizeof tag);
+    return true;
+}
+
+}  // namespace
+
+void queue_to_port(Packet& packet, PortId id, WorkerState& worker) {
+    const PortState* port = worker.tables.port(id);
+    if (!port || !port->is_up()) return worker.drops.discard(packet, Drop::port_down);
+    enqueue(packet, id, worker);
+}
+
+void send_to_neighbour(Packet& packet, const Adjacency& adjacency, const PortState& port, WorkerState& worker) {
     std::uint8_t* to = packet.prepend(sizeof(EthernetHeader));
     if (!to) return worker.drops.discard(packet, Drop::no_buffer);
     std::memcpy(to, &adjacency.header, sizeof adjacency.header);
-    send_frame(packet, adjacency.port, worker);
+    if (port.vlan && !put_tag(packet, *port.vlan)) return worker.drops.discard(packet, Drop::no_buffer);
+    enqueue(packet, adjacency.port, worker);
 }
 
 void send_frame(Packet& packet, PortId id, WorkerState& worker) {
     const PortState* port = worker.tables.port(id);
-    if (port && port->vlan) {
-        std::uint8_t* to = packet.prepend(sizeof(VlanHeader));
-        if (!to) return worker.drops.discard(packet, Drop::no_buffer);
-        constexpr std::size_t kAddresses = 2 * sizeof(MacAddress);
-        std::memmove(to, to + sizeof(VlanHeader), kAddresses);
-        const be16 tag[] = {be16(kEtherTypeVlan), be16(*port->vlan)};  // what the frame said it was follows the tag
-        std::memcpy(to + kAddresses, tag, sizeof tag);
-    }
+    if (port && port->vlan && !put_tag(packet, *port->vlan)) return worker.drops.discard(packet, Drop::no_buffer);
     queue_to_port(packet, id, worker);
 }
 

@@ -70,7 +70,7 @@ def check_judges_a_file_without_starting(lab):
     file.write_text(lab.configuration("hub"))
     file.chmod(0o600)
     done = subprocess.run([BUILD / "naved", "--check", "--config", file], capture_output=True, check=False)
-    assert done.returncode == 0 and b"ok" in done.stdout, done
+    assert done.returncode == 0 and b"ok" in done.stdout and b"peers take" in done.stdout, done
     file.write_text(lab.configuration("hub").replace("af_packet:eth0", "af_packet:"))
     done = subprocess.run([BUILD / "naved", "--check", "--config", file], capture_output=True, check=False)
     assert done.returncode == 1 and b"port.wan.device" in done.stdout, done
