@@ -128,6 +128,28 @@ Verdict to_neighbour(Packet& packet, AdjacencyId id, WorkerState& worker) {
     return last ? replicate(packet, *last, worker) : Verdict{Drop::multicast_no_members};
 }
 
+/// An ICMP error about the packet, from `source`; nullptr when there is no buffer.
+[[gnu::cold, gnu::noinline]] Packet* make_error(const Packet& packet, const IcmpError& error, std::uint32_t source, WorkerState& worker) {
+    Packet* answer = worker.pools.allocate(kIcmpErrorMax);
+    if (!answer) return nullptr;
+    std::uint8_t* bytes = answer->append(kIcmpErrorMax);
+    answer->trim_back(kIcmpErrorMax - write_icmp_error(error, source, packet.bytes(), {bytes, kIcmpErrorMax}));
+    answer->meta().origin = Origin::own;
+    answer->meta().table = packet.meta().table;
+    answer->meta().tunnel = packet.meta().tunnel;
+    worker.counters.icmp_sent.add(1);
+    return answer;
+}
+
+/// The packet came out of the tunnel's twin: the kernel's own stack has to learn how long one may be, or who it forwards for. In the name of
+/// the destination, as the kernel takes a packet from an address of its own for a forged one.
+[[gnu::cold, gnu::noinline]] void tell_kernel(const Packet& packet, const IcmpError& error, WorkerState& worker) {
+    if (error.mtu == 0 || !worker.icmp_errors.allow(worker.now)) return;
+    Packet* answer = make_error(packet, error, reinterpret_cast<const Ipv4Header*>(packet.data())->destination.host(), worker);
+    if (!answer) return;
+    if (const Verdict verdict = worker.punt(*answer, Punt::tunnel); !verdict.is_taken()) worker.drops.discard(*answer, verdict.reason());
+}
+
 }  // namespace
 
 void queue_to_peer(Packet& packet, const PeerPassage& passage, WorkerState& worker) {
@@ -194,20 +216,14 @@ Verdict replicate(Packet& packet, const Tunnel& tunnel, WorkerState& worker) {
 
 void answer_with_error(const Packet& packet, const IcmpError& error, WorkerState& worker) {
     const PacketMeta& about = packet.meta();
-    if (about.origin == Origin::own || !may_answer_with_error(packet.bytes())) return;
+    if (!may_answer_with_error(packet.bytes())) return;
+    if (about.origin == Origin::own) return tell_kernel(packet, error, worker);
     const Tunnel* tunnel = about.origin == Origin::peer ? worker.tables.tunnel(about.tunnel) : nullptr;
     const PortState* port = about.origin == Origin::inside ? worker.tables.port(about.port) : nullptr;
     const auto* addresses = tunnel ? &tunnel->addresses : port ? &port->addresses : nullptr;
     if (!addresses || addresses->empty() || worker.from_here.full() || !worker.icmp_errors.allow(worker.now)) return;
-    Packet* answer = worker.pools.allocate(kIcmpErrorMax);
-    if (!answer) return;
-    std::uint8_t* bytes = answer->append(kIcmpErrorMax);
-    answer->trim_back(kIcmpErrorMax - write_icmp_error(error, addresses->front(), packet.bytes(), {bytes, kIcmpErrorMax}));
-    answer->meta().origin = Origin::own;
-    answer->meta().table = about.table;
-    answer->meta().tunnel = about.tunnel;
-    worker.from_here.push(*answer);
-    worker.counters.icmp_sent.add(1);
+    Packet* answer = make_error(packet, error, addresses->front(), worker);
+    if (answer) worker.from_here.push(*answer);
 }
 
 }  // namespace nave::dataplane

@@ -72,6 +72,38 @@ TEST_CASE("a packet larger than the tunnel with DF set is answered with its MTU,
     CHECK(ip_of(frames[0], 42).total_length.host() == 1401);
 }
 
+TEST_CASE("the kernel is told in its tunnel's twin when a packet of its own with DF set is too large, in the destination's name") {
+    Pair pair;
+    const Bytes packet = ipv4({.source = "172.16.0.1", .destination = "10.2.0.9", .fragment = Ipv4Header::kDontFragment}, pattern(1381));
+    pair.a.inject(PacketMessage::Inject::tunnel, packet);
+    pair.a.turn();
+    CHECK(pair.a.drops(Drop::fragmentation_needed) == 1);
+    CHECK(pair.a.sent(kUnderlay).empty());
+    const auto punted = pair.a.punted();
+    REQUIRE(punted.size() == 1);
+    CHECK(punted[0].punt == Punt::tunnel);
+    CHECK(punted[0].tunnel == kTunnel);
+    CHECK(ip_of(punted[0].bytes).source.host() == address("10.2.0.9"));
+    CHECK(ip_of(punted[0].bytes).destination.host() == address("172.16.0.1"));
+    const auto& icmp = *reinterpret_cast<const IcmpHeader*>(punted[0].bytes.data() + 20);
+    CHECK(icmp.type == 3);
+    CHECK(icmp.code == 4);
+    CHECK(icmp.next_hop_mtu.host() == 1400);
+    CHECK(internet_checksum(ByteView{punted[0].bytes}.subspan(20)) == 0);
+}
+
+TEST_CASE("nothing else is said to the kernel about its packets, and that only at a bounded rate") {
+    Pair pair;
+    pair.a.inject(PacketMessage::Inject::tunnel, ipv4({.source = "172.16.0.1", .destination = "10.77.0.1"}, pattern(8)));
+    pair.a.turn();
+    CHECK(pair.a.drops(Drop::no_route) == 1);
+    CHECK(pair.a.punted().empty());
+    const std::uint32_t burst = Limits{}.icmp_errors.burst;
+    const Bytes packet = ipv4({.source = "172.16.0.1", .destination = "10.2.0.9", .fragment = Ipv4Header::kDontFragment}, pattern(1381));
+    for (std::uint32_t i = 0; i < burst + 20; ++i) pair.a.inject(PacketMessage::Inject::tunnel, packet), pair.a.turn();
+    CHECK(pair.a.punted().size() == burst);
+}
+
 TEST_CASE("the path's MTU counts when it is smaller than the tunnel's, and follows the suite of the SA in use") {
     const auto algorithm = GENERATE(EspAlgorithm::aes_gcm_128, EspAlgorithm::aes_cbc_128_sha256, EspAlgorithm::aes_cbc_256_sha512);
     Pair pair;
