@@ -63,12 +63,36 @@ void check_mtu(Reader& reader, const Draft& draft, const TunnelDraft& tunnel) {
                     tunnel.tunnel.mtu, kOverheadMax, port->port.mtu, port->port.mtu - kOverheadMax));
 }
 
+/// Whether strangers may start IKE with us for this tunnel: spokes with a hub, other spokes for a shortcut.
+bool answers(const TunnelDraft& tunnel) { return tunnel.hubs.empty() || tunnel.tunnel.shortcut; }
+
+/// Who comes to a port says by its identity, and by whom it expects there, which tunnel it means. Only a hub is expected by name.
+void check_told_apart(Reader& reader, const Draft& draft, const TunnelDraft& tunnel) {
+    for (const TunnelDraft& other : draft.tunnels) {
+        const bool both_are_hubs = tunnel.hubs.empty() && other.hubs.empty();
+        const bool is_settled = both_are_hubs && tunnel.profile.local != other.profile.local;
+        if (other.tunnel.id >= tunnel.tunnel.id || other.underlay != tunnel.underlay || is_settled || !answers(tunnel) || !answers(other)) continue;
+        for (const KeyDraft& key : tunnel.psk) {
+            const auto& text = key.identity.text();
+            if (text.empty() || std::ranges::none_of(other.psk, [&](const KeyDraft& each) { return each.identity.text() == text; })) continue;
+            reader.problem(at(*key.source, "identity"),
+                           fmt::format("tunnel \"{}\" on the same underlay has a key for \"{}\" too, so it is open which tunnel such a peer comes for; {}, or give them "
+                                       "keys for different peers, or underlay ports of their own",
+                                       other.tunnel.name, text, both_are_hubs ? "give the tunnels different identities" : "set shortcut = false in spokes' tunnels"));
+            return;
+        }
+    }
+}
+
 }  // namespace
 
 void check_tunnels(Reader& reader, const Draft& draft) {
     for (const TunnelDraft& tunnel : draft.tunnels) {
         check_table(reader, draft, tunnel);
-        if (!tunnel.underlay.empty()) check_gre_key(reader, draft, tunnel);
+        if (!tunnel.underlay.empty()) {
+            check_gre_key(reader, draft, tunnel);
+            check_told_apart(reader, draft, tunnel);
+        }
         if (!tunnel.tunnel.address.value.is_unspecified()) check_networks(reader, draft, tunnel);
         check_mtu(reader, draft, tunnel);
         if (!tunnel.tunnel.routes.empty() && tunnel.hubs.empty()) {

@@ -185,3 +185,27 @@ TEST_CASE("a device that the packet path does not understand is complained about
     REQUIRE(result.error().size() == 1);
     CHECK(result.error()[0].to_string() == "spoke.toml:5:10: port.lan.device: no such kind");
 }
+
+namespace {
+/// A second tunnel on port wan, after a first one that is a hub or a spoke.
+std::string two_tunnels(bool hubs, const std::string& identity, const std::string& peers, const std::string& more = {}) {
+    const std::string second = "[tunnel.two]\nunderlay = \"wan\"\naddress = \"10.1.0.1/24\"\nkey = 43\nidentity = \"" + identity +
+                               "\"\npsk = [{ identity = \"" + peers + "\", key = \"0123456789abcdef\" }]\n" + more;
+    const std::string hub = "hub = [{ address = \"192.0.2.9\", identity = \"hub.example\" }]\n";
+    return hubs ? spoke({{14, ""}, {15, ""}, {16, second}}) : spoke({{16, second + hub}});
+}
+}  // namespace
+
+TEST_CASE("two tunnels on one underlay that a peer's IKE could not tell apart are refused") {
+    const std::string complaint = "spoke.toml:21:21: tunnel.two.psk[0].identity: tunnel \"nave0\" on the same underlay has a key for \"*.example\" too, so it is open "
+                                  "which tunnel such a peer comes for; ";
+    check_problem(two_tunnels(true, "spoke1.example", "*.example"), complaint + "give the tunnels different identities");
+    check_problem(two_tunnels(false, "other.example", "*.example"), complaint + "set shortcut = false in spokes' tunnels");
+}
+
+TEST_CASE("hubs' tunnels are told apart by their identities, others by the peers that have a key, or when nobody starts with them") {
+    CHECK(problems_of(two_tunnels(true, "other.example", "*.example")).empty());
+    CHECK(problems_of(two_tunnels(true, "spoke1.example", "*.other.example")).empty());
+    CHECK(problems_of(two_tunnels(false, "spoke1.example", "*")).empty());
+    CHECK(problems_of(two_tunnels(false, "spoke1.example", "*.example", "shortcut = false\n")).empty());
+}
