@@ -58,7 +58,7 @@ std::vector<Spi> spis_to_answer(Association& association, const std::vector<Payl
         if (!deletion || deletion->protocol != Protocol::esp) continue;
         for (const Spi spi : deletion->spis) {
             const ChildSa* child = child_by_outbound(established, spi);
-            if (!child) continue;
+            if (!child || std::ranges::find(deleted, child->id) != deleted.end()) continue;  // a peer may name one twice
             deleted.push_back(child->id);
             if (!ours || ours->child != child->id) answered.push_back(child->inbound);
         }

@@ -190,6 +190,16 @@ TEST_CASE_METHOD(BadPeer, "a DELETE of an SPI that nobody has is answered with n
     REQUIRE(hub.is_up());
 }
 
+TEST_CASE_METHOD(BadPeer, "a DELETE that names one SPI many times, in several payloads, is answered as if it did once") {
+    peer.establish();
+    peer.exchange(ExchangeType::create_child_sa, peer.gre_child(0x1000) + std::vector<Payload>{NoncePayload{Bytes(32, 7)}});
+    const Spi first = hub.inbound.begin()->second.spi;
+    const DeletePayload many{Protocol::esp, std::vector<Spi>(DeletePayload::kSpisMax, Spi{0x12345678})};
+    const auto answer = peer.exchange(ExchangeType::informational, {many, many, many});
+    REQUIRE(find<DeletePayload>(answer)->spis == std::vector{first});
+    REQUIRE(hub.is_up());
+}
+
 TEST_CASE_METHOD(BadPeer, "REKEY_SA for an unknown SPI is CHILD_SA_NOT_FOUND, with that SPI") {
     peer.establish();
     const Notify rekey{.type = NotifyType::rekey_sa, .protocol = Protocol::esp, .spi = {0, 0, 9, 9}};
