@@ -60,9 +60,10 @@ std::optional<Packet> Receiver::admit(PeerId from, ByteView bytes, TimePoint now
         context.send_error(from, bytes, ErrorCode::authentication_failure, 0, now, out);
         return std::nullopt;
     }
+    // Ours came back, or somebody uses our address. Who registers with it must be told, and is refused.
     if (is_request(packet->type) && context.is_own(packet->source_protocol)) {
-        context.counters.add(Counter::loop_detected);  // ours came back, or somebody uses our address
-        return std::nullopt;
+        context.counters.add(Counter::loop_detected);
+        if (packet->type != PacketType::registration_request) return std::nullopt;
     }
     return std::move(*packet);
 }

@@ -111,6 +111,17 @@ TEST_CASE("nobody registers the hub's own address, what covers it, or a multicas
     for (const char* prefix : {"10.255.0.1/32", "10.255.0.0/24", "224.0.0.5/32"}) CHECK(server.answer(request(net(prefix))) == CieCode::administratively_prohibited);
 }
 
+TEST_CASE("a client that uses the hub's own address is told so, whatever it registers") {
+    Server server;
+    for (const char* prefix : {"10.255.0.1/32", "172.16.12.0/24"}) {
+        Packet packet = request(net(prefix));
+        packet.source_protocol = packet.destination_protocol = ip("10.255.0.1");
+        CHECK(server.answer(packet) == CieCode::administratively_prohibited);
+    }
+    CHECK(server.hub.said<BindingAdded>().empty());
+    CHECK(server.hub.count("loop-detected") == 2);
+}
+
 TEST_CASE("a spoke that is asked to register somebody declines") {
     Lab lab;
     Station& spoke = lab.spoke("spoke", "10.255.0.1", "192.0.2.1");
