@@ -15,6 +15,7 @@ void resolve_underlay(Reader& reader, Draft& draft, TunnelDraft& tunnel) {
     for (PortDraft& port : draft.ports) {
         if (port.port.name == tunnel.underlay) {
             tunnel.tunnel.underlay = port.port.id;
+            tunnel.tunnel.underlay_name = port.port.name;
             return;
         }
     }

@@ -20,6 +20,11 @@ std::unexpected<std::string> failure(const std::string& path, std::string_view w
     return std::unexpected{fmt::format("cannot make the management socket {}: {}", path, what)};
 }
 
+std::unexpected<std::string> failure(const std::string& path, int reason) {
+    const bool forbidden = reason == EACCES || reason == EPERM;
+    return failure(path, fmt::format("{}{}", std::strerror(reason), forbidden ? "; run it as root, or set control.socket to a place where this user may write" : ""));
+}
+
 sockaddr_un address_of(const std::string& path) {
     sockaddr_un address{};
     address.sun_family = AF_UNIX;
@@ -58,13 +63,13 @@ std::expected<Listener, std::string> Listener::open(const std::string& path) {
     const sockaddr_un address = address_of(path);
     if (const std::string obstacle = clear_path(path, address); !obstacle.empty()) return failure(path, obstacle);
     Listener listener{socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0), path};
-    if (listener.descriptor_ < 0) return failure(path, std::strerror(errno));
+    if (listener.descriptor_ < 0) return failure(path, errno);
     // Before bind, so that the socket never exists with a wider mode; Linux takes the mode over.
-    if (fchmod(listener.descriptor_, 0600) != 0) return failure(path, std::strerror(errno));
-    if (bind(listener.descriptor_, reinterpret_cast<const sockaddr*>(&address), sizeof address) != 0) return failure(path, std::strerror(errno));
+    if (fchmod(listener.descriptor_, 0600) != 0) return failure(path, errno);
+    if (bind(listener.descriptor_, reinterpret_cast<const sockaddr*>(&address), sizeof address) != 0) return failure(path, errno);
     struct stat status{};
     if (lstat(path.c_str(), &status) == 0) listener.device_ = status.st_dev, listener.inode_ = status.st_ino;
-    if (listen(listener.descriptor_, kBacklog) != 0) return failure(path, std::strerror(errno));
+    if (listen(listener.descriptor_, kBacklog) != 0) return failure(path, errno);
     return listener;
 }
 

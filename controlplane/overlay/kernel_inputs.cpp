@@ -1,6 +1,7 @@
 // What the kernel's mirror tells: underlay addresses, networks behind us, routes into the tunnel and out of inside ports.
 #include "controlplane/overlay/gateway_impl.hpp"
 
+#include <algorithm>
 #include <fmt/format.h>
 
 namespace nave::overlay {
@@ -10,8 +11,10 @@ void Gateway::set_underlay_address(PortId port, std::optional<NbmaAddress> addre
     if (old == address) return;
     if (address) impl_->underlays[port] = *address;
     else impl_->underlays.erase(port);
+    const auto user = std::ranges::find_if(impl_->tunnels, [&](const auto& tunnel) { return tunnel->tunnel.underlay == port; });
     Impl::log(out, ike::Severity::notice, fmt::format("underlay-{}", port.value),
-              fmt::format("underlay address of port {}: {} -> {}", port.value, old ? old->value.to_string() : "none", address ? address->value.to_string() : "none"));
+              fmt::format("underlay address of port {}: {} -> {}", user == impl_->tunnels.end() ? std::to_string(port.value) : (*user)->tunnel.underlay_name,
+                          old ? old->value.to_string() : "none", address ? address->value.to_string() : "none"));
     if (old) {
         ike::Outbox actions;
         impl_->endpoint.local_address_gone(*old, now, actions);

@@ -64,7 +64,7 @@ void Gateway::Impl::handle(TunnelState& home, const nhrp::BindingAdded& added, T
     update_sources(home, *peer, out);
     if (is_new)
         log(out, ike::Severity::notice, "binding-" + added.prefix.to_string(),
-            fmt::format("{}: {} is at {} ({})", home.tunnel.name, added.prefix.to_string(), peer->identity.to_string(), added.nbma.value.to_string()));
+            fmt::format("{}: {} is at {} ({})", home.tunnel.name, added.prefix.to_string(), peer->identity.to_string(), home.observed_nbma(added.peer).value.to_string()));
     // At a spoke a binding says who speaks on an SA; routes come from resolution, which the hub vouches for.
     if (home.is_spoke()) return review(home, now, out);
     home.rib.set(RouteSource::registration, added.prefix, ToPeer{added.peer, added.next_hop}, out);

@@ -37,6 +37,7 @@ struct Tunnel {
     TunnelId id;
     TableId table;
     PortId underlay;
+    std::string underlay_name{};           // for log lines
     ike::ProfileId profile;
     TunnelAddress address;
     std::uint8_t address_length = 24;      // bits of the tunnel's network

@@ -47,9 +47,19 @@ int Runtime::Impl::run() {
     follow_kernel(now());
     if (around.config.ports.size() > 0) log(ike::Severity::notice, "start", fmt::format("running with {} worker(s), {} port(s), {} tunnel(s)", around.rings.size(),
                                                                                         around.config.ports.size(), around.config.overlay.tunnels.size()));
+    say_what_is_missing();
     while (!ending) turn();
     say_farewell();
     return exit_code;
+}
+
+/// A gateway without an address waits, quietly and for ever.
+void Runtime::Impl::say_what_is_missing() {
+    for (const config::Port& port : around.config.ports) {
+        if (port.role != config::PortRole::underlay || !kernel.addresses(port.id).empty()) continue;
+        log(ike::Severity::notice, "start-" + port.name,
+            fmt::format("port {} has no address: waiting until the interface {} is given one, for example by \"dhclient {}\"", port.name, port.twin, port.twin));
+    }
 }
 
 void Runtime::Impl::turn() {

@@ -28,6 +28,7 @@ struct Runtime::Impl final : management::Operable {
     void turn();
     std::optional<Duration> longest_sleep(TimePoint now);
     bool rings_are_empty() const;
+    void say_what_is_missing();
     void say_farewell();
     void watch_descriptors();
 

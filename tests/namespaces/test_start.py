@@ -85,6 +85,17 @@ def a_gateway_that_was_killed_starts_again_at_once(lab):
     assert wait_until(lambda: lab.ctl("hub", "show", "ports") is not None, 10), lab.log("hub")
 
 
+def without_an_address_it_says_what_it_waits_for(lab):
+    text = lab.configuration("hub").replace('address = "192.0.2.1/24"\n', "").replace('gateway = "192.0.2.254"\n', "")
+    lab.stop("hub")
+    (lab.directory / "hub.log").unlink()
+    lab.gateway("hub", text=text)
+    assert wait_until(lambda: "port wan has no address" in lab.log("hub"), 10), lab.log("hub")
+    lab.run("hub", "ip address add 192.0.2.7/24 dev wan")
+    assert wait_until(lambda: "underlay address of port wan: none -> 192.0.2.7" in lab.log("hub"), 10), lab.log("hub")
+    assert lab.ctl("hub", "show", "ports")[0]["addresses"] == ["192.0.2.7/24"]
+
+
 def shutdown_ends_the_gateway_politely(lab):
     assert lab.ctl("hub", "shutdown") is not None
     assert lab.gateways["hub"].wait(timeout=10) == 0, lab.log("hub")[-1500:]
