@@ -12,6 +12,7 @@ namespace nave::config {
 namespace {
 
 constexpr std::size_t kQuotedMax = 48;  // characters of a text that an error shows
+constexpr int kDepthMax = 16;           // deeper lies nothing that is known, so what it hangs from is refused
 
 Place place_of(const toml::source_region& region) { return {region.begin.line, region.begin.column}; }
 
@@ -23,13 +24,14 @@ bool is_bare(std::string_view key) {
 
 void wipe_text(std::string& text) { wipe({reinterpret_cast<std::uint8_t*>(text.data()), text.size()}); }
 
-Value convert(toml::node& node, const std::string& path);
+Value convert(toml::node& node, const std::string& path, int depth);
 
-void convert_members(toml::table& table, Value& value) {
+void convert_members(toml::table& table, Value& value, int depth) {
     value.kind = Value::Kind::table;
+    if (depth > kDepthMax) return;
     for (auto&& [key, node] : table) {
         const std::string name = is_bare(key.str()) ? std::string{key.str()} : quote(key.str());
-        Value member = convert(node, value.path.empty() ? name : value.path + "." + name);
+        Value member = convert(node, value.path.empty() ? name : value.path + "." + name, depth + 1);
         member.name = key.str();
         member.key_place = place_of(key.source());
         if (member.place.line == 0) member.place = member.key_place;
@@ -39,23 +41,24 @@ void convert_members(toml::table& table, Value& value) {
     std::ranges::sort(value.children, {}, [](const Value& member) { return std::tuple{member.key_place.line, member.key_place.column, std::string_view{member.name}}; });
 }
 
-void convert_elements(toml::array& array, Value& value) {
+void convert_elements(toml::array& array, Value& value, int depth) {
     value.kind = Value::Kind::array;
+    if (depth > kDepthMax) return;
     for (std::size_t i = 0; i < array.size(); ++i) {
-        Value element = convert(array[i], fmt::format("{}[{}]", value.path, i));
+        Value element = convert(array[i], fmt::format("{}[{}]", value.path, i), depth + 1);
         if (element.place.line == 0) element.place = value.place;
         value.children.push_back(std::move(element));
     }
 }
 
-Value convert(toml::node& node, const std::string& path) {
+Value convert(toml::node& node, const std::string& path, int depth) {
     Value value;
     value.path = path;
     value.place = place_of(node.source());
     if (auto* table = node.as_table()) {
-        convert_members(*table, value);
+        convert_members(*table, value, depth);
     } else if (auto* array = node.as_array()) {
-        convert_elements(*array, value);
+        convert_elements(*array, value, depth);
     } else if (auto* text = node.as_string()) {
         value.kind = Value::Kind::text;
         value.text = text->get();
@@ -100,7 +103,7 @@ std::expected<Value, Problem> parse_document(std::string_view text, const std::s
         toml::table root = toml::parse(text, file);
         Value value;
         value.place = {1, 1};
-        convert_members(root, value);
+        convert_members(root, value, 0);
         return value;
     } catch (const toml::parse_error& error) {
         const Place place = place_of(error.source());

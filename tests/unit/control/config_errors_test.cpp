@@ -209,3 +209,10 @@ TEST_CASE("hubs' tunnels are told apart by their identities, others by the peers
     CHECK(problems_of(two_tunnels(false, "spoke1.example", "*")).empty());
     CHECK(problems_of(two_tunnels(false, "spoke1.example", "*.example", "shortcut = false\n")).empty());
 }
+
+TEST_CASE("a key of thousands of parts is an unknown key, not a crash") {
+    std::string deep;
+    for (int i = 0; i < 8000; ++i) deep += "a.";
+    const std::string problems = problems_of(deep + "b = 1");
+    CHECK(problems.find("spoke.toml:1:1: a: unknown key") != std::string::npos);
+}
