@@ -107,7 +107,7 @@ def a_gateway_that_is_not_there_is_told(lab):
 
 
 def ports_and_options_that_are_wrong_are_told(lab):
-    for old, new, status, words in (("af_packet:rig-a", "af_packet:nowhere", 1, "--port-a: port 0 (af_packet:nowhere"),
+    for old, new, status, words in (("af_packet:rig-a", "af_packet:nowhere", 1, "--port-a: port a (af_packet:nowhere"),
                                     ("af_packet:rig-b", "carrier_pigeon:1", 2, '--port-b: device "carrier_pigeon:1": unknown kind'),
                                     ("10.1.0.10/24", "10.1.0.10", 2, '--address-a is "10.1.0.10" but must be an IPv4 address with the length'),
                                     ("10.2.0.1", "10.9.0.1", 2, '--gateway-b is "10.9.0.1" but must be another address of the network')):

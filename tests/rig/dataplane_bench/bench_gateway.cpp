@@ -42,7 +42,7 @@ std::uint64_t moved(const WorkerCounters& counters, Counter PortCounters::*direc
 Cables::Cables(const std::string& name, std::uint8_t workers, PacketPools& pools) {
     const auto open_end = [&](const std::string& cable, PortId id) {
         const auto device = parse_device_string("ring:" + cable);
-        auto port = Port::open({.id = id, .device = *device, .queues = workers, .mtu = kPortMtu, .pool = pools.receive_pool(), .adaptive = false});
+        auto port = Port::open({.id = id, .name = cable, .device = *device, .queues = workers, .mtu = kPortMtu, .pool = pools.receive_pool(), .adaptive = false});
         if (!port) throw std::runtime_error{port.error().text};
         if (const auto started = port->start(); !started) throw std::runtime_error{started.error().text};
         return ports_.emplace_back(std::make_unique<Port>(std::move(*port))).get();

@@ -58,7 +58,8 @@ std::expected<TrafficPort, std::string> TrafficPort::open(char name, const EndOp
     // The kernel's ring must hold what arrives while the rig is not running, or the rig's loss would count as the device's.
     if (device.kind == dataplane::DeviceKind::af_packet && !device.option("framecnt")) device.options.emplace_back("framecnt", kKernelRing);
     const auto mtu = device.kernel_facing() ? std::nullopt : std::optional{buffers.mtu()};  // a kernel interface's is the operator's
-    auto port = dataplane::Port::open({.id = PortId{static_cast<std::uint16_t>(name - 'a')}, .device = device, .mtu = mtu, .pool = buffers.receive(), .adaptive = false});
+    auto port = dataplane::Port::open(
+        {.id = PortId{static_cast<std::uint16_t>(name - 'a')}, .name = std::string{name}, .device = device, .mtu = mtu, .pool = buffers.receive(), .adaptive = false});
     if (!port) return std::unexpected{fmt::format("--port-{}: {}", name, port.error().text)};
     if (auto started = port->start(); !started) return std::unexpected{fmt::format("--port-{}: {}", name, started.error().text)};
     if (device.kernel_facing()) widen_send_buffers();
