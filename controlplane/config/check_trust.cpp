@@ -41,6 +41,9 @@ void check_hub(Reader& reader, const Draft& draft, const TunnelDraft& tunnel, co
                                           network.to_string()));
     if (!hub.hub.identity) return;
     const auto identity = exact(*hub.hub.identity);
+    if (!identity && hub.hub.identity->matches(tunnel.profile.local))
+        reader.problem(at(*hub.source, "identity"), fmt::format("{} holds our own identity as well, so that other spokes would pass for hubs; name the hub",
+                                                                quote(hub.hub.identity->text())));
     if (!identity) return;
     if (*identity == tunnel.profile.local) reader.problem(at(*hub.source, "identity"), fmt::format("{} is our own identity", quote(hub.hub.identity->text())));
     const bool has_key = std::ranges::any_of(tunnel.psk, [&](const KeyDraft& key) { return key.identity.matches(*identity); });

@@ -28,7 +28,7 @@ std::optional<std::string> distrust(const Context& context, const Association& a
     if (!key) return fmt::format("no key of profile '{}' is for {}, which is who the peer says it is", profile.name, id.identity.to_string());
     if (auth.method != AuthMethod::shared_key) return fmt::format("{} authenticates by another method than a pre-shared key", id.identity.to_string());
     const AuthInput input{awaiting.answer.message, awaiting.nonce, &id};
-    if (verify_shared_key_auth(association.ike->keys, Role::responder, key->key, input, auth.data)) return std::nullopt;
+    if (verify_shared_key_auth(association.ike->keys, Role::responder, key->key, input, auth.data)) return misplaced(profile, id.identity, association.remote.address);
     return fmt::format("wrong pre-shared key for {}: compare the key for '{}' in profile '{}' with the peer's", id.identity.to_string(), key->remote.text(), profile.name);
 }
 

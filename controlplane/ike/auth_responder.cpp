@@ -25,7 +25,7 @@ struct Proof {
 
 /// In words why there is no proof. An unknown identity costs the same computation
 /// and gets the same answer as a wrong key, so that nobody can ask which identities we know.
-std::expected<Proof, std::string> authenticate(const Context& context, const Association& association, const AwaitingAuthRequest& awaiting,
+std::expected<Proof, std::string> authenticate(const Context& context, const Association& association, const Arrival& arrival, const AwaitingAuthRequest& awaiting,
                                                    const IdentificationPayload& id, const AuthPayload& auth, const IdentificationPayload* wanted) {
     const IkeSa& ike = *association.ike;
     const auto choice = choose_profile(context.settings.profiles, ike.suite, id.identity, wanted ? &wanted->identity : nullptr);
@@ -37,7 +37,10 @@ std::expected<Proof, std::string> authenticate(const Context& context, const Ass
     const std::string peer = id.identity.to_string();
     if (!choice) return std::unexpected{fmt::format("no pre-shared key is configured for {}: add one whose identity matches it", peer)};
     if (auth.method != AuthMethod::shared_key) return std::unexpected{fmt::format("{} authenticates by another method than a pre-shared key", peer)};
-    if (genuine) return Proof{*choice, genuine};
+    if (genuine) {
+        if (auto why = misplaced(context.settings.profiles[choice->profile.value], id.identity, arrival.remote.address)) return std::unexpected{std::move(*why)};
+        return Proof{*choice, genuine};
+    }
     return std::unexpected{fmt::format("wrong pre-shared key for {}: compare the key for '{}' in profile '{}' with the peer's", peer, choice->key->remote.text(),
                                        context.settings.profiles[choice->profile.value].name)};
 }
@@ -98,7 +101,7 @@ void on_auth_request(Context& context, Association& association, const Arrival& 
         return refuse(context, association, arrival, NotifyType::authentication_failed, DownReason::authentication_failed,
                       fmt::format("{} asks for EAP, which is not supported", id->identity.to_string()));
     }
-    const auto proof = authenticate(context, association, awaiting, *id, *auth, find<IdentificationPayload>(payloads, Role::responder));
+    const auto proof = authenticate(context, association, arrival, awaiting, *id, *auth, find<IdentificationPayload>(payloads, Role::responder));
     if (!proof) {
         context.count("authentication-failed");
         return refuse(context, association, arrival, NotifyType::authentication_failed, DownReason::authentication_failed, proof.error());

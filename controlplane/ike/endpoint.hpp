@@ -33,11 +33,18 @@ struct PreSharedKey {
     Secret key;
 };
 
+/// An identity that counts at these addresses only. Where many share a key, each of them could say that it is the hub.
+struct PinnedIdentity {
+    IdentityPattern identity;
+    std::vector<NbmaAddress> addresses;
+};
+
 /// Who we are towards some peers, whom we accept, and what we propose. The most specific matching key is used.
 struct Profile {
     std::string name;
     Identity local;
     std::vector<PreSharedKey> keys;
+    std::vector<PinnedIdentity> pinned{};
     std::vector<IkeProposal> ike_proposals = default_ike_proposals();
     std::vector<EspProposal> esp_proposals = default_esp_proposals();
     bool accept_tunnel_mode = true;     // when the peer leaves out USE_TRANSPORT_MODE (PROTOCOL: Cisco's fallback)

@@ -2,6 +2,7 @@
 #include "controlplane/ike/identities.hpp"
 
 #include <algorithm>
+#include <fmt/format.h>
 
 namespace nave::ike {
 
@@ -25,6 +26,17 @@ const PreSharedKey* key_for_attempt(const Profile& profile, const std::optional<
     }
     const auto least = std::ranges::min_element(profile.keys, {}, [](const PreSharedKey& key) { return key.remote.specificity(); });
     return least == profile.keys.end() ? nullptr : &*least;
+}
+
+std::optional<std::string> misplaced(const Profile& profile, const Identity& peer, const NbmaAddress& address) {
+    bool is_pinned = false;
+    for (const PinnedIdentity& pin : profile.pinned) {
+        if (!pin.identity.matches(peer)) continue;
+        if (std::ranges::find(pin.addresses, address) != pin.addresses.end()) return std::nullopt;
+        is_pinned = true;
+    }
+    if (!is_pinned) return std::nullopt;
+    return fmt::format("{} is a hub's identity, and no such hub is at {}: another has a key that is good for it", peer.to_string(), address.value.to_string());
 }
 
 std::optional<KeyChoice> choose_profile(std::span<const Profile> profiles, const IkeProposal& suite, const Identity& initiator, const Identity* wanted) {

@@ -4,6 +4,7 @@
 #include "controlplane/ike/endpoint.hpp"
 
 #include <optional>
+#include <string>
 #include <span>
 
 namespace nave::ike {
@@ -15,6 +16,9 @@ std::optional<Identity> exact_identity(const IdentityPattern& pattern);
 const PreSharedKey* key_for(const Profile& profile, const Identity& peer);
 /// The initiator signs before it knows who answers: the key of the expected identity or pattern, else the least specific one.
 const PreSharedKey* key_for_attempt(const Profile& profile, const std::optional<IdentityPattern>& expected);
+
+/// Whether the identity may be believed of somebody at this address; in words why not.
+std::optional<std::string> misplaced(const Profile& profile, const Identity& peer, const NbmaAddress& address);
 
 struct KeyChoice {
     ProfileId profile;

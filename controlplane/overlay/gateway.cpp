@@ -16,10 +16,20 @@ SetTunnel tunnel_command(const Tunnel& tunnel) {
     set.redirect = tunnel.redirect && tunnel.hubs.empty();
     return set;
 }
+
+/// A hub speaks for everybody, so its identity counts at its own addresses only.
+Settings with_pinned_hubs(Settings settings) {
+    for (const Tunnel& tunnel : settings.tunnels) {
+        if (tunnel.profile.value >= settings.ike.profiles.size()) continue;
+        for (const Hub& hub : tunnel.hubs)
+            if (hub.identity) settings.ike.profiles[tunnel.profile.value].pinned.push_back({*hub.identity, {hub.address}});
+    }
+    return settings;
+}
 }  // namespace
 
 Gateway::Impl::Impl(Settings given, Random& source)
-    : settings{std::move(given)},
+    : settings{with_pinned_hubs(std::move(given))},
       random{source},
       spis{settings.sa_slots, settings.workers},
       peers{settings.peers_max, settings.sa_slots, settings.workers, spis},

@@ -129,3 +129,20 @@ TEST_CASE("a spoke passes on nothing of what another one sends it") {
     play.forge(request);
     CHECK(play.world.counter(play.fleet.spoke(0), "nhrp-not-a-server") == 1);
 }
+
+TEST_CASE("a spoke that says it is the hub becomes neither hub nor peer of another spoke, whatever key they share") {
+    World world{52, Weather::fair()};
+    Fleet fleet{world, {.spokes = 3, .adapt = [](bool is_hub, std::size_t number, Blueprint& blueprint) {
+        if (is_hub || number != 2) return;
+        blueprint.settings.ike.profiles[0].local = *ike::Identity::parse("hub0.example");
+        blueprint.settings.tunnels[0].hubs = {{spoke_underlay(0), *ike::IdentityPattern::parse("s0.spokes.example"), 1}};
+    }}};
+    fleet.start_all();
+    REQUIRE(world.run_until([&] { return fleet.is_registered(0) && fleet.is_registered(1); }, 60s));
+    world.run_for(60s);
+    CHECK(fleet.peer(fleet.spoke(0), "hub0.example")->nbma == hub_underlay(0).value.to_string() + ":500");
+    CHECK(world.counter(fleet.spoke(0), "ike-authentication-failed") > 1);
+    CHECK(fleet.is_registered(0));
+    CHECK(fleet.reaches(fleet.spoke(0), fleet.spoke(1), Way::direct, 60s));
+    CHECK(world.violations() == std::vector<std::string>{});
+}

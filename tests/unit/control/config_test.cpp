@@ -228,14 +228,14 @@ TEST_CASE("hubs have priorities and expected identities") {
         loaded(
             spoke(
                 {{14,
-                  R"(hub = [{ address = "192.0.2.1", identity = "hub1.example" }, { address = "192.0.2.2", identity = "*.example", priority = 5 }])"}}))
+                  R"(hub = [{ address = "192.0.2.1", identity = "hub1.example" }, { address = "192.0.2.2", identity = "*.hubs.example", priority = 5 }])"}}))
             .config.overlay.tunnels[0]
             .hubs;
     REQUIRE(hubs.size() == 2);
     CHECK(hubs[0].priority == 1);
     CHECK(hubs[1].address == NbmaAddress{*IpAddress::parse("192.0.2.2")});
     CHECK(hubs[1].priority == 5);
-    CHECK(hubs[1].identity->text() == "*.example");
+    CHECK(hubs[1].identity->text() == "*.hubs.example");
 }
 
 TEST_CASE("pre-shared keys are chosen by identity and kept byte for byte") {

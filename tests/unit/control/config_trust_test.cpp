@@ -212,3 +212,9 @@ TEST_CASE("cores that an adaptive gateway does not use are a warning") {
     CHECK(adaptive.warnings[0].to_string().starts_with("spoke.toml:17:9: dataplane.cores: adaptive workers sleep"));
     CHECK(polling.warnings.empty());
 }
+
+TEST_CASE("a hub's identity is not a pattern that its spokes fit as well") {
+    const std::string problems = problems_of(spoke({{14, R"(hub = [{ address = "192.0.2.1", identity = "*.example" }])"}}));
+    CHECK(problems == "spoke.toml:14:44: tunnel.nave0.hub[0].identity: \"*.example\" holds our own identity as well, so that other spokes would pass for hubs; name the hub");
+    CHECK(problems_of(spoke({{14, R"(hub = [{ address = "192.0.2.1", identity = "*.hubs.example" }])"}})).empty());
+}

@@ -379,3 +379,21 @@ TEST_CASE_METHOD(TwoGateways, "more altered copies than the responder keeps make
     lab.advance(30s);
     CHECK(Lab::talk(spoke, hub));
 }
+
+TEST_CASE_METHOD(TwoGateways, "an identity that is pinned to addresses is refused from elsewhere, with the right key too, and ends nobody's SA") {
+    Gateway& liar = lab.gateway("liar", "192.0.2.66");
+    spoke_profile().pinned = {{pattern("hub.example"), {hub.address}}};
+    liar.settings.profiles[0].local = identity("hub.example");
+    restart(), liar.start();
+    lab.establish(spoke, hub);
+    lab.connect(liar, spoke);
+    lab.run();
+    CHECK_FALSE(liar.is_up());
+    CHECK(spoke.count("authentication-failed") == 1);
+    CHECK(spoke.logged("hub.example is a hub's identity, and no such hub is at 192.0.2.66"));
+    lab.connect(spoke, liar);  // as for a shortcut: whoever is there
+    lab.run();
+    CHECK(spoke.count("authentication-failed") == 2);
+    CHECK(Lab::talk(spoke, hub));
+    CHECK(spoke.ups.size() == 1);
+}
