@@ -14,6 +14,7 @@ namespace nave::ike {
 namespace {
 
 constexpr std::size_t kChildrenMax = 8;  // of one association; rekeying leaves a few for some seconds
+constexpr std::size_t kInboundMax = 16;  // of one association, with those that are replaced or drain: each holds a slot that all peers share
 constexpr int kChildRestartsMax = 2;          // with another group
 
 Bytes spi_bytes(Spi spi) {
@@ -111,6 +112,7 @@ std::optional<Notify> obstacle(Association& association, const IkeSa& ike, const
     if (&ike != association.ike.get() || successor_of(established) || association.ike->doing<RekeyingIke>()) return Notify{.type = NotifyType::temporary_failure};
     if (rekey_sa && !old) return Notify{.type = NotifyType::child_sa_not_found, .protocol = Protocol::esp, .spi = rekey_sa->spi};
     if (old && !old->is_live()) return Notify{.type = NotifyType::temporary_failure};
+    if (established.children.size() + established.draining.size() >= kInboundMax) return Notify{.type = NotifyType::temporary_failure};
     if (!old && established.children.size() >= kChildrenMax) return Notify{.type = NotifyType::no_additional_sas};
     return std::nullopt;
 }

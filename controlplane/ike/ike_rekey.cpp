@@ -14,6 +14,7 @@
 namespace nave::ike {
 namespace {
 
+constexpr std::size_t kSiblingsMax = 4;  // retired ones live for half a minute when the peer does not delete them
 constexpr int kRekeyRestartsMax = 2;  // with another group
 
 void send_ike_rekey(Context& context, Association& association, IkeSa& ike, RekeyingIke rekey) {
@@ -87,7 +88,8 @@ std::unique_ptr<IkeSa> made_by_us(const IkeSa& old, const Profile& profile, cons
 
 /// RFC 7296 §2.25.2: which request to rekey the IKE SA must wait.
 bool must_wait(Association& association, const IkeSa& ike) {
-    return &ike != association.ike.get() || successor_of(*association.in<Established>()) || association.ike->doing<RekeyingChild>() ||
+    auto& established = *association.in<Established>();
+    return &ike != association.ike.get() || established.siblings.size() >= kSiblingsMax || successor_of(established) || association.ike->doing<RekeyingChild>() ||
            association.ike->doing<DeletingChild>();
 }
 

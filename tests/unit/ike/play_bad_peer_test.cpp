@@ -164,6 +164,37 @@ TEST_CASE_METHOD(BadPeer, "a peer may make further child SAs, up to a bound") {
     REQUIRE(error_in(peer.exchange(ExchangeType::create_child_sa, peer.gre_child(0x2000) + std::vector<Payload>{NoncePayload{Bytes(32, 7)}})) == NotifyType::no_additional_sas);
 }
 
+TEST_CASE_METHOD(BadPeer, "a peer that makes and deletes child SAs in a hurry gets no more of the slots that all share") {
+    peer.establish();
+    std::size_t most = 0;
+    std::optional<NotifyType> refusal;
+    for (std::uint32_t i = 1; i < 40 && !refusal; ++i) {
+        refusal = error_in(peer.exchange(ExchangeType::create_child_sa, peer.gre_child(0x1000 + i) + std::vector<Payload>{NoncePayload{Bytes(32, 7)}}));
+        if (!refusal) peer.exchange(ExchangeType::informational, {DeletePayload{Protocol::esp, {Spi{0x1000 + i}}}});
+        most = std::max(most, hub.spis.size());
+    }
+    CHECK(refusal == NotifyType::temporary_failure);
+    CHECK(most == 16);
+    CHECK(hub.is_up());
+    lab.advance(6s);
+    CHECK_FALSE(error_in(peer.exchange(ExchangeType::create_child_sa, peer.gre_child(0x2000) + std::vector<Payload>{NoncePayload{Bytes(32, 7)}})));
+}
+
+TEST_CASE_METHOD(BadPeer, "so does one that rekeys in a hurry and deletes nothing") {
+    peer.establish();
+    std::uint32_t old = 0x12345678;
+    std::optional<NotifyType> refusal;
+    for (std::uint32_t i = 1; i < 40 && !refusal; ++i) {
+        ByteWriter spi;
+        spi.u32(old);
+        const Notify rekey{.type = NotifyType::rekey_sa, .protocol = Protocol::esp, .spi = spi.take()};
+        refusal = error_in(peer.exchange(ExchangeType::create_child_sa, std::vector<Payload>{rekey, NoncePayload{Bytes(32, 7)}} + peer.gre_child(0x1000 + i)));
+        old = 0x1000 + i;
+    }
+    CHECK(refusal == NotifyType::temporary_failure);
+    CHECK(hub.spis.size() == 16);
+}
+
 TEST_CASE_METHOD(BadPeer, "when a peer deletes the child SA that we send on, another one takes over") {
     peer.establish();
     peer.exchange(ExchangeType::create_child_sa, peer.gre_child(0x1000) + std::vector<Payload>{NoncePayload{Bytes(32, 7)}});

@@ -199,3 +199,16 @@ TEST_CASE_METHOD(IkeRekey, "deleting during an IKE rekey ends the association at
     REQUIRE(spoke.endpoint->snapshot().empty());
     REQUIRE(hub.endpoint->snapshot().empty());
 }
+
+TEST_CASE_METHOD(IkeRekey, "a peer that rekeys again and again, and deletes no old IKE SA, has to wait") {
+    for (int i = 0; i < 6; ++i) {
+        lab.rekey_ike(spoke);
+        lab.deliver(spoke), lab.deliver(hub);
+        if (lab.in_flight() > 0) lab.lose(spoke);  // DELETE of the old IKE SA
+        lab.act(spoke, [&](Endpoint& endpoint, Outbox& out) { endpoint.probe(sa, lab.now, out); });
+        lab.deliver(spoke), lab.deliver(hub);  // on the new one
+    }
+    CHECK(hub.count("ike-rekeyed") == 4);
+    CHECK(hub.count("answered-TEMPORARY_FAILURE") > 0);
+    require_one_ike_sa();
+}
