@@ -112,7 +112,7 @@ void Resolver::on_reply(const Received& received, TimePoint now, Outbox& out) {
     negative_expiries_.clear(destination);
     const Prefix prefix = narrowed(received.from, destination, client);
     const Shortcut found = shortcut_of(received, client, now);
-    if (context_.directory.is_server(received.from)) vouchers_.learn(prefix, {found.next_hop, found.nbma, found.claimed}, now, client.holding_time);
+    if (context_.directory.is_server(received.from)) vouchers_.learn(prefix, {found.next_hop, found.nbma, found.claimed}, now, found.expires - now);
     if (purpose != Purpose::confirmation) store(prefix, found, now, out);
 }
 
@@ -122,7 +122,9 @@ Resolver::Shortcut Resolver::shortcut_of(const Received& received, const ClientI
     NbmaAddress nbma = nat_address(received.packet, next_hop.value).value_or(*client.nbma);
     // Straight from a responder that knows nothing of its NAT: the address that its packets show is the one that works.
     if (nbma == *client.nbma && is_first_hop(received.packet)) nbma = context_.directory.observed_nbma(received.from);
-    return {.next_hop = next_hop, .nbma = nbma, .claimed = *client.nbma, .destination = destination, .used = false, .expires = now + client.holding_time};
+    // Not for longer than we ourselves ask others to believe us: a hub that starts anew has forgotten whom to purge.
+    const Duration holding_time = std::min(client.holding_time, context_.settings.holding_time);
+    return {.next_hop = next_hop, .nbma = nbma, .claimed = *client.nbma, .destination = destination, .used = false, .expires = now + holding_time};
 }
 
 void Resolver::store(const Prefix& prefix, const Shortcut& found, TimePoint now, Outbox& out) {

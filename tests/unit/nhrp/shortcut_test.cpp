@@ -29,6 +29,18 @@ TEST_CASE("an unused shortcut expires with its holding time") {
     CHECK_FALSE(t.a.has_shortcut("172.16.12.0/24"));
 }
 
+TEST_CASE("an answer that wants to hold for longer than our own holding time holds for that") {
+    Triangle t;
+    t.a.resolve("172.16.12.10");
+    for (int i = 0; i < 3; ++i) t.lab.deliver_one();
+    Packet reply = t.lab.lose_one();
+    reply.clients[0].holding_time = seconds{65535};
+    t.a.receive(t.hub, reply);
+    CHECK(t.a.said<Resolved>().at(0).holding_time == seconds{600});
+    t.lab.advance(seconds{600});
+    CHECK_FALSE(t.a.has_shortcut("172.16.12.0/24"));
+}
+
 TEST_CASE("a used shortcut is renewed at two thirds of its holding time, without a word to the overlay") {
     Shortcut t;
     t.a.node->shortcut_used(net("172.16.12.0/24"));
