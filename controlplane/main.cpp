@@ -171,8 +171,8 @@ int main(int argc, char** argv) {
         if (line->check) {
             const config::CheckReport report = config::check(line->config_file, device_complaint);
             fmt::print("{}", report.text);
-            if (const auto checked = config::load(line->config_file, device_complaint); report.ok && checked) fmt::print("{}", memory_text(gateway_config(checked->config)));
-            return report.ok ? 0 : kBadConfiguration;
+            if (report.config) fmt::print("{}", memory_text(gateway_config(*report.config)));
+            return report.ok() ? 0 : kBadConfiguration;
         }
         const auto loaded = config::load(line->config_file, device_complaint);
         if (!loaded) {

@@ -2,10 +2,8 @@
 #pragma once
 
 #include <cstddef>
-#include <span>
 #include <stdexcept>
 #include <sys/mman.h>
-#include <utility>
 
 namespace nave::dataplane {
 

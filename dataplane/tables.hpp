@@ -8,7 +8,6 @@
 #include "dataplane/security_association.hpp"
 
 #include <algorithm>
-#include <memory>
 #include <span>
 #include <vector>
 

@@ -87,14 +87,15 @@ std::expected<Loaded, Problems> load(const std::string& file, const DeviceJudge&
 }
 
 CheckReport check(const std::string& file, const DeviceJudge& judge_device) {
-    const auto loaded = load(file, judge_device);
-    CheckReport report{.ok = loaded.has_value(), .text = {}};
+    auto loaded = load(file, judge_device);
+    CheckReport report;
     if (!loaded) {
         for (const Problem& problem : loaded.error()) report.text += problem.to_string() + "\n";
         return report;
     }
     for (const Problem& warning : loaded->warnings) report.text += fmt::format("{} (warning)\n", warning.to_string());
     report.text += fmt::format("{}: ok\n", file);
+    report.config = std::move(loaded->config);
     return report;
 }
 

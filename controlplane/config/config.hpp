@@ -108,10 +108,12 @@ std::expected<Loaded, Problems> parse(std::string_view text, const std::string& 
 /// Reads and parses a file.
 std::expected<Loaded, Problems> load(const std::string& file, const DeviceJudge& judge_device = {});
 
-/// What `naved --check` prints, with line ends, and whether the file may be used.
+/// What `naved --check` prints, with line ends, and what the file says if it may be used.
 struct CheckReport {
-    bool ok = false;
     std::string text;
+    std::optional<Config> config;
+
+    bool ok() const { return config.has_value(); }
 };
 CheckReport check(const std::string& file, const DeviceJudge& judge_device = {});
 

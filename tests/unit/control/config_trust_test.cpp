@@ -182,7 +182,7 @@ TEST_CASE("a FIFO as key file does not hang the gateway") {
 TEST_CASE("a configuration that holds a key and is open to others is worth a warning") {
     const Folder folder;
     const auto report = check(folder.write("spoke.toml", spoke(), 0644));
-    CHECK(report.ok);
+    CHECK(report.ok());
     CHECK(report.text.find("holds a key, and others than its owner may use it (mode 0644); chmod 600 it") != std::string::npos);
     CHECK(check(folder.write("spoke.toml", spoke(), 0600)).text == (folder.path / "spoke.toml").string() + ": ok\n");
 }
@@ -191,7 +191,7 @@ TEST_CASE("check prints every problem on its own line") {
     const Folder folder;
     const std::string file = folder.write("bad.toml", spoke({{16, "mtu = 1\nttl = 0"}}), 0600);
     const auto report = check(file);
-    CHECK_FALSE(report.ok);
+    CHECK_FALSE(report.ok());
     CHECK(report.text == file + ":16:7: tunnel.nave0.mtu: found 1; accepted: a whole number from 576 to 9200\n" + file +
                              ":17:7: tunnel.nave0.ttl: found 0; accepted: a whole number from 1 to 255\n");
 }

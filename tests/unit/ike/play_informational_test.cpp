@@ -14,6 +14,16 @@ struct Informational {
     Gateway& spoke = lab.gateway("spoke", "192.0.2.10");
     Gateway& hub = lab.gateway("hub", "192.0.2.1");
     Informational() { lab.establish(spoke, hub); }
+    /// The spoke has asked something; the answers are lost, and half way traffic shows that the hub lives.
+    void lose_answers_amid_traffic() {
+        lab.advance_losing(5s, hub);
+        spoke.endpoint->traffic_seen(spoke.sa(), lab.now);
+        lab.advance_losing(4s, hub);
+        REQUIRE(spoke.is_up());
+        REQUIRE(spoke.count("requests-renewed") == 1);
+        lab.advance(5s);
+        REQUIRE(spoke.is_up());
+    }
 };
 
 }  // namespace
@@ -146,13 +156,7 @@ TEST_CASE_METHOD(Informational, "a peer that dies before a rekey is declared dea
 
 TEST_CASE_METHOD(Informational, "a peer that answers no rekey, but whose traffic arrives, is not declared dead at once") {
     lab.rekey_child(spoke);
-    lab.advance_losing(5s, hub);
-    spoke.endpoint->traffic_seen(spoke.sa(), lab.now);
-    lab.advance_losing(4s, hub);
-    REQUIRE(spoke.is_up());
-    REQUIRE(spoke.count("requests-renewed") == 1);
-    lab.advance(5s);
-    REQUIRE(spoke.is_up());
+    lose_answers_amid_traffic();
     REQUIRE(Lab::talk(spoke, hub));
 }
 
@@ -185,13 +189,7 @@ TEST_CASE_METHOD(Informational, "a peer whose answers are lost, but whose traffi
         hub.endpoint->traffic_seen(hub.sa(), lab.now);
     }
     lab.act(spoke, [&](Endpoint& endpoint, Outbox& out) { endpoint.probe(spoke.sa(), lab.now, out); });
-    lab.advance_losing(5s, hub);
-    spoke.endpoint->traffic_seen(spoke.sa(), lab.now);
-    lab.advance_losing(4s, hub);
-    REQUIRE(spoke.is_up());
-    REQUIRE(spoke.count("requests-renewed") == 1);
-    lab.advance(5s);
-    REQUIRE(spoke.is_up());
+    lose_answers_amid_traffic();
 }
 
 TEST_CASE_METHOD(Informational, "a probe on demand goes out at once") {
