@@ -2,6 +2,7 @@
 
 set -euo pipefail
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
+export NAVE_CALLED_FROM=${NAVE_CALLED_FROM:-$PWD}  # where the names of files on the command line begin
 cd "$root"
 
 packages_build=(g++ meson ninja-build pkg-config libdpdk-dev libipsec-mb-dev libssl-dev libfmt-dev libboost-dev

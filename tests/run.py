@@ -138,8 +138,10 @@ def fuzz(tally):
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__, prog="scripts/test")
-    parser.add_argument("kinds", nargs="*", choices=[*KINDS, []], help="one or more of " + ", ".join(KINDS) + "; all when none is named")
+    parser.add_argument("kinds", nargs="*", metavar="KIND", help="one or more of " + ", ".join(KINDS) + "; all when none is named")
     kinds = parser.parse_args().kinds or KINDS
+    for unknown in set(kinds) - set(KINDS):
+        parser.error(f"unknown kind {unknown!r}; known: {', '.join(KINDS)}")
     tally = Tally()
     if {"unit", "simulation", "rig", "e2e", "fuzz"} & set(kinds):
         build("sanitize")

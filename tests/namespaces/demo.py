@@ -8,6 +8,7 @@ import re
 import signal
 import sys
 import time
+from pathlib import Path
 
 from lab import BUILD, Lab, take_down_orphans, wait_until
 
@@ -141,10 +142,18 @@ class Demo:
             print(f"{step['name']:44} {'yes' if step['ok'] else 'NO':4} {step['seconds']:8.1f}")
 
 
+def writable(name):
+    """The file opened before anything else is done, so that a wrong name costs no minute of waiting."""
+    try:
+        return open(Path(os.environ.get("NAVE_CALLED_FROM", ".")) / name, "w", encoding="utf-8")
+    except OSError as problem:
+        raise argparse.ArgumentTypeError(f"cannot write {name}: {problem.strerror}") from problem
+
+
 def main():
     parser = argparse.ArgumentParser(prog="scripts/demo", description=__doc__)
     parser.add_argument("--once", action="store_true", help="run through, print a table, leave nothing behind")
-    parser.add_argument("--json", metavar="FILE", help="write the table and the figures to FILE")
+    parser.add_argument("--json", metavar="FILE", type=writable, help="write the table and the figures to FILE")
     parser.add_argument("--prepared-seconds", type=float, default=0.0, help=argparse.SUPPRESS)
     options = parser.parse_args()
     for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
@@ -155,7 +164,7 @@ def main():
         held = demo.run()
         demo.table()
         if options.json:
-            with open(options.json, "w", encoding="utf-8") as file:
+            with options.json as file:
                 json.dump({"steps": demo.steps, "ok": held, "cleartext_packets": None, "idle_cpu_percent": {}, **demo.result}, file, indent=2)
         if not held:
             for name in lab.gateways:
