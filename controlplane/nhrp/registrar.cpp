@@ -7,6 +7,8 @@
 namespace nave::nhrp {
 namespace {
 
+constexpr Duration kSettling = std::chrono::milliseconds{50};
+
 /// The reply's verdict on an entry: hubs that know no prefixes may shorten the list, which counts as a refusal.
 CieCode code_for(const Packet& reply, const Prefix& prefix) {
     for (const auto& client : reply.clients)
@@ -74,7 +76,8 @@ std::vector<Prefix> Registrar::set_prefixes(std::vector<Prefix> prefixes, TimePo
             if (const auto held = server.prefixes.extract(prefix); !held.empty() && held.mapped() == CieCode::success) purged.push_back(prefix);
         if (server.state != RegistrationState::registered) continue;
         if (!purged.empty() && server.learned) purger_.purge_registration(server.peer, server.learned->value, std::move(purged), now, out);
-        start_prefixes(server, now, out);
+        // The kernel tells networks one by one, and each request names all of ours.
+        if (!server.lan_due) server.lan_due = now + kSettling;
     }
     return gone;
 }
@@ -86,6 +89,7 @@ void Registrar::shut_down(Outbox& out) {
 void Registrar::start(NhsId nhs, Server& server, TimePoint now, Outbox& out) {
     server.main = Exchange{.id = new_id(server)};
     server.lan.clear();
+    server.lan_due.reset();
     if (server.state != RegistrationState::registered) set_state(nhs, server, RegistrationState::registering, "the hub's SA is up", out);
     transmit(server, server.main, now, out);
 }
@@ -174,6 +178,7 @@ void Registrar::lose(NhsId nhs, Server& server, RegistrationState state, Registr
     const bool was_registered = server.state == RegistrationState::registered;
     server.main = {};
     server.lan.clear();
+    server.lan_due.reset();
     server.prefixes.clear();
     server.observed.reset();
     set_state(nhs, server, state, name(reason), out);

@@ -54,6 +54,7 @@ private:
         std::optional<NbmaAddress> observed{};
         Exchange main{};
         std::vector<Exchange> lan{};
+        std::optional<TimePoint> lan_due{};    // changed prefixes are registered then, all at once
         std::map<Prefix, CieCode> prefixes{};  // what the hub said of each
     };
 

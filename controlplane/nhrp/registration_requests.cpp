@@ -57,6 +57,7 @@ void Registrar::transmit(const Server& server, Exchange& exchange, TimePoint now
 
 void Registrar::start_prefixes(Server& server, TimePoint now, Outbox& out) {
     server.lan.clear();
+    server.lan_due.reset();
     for (std::size_t first = 0; first < prefixes_.size(); first += kPrefixesPerRequest) {
         const auto count = std::min(kPrefixesPerRequest, prefixes_.size() - first);
         const auto begin = prefixes_.begin() + static_cast<std::ptrdiff_t>(first);
@@ -76,6 +77,7 @@ void Registrar::repeat(NhsId nhs, Server& server, TimePoint now, Outbox& out) {
         }
         transmit(server, server.main, now, out);
     }
+    if (server.lan_due && *server.lan_due <= now) start_prefixes(server, now, out);
     for (auto& exchange : server.lan) {
         if (!exchange.next || *exchange.next > now) continue;
         if (exchange.attempts < kAttemptsMax) transmit(server, exchange, now, out);
@@ -90,7 +92,7 @@ void Registrar::on_deadline(TimePoint now, Outbox& out) {
 std::optional<TimePoint> Registrar::next_deadline() const {
     std::optional<TimePoint> next;
     for (const auto& [nhs, server] : servers_) {
-        next = earlier(next, server.main.next);
+        next = earlier(earlier(next, server.main.next), server.lan_due);
         for (const auto& exchange : server.lan) next = earlier(next, exchange.next);
     }
     return next;

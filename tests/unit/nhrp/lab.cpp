@@ -51,6 +51,8 @@ void Station::set_lan(std::initializer_list<std::string> prefixes) {
     for (const auto& prefix : prefixes) lan.push_back(net(prefix));
     Outbox out;
     node->set_local_prefixes(lan, lab.now, out);
+    lab.now += std::chrono::milliseconds{50};  // changes are collected for so long
+    node->on_deadline(lab.now, out);
     lab.perform(*this, std::move(out));
 }
 

@@ -185,13 +185,21 @@ TEST_CASE("each prefix has its own code, and a refused one leaves the others and
     CHECK(pair.spoke.node->snapshot().registrations[0].refused.size() == 1);
 }
 
-TEST_CASE("many prefixes go in several requests, all of them are registered") {
+TEST_CASE("many prefixes go in few requests, once they are known, and all of them are registered") {
     Pair pair;
     pair.lab.deliver();
     std::vector<Prefix> prefixes;
     for (std::uint32_t i = 0; i < 40; ++i) prefixes.push_back(Prefix::of(IpAddress::v4(0xac100000 + i * 256), 24));
+    // One by one, as the kernel tells them.
+    for (std::size_t known = 1; known <= prefixes.size(); ++known) {
+        Outbox out;
+        pair.spoke.node->set_local_prefixes({prefixes.begin(), prefixes.begin() + static_cast<std::ptrdiff_t>(known)}, pair.lab.now, out);
+        pair.lab.perform(pair.spoke, std::move(out));
+    }
+    CHECK(pair.lab.wire.empty());
     Outbox out;
-    pair.spoke.node->set_local_prefixes(prefixes, pair.lab.now, out);
+    pair.lab.now = pair.spoke.node->next_deadline().value();
+    pair.spoke.node->on_deadline(pair.lab.now, out);
     pair.lab.perform(pair.spoke, std::move(out));
     CHECK(pair.lab.wire.size() == 3);
     pair.lab.deliver();
