@@ -64,12 +64,14 @@ Log::Options Log::for_standard_error(std::string gateway, ike::Severity least) {
 void Log::write(ike::Severity severity, std::string_view key, std::string_view text, TimePoint now) {
     if (severity < options_.least) return;
     on_deadline(now);
-    if (limiter_.may_write(key, now)) {
+    // What a peer does all the time must not hide why it fails.
+    auto limited = fmt::format("{} {}", name(severity), key);
+    if (limiter_.may_write(limited, now)) {
         emit(severity, text);
         return;
     }
     ++left_out_;
-    last_left_out_.insert_or_assign(std::string{key}, Last{severity, std::string{text}});
+    last_left_out_.insert_or_assign(std::move(limited), Last{severity, std::string{text}});
 }
 
 void Log::on_deadline(TimePoint now) {

@@ -29,7 +29,7 @@ public:
     /// Options for this process's standard error.
     static Options for_standard_error(std::string gateway, ike::Severity least);
 
-    /// `key` groups lines for rate limiting. The text is made printable.
+    /// `key` groups lines of one severity for rate limiting. The text is made printable.
     void write(ike::Severity severity, std::string_view key, std::string_view text, TimePoint now);
     /// Tells how many lines were left out.
     void on_deadline(TimePoint now);
@@ -45,7 +45,7 @@ private:
 
     Options options_;
     LogLimiter limiter_;
-    std::map<std::string, Last, std::less<>> last_left_out_;  // of each key that has some
+    std::map<std::string, Last, std::less<>> last_left_out_;  // of each severity and key that has some
     std::uint64_t left_out_ = 0;
 };
 

@@ -79,6 +79,13 @@ TEST_CASE("a noisy key does not silence another") {
     CHECK(bench.written().find("heard") != std::string::npos);
 }
 
+TEST_CASE("what a peer does all the time does not hide why it fails") {
+    Bench bench;
+    for (int i = 0; i < 100; ++i) bench.log->write(ike::Severity::info, "ike 192.0.2.9", "half-open", bench.now);
+    bench.log->write(ike::Severity::warning, "ike 192.0.2.9", "no proposal chosen", bench.now);
+    CHECK(bench.written().find("no proposal chosen") != std::string::npos);
+}
+
 TEST_CASE("a key may write again in the next window") {
     LogLimiter limiter;
     const TimePoint start{5s};
