@@ -5,6 +5,7 @@
 
 #include "common/secret.hpp"
 #include "dataplane/esp_crypto_cbc.hpp"
+#include "dataplane/ipsec_mb.hpp"
 
 #include <cstring>
 #include <intel-ipsec-mb.h>
@@ -40,7 +41,8 @@ void EspKey::clear() {
 }
 
 struct EspCrypto::Engine {
-    IMB_MGR* manager = nullptr;
+    IpsecMb library;
+    IMB_MGR* manager = &library.manager();
     CbcHmac cbc;
     Gcm gcm128{}, gcm256{};
 
@@ -55,19 +57,12 @@ struct EspCrypto::Engine {
 };
 
 EspCrypto::EspCrypto() : engine_{std::make_unique<Engine>()} {
-    engine_->manager = alloc_mb_mgr(0);
-    if (!engine_->manager) throw std::runtime_error{"ipsec-mb: no memory for its manager"};
-    IMB_MGR* manager = engine_->manager;
-    init_mb_mgr_auto(manager, nullptr);
-    if (const int error = imb_get_errno(manager); error != 0) {
-        free_mb_mgr(manager);
-        throw std::runtime_error{std::string{"ipsec-mb: "} + imb_get_strerror(error)};
-    }
+    const IMB_MGR* manager = engine_->manager;
     engine_->gcm128 = {manager->gcm128_enc, manager->gcm128_dec, manager->gcm128_init, manager->gcm128_enc_update, manager->gcm128_enc_finalize};
     engine_->gcm256 = {manager->gcm256_enc, manager->gcm256_dec, manager->gcm256_init, manager->gcm256_enc_update, manager->gcm256_enc_finalize};
 }
 
-EspCrypto::~EspCrypto() { free_mb_mgr(engine_->manager); }
+EspCrypto::~EspCrypto() = default;
 
 bool EspCrypto::expand(EspAlgorithm algorithm, ByteView keymat, EspKey& key) {
     const EspSizes sizes = sizes_of(algorithm);

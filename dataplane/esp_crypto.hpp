@@ -85,7 +85,7 @@ static_assert(sizeof(EspJob) == 64);
 /// One worker's cipher engine. All calls from its own thread.
 class EspCrypto {
 public:
-    /// Throws std::runtime_error when ipsec-mb cannot run on this processor.
+    /// Throws std::runtime_error when ipsec-mb is not installed or cannot run on this processor.
     EspCrypto();
     ~EspCrypto();
     EspCrypto(const EspCrypto&) = delete;

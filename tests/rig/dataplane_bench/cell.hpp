@@ -12,11 +12,13 @@
 
 namespace nave::rig {
 
-enum class Case : std::uint8_t { forward, encap, decap, relay, loop };
-inline constexpr std::array kCases = {Case::forward, Case::encap, Case::decap, Case::relay, Case::loop};
+/// `gre` is encap without the stage that encrypts: nave sends no GRE in clear, so what plain GRE costs is the rest of that.
+enum class Case : std::uint8_t { forward, gre, encap, decap, relay, loop };
+inline constexpr std::array kCases = {Case::forward, Case::gre, Case::encap, Case::decap, Case::relay, Case::loop};
 constexpr std::string_view name(Case which) {
     switch (which) {
     case Case::forward: return "forward";
+    case Case::gre: return "gre";
     case Case::encap: return "encap";
     case Case::decap: return "decap";
     case Case::relay: return "relay";

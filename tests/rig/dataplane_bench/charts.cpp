@@ -62,7 +62,7 @@ Chart rate_by_workers(std::span<const Figure> figures) {
     Chart chart{.title = "aes-128-gcm: what workers carry", .x_label = "workers, a core each", .y_label = "million packets per second", .series = {}};
     for (const Figure& figure : figures) {
         const Cell& cell = figure.cell;
-        if (cell.burst == Cell{}.burst || cell.world.adaptive || cell.which == Case::forward) continue;
+        if (cell.burst == Cell{}.burst || cell.world.adaptive || cell.which == Case::forward || cell.which == Case::gre) continue;
         const std::string what = fmt::format("{}, {} bytes", name(cell.which), cell.size.name), elsewhere = what + ", half arrive elsewhere";
         series_of(chart, cell.world.arrival == Arrival::owner ? what : elsewhere, cell.world.arrival != Arrival::owner).points.emplace_back(cell.world.workers, figure.mpps);
         if (cell.world.workers == 1) series_of(chart, elsewhere, true).points.emplace_back(1, figure.mpps);

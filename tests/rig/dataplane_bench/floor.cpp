@@ -1,6 +1,7 @@
 // Bare ipsec-mb calls, each way of calling in a loop of its own.
 #include "tests/rig/dataplane_bench/floor.hpp"
 
+#include "dataplane/ipsec_mb.hpp"
 #include "tests/rig/dataplane_bench/floor_cbc.hpp"
 
 #include <array>
@@ -61,22 +62,14 @@ std::uint32_t esp_text_length(std::uint16_t inner, bool gre_key, EspAlgorithm al
 
 struct Floor::Engine {
     EspAlgorithm algorithm{};
-    IMB_MGR* manager = nullptr;
+    dataplane::IpsecMb library;
+    IMB_MGR* manager = &library.manager();
     Memory keys, buffers;
     std::uint64_t nonce = 0;
     std::array<std::array<std::uint8_t, 12>, kPacketsMax> nonces{};
     std::array<std::array<std::uint8_t, kTag>, kPacketsMax> tags{};
     std::array<std::uint8_t, 12> associated{};
     std::optional<CbcFloor> cbc;
-
-    Engine() : manager{alloc_mb_mgr(0)} {
-        if (!manager) throw std::runtime_error{"ipsec-mb: no memory for its manager"};
-        init_mb_mgr_auto(manager, nullptr);
-        if (const int error = imb_get_errno(manager); error != 0) throw std::runtime_error{std::string{"ipsec-mb: "} + imb_get_strerror(error)};
-    }
-    ~Engine() { free_mb_mgr(manager); }
-    Engine(const Engine&) = delete;
-    Engine& operator=(const Engine&) = delete;
 
     Key& key(std::uint32_t peer) { return static_cast<Key*>(keys.get())[peer]; }
     std::uint8_t* buffer(std::size_t i) { return static_cast<std::uint8_t*>(buffers.get()) + i * kBufferBytes; }

@@ -39,7 +39,7 @@ CbcFloor::CbcFloor(IMB_MGR& manager, EspAlgorithm algorithm, std::uint32_t peers
         hash_pad(manager, hash_, 0x36, key.inner.data());
         hash_pad(manager, hash_, 0x5c, key.outer.data());
     }
-    if (const int error = imb_get_errno(&manager); error != 0) throw std::runtime_error{std::string{"ipsec-mb: "} + imb_get_strerror(error)};
+    if (manager.imb_errno != 0) throw std::runtime_error{"ipsec-mb refuses the keys of the floor: error " + std::to_string(manager.imb_errno)};
 }
 
 /// What the jobs of all packets have in common.

@@ -59,7 +59,7 @@ std::vector<Cell> full_matrix(std::size_t cores) {
     const auto all = size_list({"64", "128", "256", "512", "1024", "1400", "imix"}), some = size_list({"64", "512", "1400", "imix"}), ends = size_list({"64", "1400"});
     const auto every = tunnels_from(0), others = tunnels_from(1);
     std::vector<Cell> cells;
-    add_cells({.cases = {Case::forward}, .sizes = all}, cells);
+    add_cells({.cases = {Case::forward, Case::gre}, .sizes = all}, cells);
     add_cells({.sizes = all, .tunnels = every}, cells);
     add_cells({.cases = {Case::relay, Case::loop}, .sizes = some, .tunnels = every}, cells);
     add_cells({.sizes = some, .peers = {100, 1000, 10000, 100000}}, cells);
@@ -74,7 +74,7 @@ std::vector<Cell> full_matrix(std::size_t cores) {
 std::vector<Cell> quick_matrix(std::size_t cores) {
     const auto all = size_list({"64", "128", "256", "512", "1024", "1400", "imix"}), three = size_list({"64", "512", "1400"}), ends = size_list({"64", "1400"});
     std::vector<Cell> cells;
-    add_cells({.cases = {Case::forward}, .sizes = ends}, cells);
+    add_cells({.cases = {Case::forward, Case::gre}, .sizes = ends}, cells);
     add_cells({.sizes = all}, cells);
     add_cells({.sizes = three, .tunnels = tunnels_from(1)}, cells);
     add_cells({.cases = {Case::relay, Case::loop}, .sizes = three}, cells);

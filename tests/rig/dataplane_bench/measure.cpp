@@ -12,6 +12,7 @@
 #include <map>
 #include <rte_cycles.h>
 #include <tuple>
+#include <utility>
 
 namespace nave::rig {
 
@@ -62,7 +63,7 @@ Bench::Bench(std::span<const Cell> cells, const Effort& effort) : effort_{effort
         const WorldShape& shape = cell.world;
         make_once(cables_, shape.workers, fmt::format("rig{}w", shape.workers), shape.workers, foundation_.pools);
         make_once(worlds_, shape, fmt::format("w{}", worlds_.size()), shape, foundation_, cables_.at(shape.workers));
-        if (cell.which != Case::forward) make_once(floors_, FloorKey{shape.tunnel.algorithm, shape.peers}, shape.tunnel.algorithm, shape.peers);
+        if (seals(cell.which) || opens(cell.which)) make_once(floors_, FloorKey{shape.tunnel.algorithm, shape.peers}, shape.tunnel.algorithm, shape.peers);
     }
 }
 
@@ -140,6 +141,7 @@ Figure figure_of(const Cell& cell, const CellSamples& samples) {
         figure.floor_spread += spread(*rounds);
     }
     for (std::size_t stage = 0; stage < figure.stages.size(); ++stage) figure.stages[stage] = median(samples.stages[stage]);
+    if (cell.which == Case::gre) figure.cycles -= std::exchange(figure.stages[static_cast<std::size_t>(Stage::esp_encrypt)], 0);
     figure.core_round_trip = median(samples.core_round_trips);
     if (figure.cycles > 0) figure.mpps = static_cast<double>(rte_get_tsc_hz()) / figure.cycles / 1e6 * cell.world.workers;
     figure.gbps = figure.mpps * cell.size.mean() * 8 / 1e3;

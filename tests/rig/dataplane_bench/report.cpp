@@ -24,7 +24,7 @@ std::string remarks(const Cell& cell) {
     return text;
 }
 
-std::string_view algorithm_of(const Cell& cell) { return cell.which == Case::forward ? "-" : name(cell.world.tunnel.algorithm); }
+std::string_view algorithm_of(const Cell& cell) { return cell.which == Case::forward || cell.which == Case::gre ? "-" : name(cell.world.tunnel.algorithm); }
 
 std::string label(const Cell& cell) { return fmt::format("{:<8}{:<24}{:>5}{:>8}", name(cell.which), algorithm_of(cell), cell.size.name, cell.world.peers); }
 

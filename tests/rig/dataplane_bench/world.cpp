@@ -59,6 +59,7 @@ InnerPacket World::next_packet(Lane& lane) {
     const std::uint64_t number = lane.next++;
     switch (lane.which) {
     case Case::forward: return {plan::kHubNetworks + 9, plan::hub_network(peer) + 9, size, number};
+    case Case::gre:
     case Case::encap: return {plan::kHubNetworks + 9, plan::spoke_network(peer) + 9, size, number};
     case Case::relay: return {plan::spoke_network(peer) + 9, plan::spoke_network(plan::partner(peer)) + 9, size, number};
     case Case::decap:
@@ -104,7 +105,7 @@ BatchCost World::play(std::span<Lane> lanes, unsigned member, Rendezvous& all) {
     const std::size_t count = lane.burst;
     generate(lane);
     lane.frames.send(kInside);
-    if (lane.which != Case::forward && lane.which != Case::encap) {
+    if (lane.which == Case::decap || lane.which == Case::relay || lane.which == Case::loop) {
         charge(spokes_, lane, {.receive = count, .send = count});
         if (lane.which != Case::loop) lane.cycles = 0, lane.stages = {};
         lane.frames.receive(kUnderlay, count);
@@ -116,7 +117,7 @@ BatchCost World::play(std::span<Lane> lanes, unsigned member, Rendezvous& all) {
     charge(hub_, lane, {.receive = count, .send = mine});
     all.meet();
     const BatchCost cost = cost_of(lanes);
-    lane.frames.receive(lane.which == Case::encap || lane.which == Case::relay ? kUnderlay : kInside, mine);
+    lane.frames.receive(lane.which == Case::gre || lane.which == Case::encap || lane.which == Case::relay ? kUnderlay : kInside, mine);
     complain_of_drops();
     if (lane.which == Case::loop) verify(lane);
     // Nobody writes to a lane, or into a port, that another one still looks at.
