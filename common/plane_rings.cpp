@@ -25,7 +25,8 @@ void Doorbell::awake() {
 void Doorbell::ring() {
     // Orders the push before the look at the flag; pairs with announce_sleep() before the look at the rings.
     std::atomic_thread_fence(std::memory_order_seq_cst);
-    if (asleep_.exchange(false, std::memory_order_seq_cst)) eventfd_write(descriptor_, 1);
+    // A look first: who is awake keeps the line.
+    if (asleep_.load(std::memory_order_seq_cst) && asleep_.exchange(false, std::memory_order_seq_cst)) eventfd_write(descriptor_, 1);
 }
 
 }  // namespace nave

@@ -40,7 +40,7 @@ struct PlaneRings {
     boost::lockfree::spsc_queue<Event, boost::lockfree::capacity<kEvents>> events;
     boost::lockfree::spsc_queue<PacketMessage, boost::lockfree::capacity<kPackets>> punted;
     boost::lockfree::spsc_queue<PacketMessage, boost::lockfree::capacity<kPackets>> injected;
-    Doorbell worker_bell;    // the control thread rings it after commands and injected packets
+    Doorbell worker_bell;    // rung by the control thread after commands and injected packets, by other workers after handovers
     Doorbell* control_bell;  // shared by all workers; a worker rings it after events and punted packets
 
     explicit PlaneRings(Doorbell& control) : control_bell{&control} {}

@@ -17,11 +17,17 @@ std::vector<PortLane> make_lanes(const WorkerSetup& setup) {
     return lanes;
 }
 
+std::vector<Doorbell*> bells_of(std::span<PlaneRings* const> rings) {
+    std::vector<Doorbell*> bells;
+    for (PlaneRings* each : rings) bells.push_back(&each->worker_bell);
+    return bells;
+}
+
 }  // namespace
 
 WorkerState::WorkerState(const WorkerSetup& setup)
     : id{setup.id}, worker_count{setup.handovers.workers()}, cycles_per_second{setup.cycles_per_second}, all_counters{setup.counters},
-      counters{setup.counters.workers[setup.id.value]}, drops{counters}, rings{*setup.rings[setup.id.value]}, pools{setup.pools}, routes{setup.routes},
+      counters{setup.counters.workers[setup.id.value]}, drops{counters}, rings{*setup.rings[setup.id.value]}, bells{bells_of(setup.rings)}, pools{setup.pools}, routes{setup.routes},
       handovers{setup.handovers}, lanes{make_lanes(setup)}, tables{setup.id, setup.config, setup.associations},
       reassembly{setup.config.limits.reassembly_datagrams, setup.cycles_per_second, setup.pools, drops, counters.reassembled},
       punts{setup.config.limits, setup.cycles_per_second, rings}, redirects{setup.config.limits.redirect_interval_seconds * setup.cycles_per_second},
@@ -48,6 +54,7 @@ void WorkerState::flush_handover(WorkerId to) {
     const std::size_t given = handovers.give(id, to, burst.view());
     counters.handed_over.add(given);
     for (std::size_t i = given; i < burst.size; ++i) drops.discard(*burst.packets[i], Drop::handover_ring_full);
+    bells[to.value]->ring();
     burst.size = 0;
 }
 

@@ -62,6 +62,7 @@ struct WorkerState {
     WorkerCounters& counters;
     DropCounters drops;
     PlaneRings& rings;
+    std::vector<Doorbell*> bells;   // by WorkerId: wakes whom we hand packets to
     PacketPools& pools;
     RouteTables& routes;
     HandoverRings& handovers;

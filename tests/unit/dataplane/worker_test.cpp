@@ -3,6 +3,7 @@
 #include "tests/unit/dataplane/lab.hpp"
 
 #include <catch2/catch.hpp>
+#include <poll.h>
 #include <thread>
 
 using namespace nave;
@@ -24,6 +25,26 @@ TEST_CASE("whichever worker a packet arrives at, it is sealed and opened by the 
     CHECK(b.counters().workers[1 - owner].handed_over.read() == 1);
     CHECK(a.drops() + b.drops() == 0);
     CHECK(a.counters().outbound[slot_for(b).value].packets.read() == 2);
+}
+
+TEST_CASE("a packet for a worker that sleeps wakes it") {
+    LeakCheck leaks;
+    Box a{{.workers = 2, .number = 1}}, b{{.workers = 2, .number = 2}};
+    connect(a, b, {.owner = 1});
+    Doorbell& bell = a.rings()[1]->worker_bell;
+    const auto is_ringing = [&] {
+        pollfd watched{.fd = bell.descriptor(), .events = POLLIN, .revents = 0};
+        return poll(&watched, 1, 0) == 1;
+    };
+    bell.announce_sleep();
+    a.from_host(host_packet(a, b), 1);  // it has a queue of its own for that
+    a.turn(1);
+    CHECK_FALSE(is_ringing());
+    a.from_host(host_packet(a, b), 0);
+    a.turn(1);
+    CHECK(is_ringing());
+    a.turn(2);
+    CHECK(a.sent(kUnderlay).size() == 2);
 }
 
 TEST_CASE("a worker with an SA of its own to a peer uses that one, and the peer's fallback when it is gone") {
