@@ -120,7 +120,14 @@ runtime::PortDevice device_of(const dataplane::Gateway& dataplane, PortId id) {
     return {.mac = port.mac(), .up = port.link().up, .queues = port.capabilities().queues, .missed = losses.missed, .errors = losses.errors};
 }
 
-int run(const config::Config& config) {
+/// Workers that want an SA of their own with each peer (RFC 9611): where every port has a queue for each worker, packets stay with the
+/// worker that received them. Elsewhere the owners of SAs are how the packets of one queue spread over the workers.
+std::uint8_t resources(const config::Config& config, const dataplane::Gateway& dataplane) {
+    const auto has_queue_for_each = [&](const config::Port& port) { return dataplane.port(port.id).capabilities().queues >= config.dataplane.workers; };
+    return config.dataplane.workers > 1 && std::ranges::all_of(config.ports, has_queue_for_each) ? config.dataplane.workers : 0;
+}
+
+int run(config::Config config) {
     runtime::Signals signals;  // before any thread is started
     runtime::Log log{runtime::Log::for_standard_error(config.name, config.control.log_level)};
     auto eal = dataplane::Eal::start(eal_config(config));
@@ -142,6 +149,7 @@ int run(const config::Config& config) {
         log.write(ike::Severity::notice, "port", fmt::format("port {} is {}", port.name, dataplane.describe_port(port.id)), runtime::now());
     }
 
+    config.overlay.ike.resources = resources(config, dataplane);
     ike::SystemRandom random;
     auto runtime = runtime::Runtime::start({.config = config, .rings = ring_pointers, .route_rings = route_rings, .bell = bell, .counters = counters,
                                             .random = random, .signals = signals,

@@ -77,6 +77,7 @@ struct Established {
     std::optional<TimePoint> keepalive_at{};
     std::optional<Duplicate> duplicate{};
     bool probe_wanted = false;
+    std::optional<TimePoint> resources_at{};  // when we look for resources without a child SA; absent: the peer knows none
     std::vector<ChildSa> children{};
     std::vector<Draining> draining{};
     std::vector<Sibling> siblings{};

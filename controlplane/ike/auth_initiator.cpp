@@ -3,6 +3,7 @@
 #include "controlplane/ike/identities.hpp"
 #include "controlplane/ike/initial_exchange.hpp"
 #include "controlplane/ike/lifecycle.hpp"
+#include "controlplane/ike/resources.hpp"
 #include "controlplane/ike/words.hpp"
 
 #include <fmt/format.h>
@@ -73,6 +74,7 @@ void on_auth_response(Context& context, Association& association, const std::vec
     const auto terms = accept_child(association, context.profile_of(association), payloads, ChildExchange::ike_auth);
     if (!terms) return fail_attempt(context, association, DownReason::no_child, fmt::format("authenticated, but no child SA: {}", terms.error().reason), Closing{});
     on_authenticated(context, association, awaiting, id->identity, *terms);
+    note_resources(context, association, payloads);
 }
 
 }  // namespace nave::ike

@@ -5,6 +5,7 @@
 #include "controlplane/ike/identities.hpp"
 #include "controlplane/ike/initial_exchange.hpp"
 #include "controlplane/ike/lifecycle.hpp"
+#include "controlplane/ike/resources.hpp"
 
 #include <fmt/format.h>
 
@@ -63,6 +64,7 @@ Answer compose(Context& context, const Association& association, const AwaitingA
     }
     if (answer.terms) append_child_answer(answer.payloads, *answer.terms, answer.inbound);
     else answer.payloads.emplace_back(Notify{.type = answer.terms.error().type, .data = answer.terms.error().data});
+    if (answer.terms && find_notify(request, NotifyType::sa_resource_info)) answer.payloads.emplace_back(resource_notify());
     return answer;
 }
 
@@ -119,7 +121,10 @@ void on_auth_request(Context& context, Association& association, const Arrival& 
     if (find_notify(payloads, NotifyType::initial_contact)) on_initial_contact(context, choice.profile, id->identity, awaiting.began_at);
 
     const Answer answer = compose(context, association, awaiting, choice.key->key, payloads);
-    if (answer.terms) return on_authenticated(context, association, arrival, awaiting, id->identity, answer);
+    if (answer.terms) {
+        on_authenticated(context, association, arrival, awaiting, id->identity, answer);
+        return note_resources(context, association, payloads);
+    }
     context.count(to_string(answer.terms.error().type));
     send_response(context, *association.ike, arrival, answer.payloads);
     fail_attempt(context, association, DownReason::no_child,

@@ -5,6 +5,7 @@
 #include "controlplane/ike/exchange.hpp"
 #include "controlplane/ike/initial_exchange.hpp"
 #include "controlplane/ike/lifecycle.hpp"
+#include "controlplane/ike/resources.hpp"
 #include "controlplane/ike/words.hpp"
 
 #include <algorithm>
@@ -13,8 +14,9 @@
 namespace nave::ike {
 namespace {
 
-constexpr std::size_t kChildrenMax = 8;  // of one association; rekeying leaves a few for some seconds
-constexpr std::size_t kInboundMax = 16;  // of one association, with those that are replaced or drain: each holds a slot that all peers share
+// Of one association, beside those of single resources; rekeying leaves a few for some seconds.
+constexpr std::size_t kChildrenMax = 8;
+constexpr std::size_t kInboundMax = 16;  // with those that are replaced or drain: each holds a slot that all peers share
 constexpr int kChildRestartsMax = 2;          // with another group
 
 Bytes spi_bytes(Spi spi) {
@@ -23,11 +25,16 @@ Bytes spi_bytes(Spi spi) {
     return out.take();
 }
 
-void send_child_rekey(Context& context, Association& association, const ChildSa& old, RekeyingChild rekey) {
-    std::vector<Payload> payloads{Notify{.type = NotifyType::rekey_sa, .protocol = Protocol::esp, .spi = spi_bytes(old.inbound)}};
+std::optional<Spi> allocate(Context& context, std::optional<ResourceId> resource) { return resource ? context.spis.allocate_for(*resource) : context.spis.allocate(); }
+
+/// `old`: what it replaces; null for the first child SA of a resource.
+void send_child_request(Context& context, Association& association, const ChildSa* old, RekeyingChild rekey) {
+    std::vector<Payload> payloads;
+    if (old) payloads.emplace_back(Notify{.type = NotifyType::rekey_sa, .protocol = Protocol::esp, .spi = spi_bytes(old->inbound)});
+    if (rekey.resource) payloads.emplace_back(resource_notify());
+    const auto sa = static_cast<std::ptrdiff_t>(payloads.size());
     append_child_offer(payloads, association, context.profile_of(association), rekey.inbound, ChildExchange::create_child_sa);
-    auto behind_sa = payloads.begin() + 2;
-    behind_sa = payloads.insert(behind_sa, NoncePayload{rekey.nonce}) + 1;
+    const auto behind_sa = payloads.insert(payloads.begin() + sa + 1, NoncePayload{rekey.nonce}) + 1;
     if (rekey.key) payloads.insert(behind_sa, KeyExchange{rekey.key->group(), rekey.key->public_value()});
     send_request(context, association, *association.ike, ExchangeType::create_child_sa, payloads, std::move(rekey), context.settings.liveness_tries);
 }
@@ -37,10 +44,10 @@ bool restart(Context& context, Association& association, RekeyingChild& rekey, c
     const auto group = group_from(invalid_ke);
     const auto& suites = context.profile_of(association).esp_proposals;
     const ChildSa* old = child_by_id(*association.in<Established>(), rekey.old);
-    if (!group || !old || ++rekey.restarts > kChildRestartsMax || std::ranges::find(suites, group, &EspProposal::group) == suites.end()) return false;
+    if (!group || (!old && rekey.old != ChildId{}) || ++rekey.restarts > kChildRestartsMax || std::ranges::find(suites, group, &EspProposal::group) == suites.end()) return false;
     rekey.key = DhKeyPair::generate(*group, context.random);
     context.count("invalid-ke-received");
-    send_child_rekey(context, association, *old, std::move(rekey));
+    send_child_request(context, association, old, std::move(rekey));
     return true;
 }
 
@@ -48,6 +55,7 @@ void on_refused(Context& context, Association& association, RekeyingChild& rekey
     if (error.type == NotifyType::invalid_ke_payload && restart(context, association, rekey, error)) return;
     context.spis.release(rekey.inbound);
     context.count(fmt::format("rekey-refused-{}", to_string(error.type)));
+    if (rekey.old == ChildId{}) return on_resource_refused(context, association, error);
     ChildSa* old = child_by_id(*association.in<Established>(), rekey.old);
     if (!old || !old->is_live()) return end_if_childless(context, association);  // replaced or deleted meanwhile: nothing to do
     if (error.type == NotifyType::child_sa_not_found) {
@@ -90,7 +98,7 @@ struct Made {
 };
 
 /// What we answer to a request for a child SA, or why not.
-std::expected<Made, Refusal> agree(Context& context, const Association& association, const std::vector<Payload>& payloads) {
+std::expected<Made, Refusal> agree(Context& context, const Association& association, const std::vector<Payload>& payloads, std::optional<ResourceId> resource) {
     auto terms = choose_child(association, context.profile_of(association), payloads, ChildExchange::create_child_sa);
     if (!terms) return std::unexpected{terms.error()};
     Made made{.terms = *terms, .shared_secret = {}, .key = {}, .inbound = {}};
@@ -100,20 +108,34 @@ std::expected<Made, Refusal> agree(Context& context, const Association& associat
         if (!secret) return std::unexpected{Refusal{NotifyType::invalid_syntax, fmt::format("the peer's key exchange is wrong: {}", name(secret.error()))}};
         made.shared_secret = std::move(*secret);
     }
-    const auto inbound = context.spis.allocate();
+    const auto inbound = allocate(context, resource);
     if (!inbound) return std::unexpected{Refusal{NotifyType::no_additional_sas, "no inbound SPI is left for another SA"}};
     made.inbound = *inbound;
     return made;
 }
 
+RekeyingChild request_for(Context& context, const Association& association, ChildId old, Spi inbound, std::optional<ResourceId> resource) {
+    RekeyingChild request{.old = old, .inbound = inbound, .nonce = fresh_nonce(context.random), .key = {}, .rival = {}, .resource = resource};
+    if (const auto group = pfs_group(context.profile_of(association))) request.key = DhKeyPair::generate(*group, context.random);
+    return request;
+}
+
+/// For whom the peer's request is: for the resource of what it replaces, for the next one, or for all.
+std::optional<ResourceId> resource_for(const Established& established, const ChildSa* old, std::span<const Payload> payloads) {
+    if (old) return old->resource;
+    return find_notify(payloads, NotifyType::sa_resource_info) ? free_resource(established, kResourcesMax) : std::nullopt;
+}
+
 /// Which error a request meets whatever it offers (RFC 7296 §2.25); nothing if it may go on.
-std::optional<Notify> obstacle(Association& association, const IkeSa& ike, const Notify* rekey_sa, const ChildSa* old) {
+std::optional<Notify> obstacle(Association& association, const IkeSa& ike, const Notify* rekey_sa, const ChildSa* old, bool wants_resource) {
     auto& established = *association.in<Established>();
     if (&ike != association.ike.get() || successor_of(established) || association.ike->doing<RekeyingIke>()) return Notify{.type = NotifyType::temporary_failure};
     if (rekey_sa && !old) return Notify{.type = NotifyType::child_sa_not_found, .protocol = Protocol::esp, .spi = rekey_sa->spi};
     if (old && !old->is_live()) return Notify{.type = NotifyType::temporary_failure};
-    if (established.children.size() + established.draining.size() >= kInboundMax) return Notify{.type = NotifyType::temporary_failure};
-    if (!old && established.children.size() >= kChildrenMax) return Notify{.type = NotifyType::no_additional_sas};
+    const auto of_resources = static_cast<std::size_t>(std::ranges::count_if(established.children, [](const ChildSa& child) { return child.resource && child.is_live(); }));
+    if (established.children.size() + established.draining.size() >= kInboundMax + of_resources) return Notify{.type = NotifyType::temporary_failure};
+    if (wants_resource && !free_resource(established, kResourcesMax)) return Notify{.type = NotifyType::ts_max_queue};
+    if (!old && !wants_resource && established.children.size() >= kChildrenMax + of_resources) return Notify{.type = NotifyType::no_additional_sas};
     return std::nullopt;
 }
 
@@ -131,17 +153,26 @@ Duration retry_pause(Context& context, NotifyType refusal) {
 }
 
 void start_child_rekey(Context& context, Association& association, ChildSa& child) {
-    const auto inbound = context.spis.allocate();
+    const auto inbound = allocate(context, child.resource);
     if (!inbound) {
         context.count("limit-spis");
         context.log(Severity::warning, fmt::format("child {}: rekeying is put off: no inbound SPI is left", describe(association)));
         child.rekey_at = context.now + retry_pause(context, NotifyType::no_additional_sas);
         return;
     }
-    RekeyingChild rekey{.old = child.id, .inbound = *inbound, .nonce = fresh_nonce(context.random), .key = {}, .rival = {}};
-    if (const auto group = pfs_group(context.profile_of(association))) rekey.key = DhKeyPair::generate(*group, context.random);
     context.count("child-rekeys");
-    send_child_rekey(context, association, child, std::move(rekey));
+    send_child_request(context, association, &child, request_for(context, association, child.id, *inbound, child.resource));
+}
+
+void start_resource_child(Context& context, Association& association, ResourceId resource) {
+    const auto inbound = context.spis.allocate_for(resource);
+    if (!inbound) {
+        context.count("limit-spis");
+        association.in<Established>()->resources_at = context.now + retry_pause(context, NotifyType::no_additional_sas);
+        return;
+    }
+    context.count("resource-children");
+    send_child_request(context, association, nullptr, request_for(context, association, ChildId{}, *inbound, resource));
 }
 
 void on_child_rekey_response(Context& context, Association& association, RekeyingChild rekey, const std::vector<Payload>& payloads) {
@@ -161,7 +192,8 @@ void on_child_rekey_response(Context& context, Association& association, Rekeyin
                                         .role = Role::initiator,
                                         .initiator_nonce = rekey.nonce,
                                         .responder_nonce = nonce->data,
-                                        .shared_secret = *secret});
+                                        .shared_secret = *secret,
+                                        .resource = rekey.resource});
     settle_rekey(context, association, rekey, made, lower_nonce(rekey.nonce, nonce->data));
 }
 
@@ -174,11 +206,12 @@ void on_create_child_request(Context& context, Association& association, IkeSa& 
     }
     const Notify* rekey_sa = find_notify(payloads, NotifyType::rekey_sa);
     const ChildSa* old = named_child(established, rekey_sa);
-    if (auto error = obstacle(association, ike, rekey_sa, old)) {
+    if (auto error = obstacle(association, ike, rekey_sa, old, !old && find_notify(payloads, NotifyType::sa_resource_info))) {
         context.count(fmt::format("answered-{}", to_string(error->type)));
         return send_response(context, ike, arrival, {std::move(*error)});
     }
-    auto made = agree(context, association, payloads);
+    const auto resource = resource_for(established, old, payloads);
+    auto made = agree(context, association, payloads, resource);
     if (!made) {
         context.count(fmt::format("answered-{}", to_string(made.error().type)));
         context.log(Severity::warning, fmt::format("child {}: refused: {}", describe(association), made.error().reason));
@@ -192,7 +225,8 @@ void on_create_child_request(Context& context, Association& association, IkeSa& 
                                       .role = Role::responder,
                                       .initiator_nonce = nonce->data,
                                       .responder_nonce = our_nonce,
-                                      .shared_secret = made->shared_secret});
+                                      .shared_secret = made->shared_secret,
+                                      .resource = resource});
     if (old) child_by_id(established, replaced)->state = Replaced{id, context.now + context.peer_patience()};
     auto* ours = ike.doing<RekeyingChild>();
     if (ours && old && replaced == ours->old) ours->rival = RekeyingChild::Rival{id, lower_nonce(nonce->data, our_nonce)};
@@ -201,6 +235,7 @@ void on_create_child_request(Context& context, Association& association, IkeSa& 
     append_child_answer(answer, made->terms, made->inbound);
     auto behind_sa = answer.insert(answer.begin() + 1, NoncePayload{our_nonce}) + 1;
     if (made->key) answer.insert(behind_sa, KeyExchange{made->key->group(), made->key->public_value()});
+    if (resource) answer.emplace_back(resource_notify());
     send_response(context, ike, arrival, answer);
 }
 

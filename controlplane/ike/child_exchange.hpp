@@ -1,4 +1,4 @@
-// CREATE_CHILD_SA for child SAs (RFC 7296 §1.3.1, §1.3.3): rekeying from both sides, and further child SAs that the peer wants.
+// CREATE_CHILD_SA for child SAs (RFC 7296 §1.3.1, §1.3.3): rekeying from both sides, and further child SAs.
 #pragma once
 
 #include "controlplane/ike/context.hpp"
@@ -9,6 +9,8 @@ namespace nave::ike {
 
 /// Sends the request that replaces `child`; the IKE SA is idle.
 void start_child_rekey(Context& context, Association& association, ChildSa& child);
+/// Sends the request for a child SA that only this resource uses (RFC 9611); the IKE SA is idle.
+void start_resource_child(Context& context, Association& association, ResourceId resource);
 void on_child_rekey_response(Context& context, Association& association, RekeyingChild rekey, const std::vector<Payload>& payloads);
 /// The peer's request, by which it rekeys a child SA or makes a further one. A collision with ours is settled when our answer comes.
 void on_create_child_request(Context& context, Association& association, IkeSa& ike, const Arrival& arrival, const std::vector<Payload>& payloads);

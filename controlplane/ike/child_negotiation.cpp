@@ -1,6 +1,7 @@
 // Offers, choices and checks for child SAs.
 #include "controlplane/ike/child_negotiation.hpp"
 
+#include "controlplane/ike/resources.hpp"
 #include "controlplane/ike/words.hpp"
 
 #include <algorithm>
@@ -56,6 +57,7 @@ void append_child_offer(std::vector<Payload>& payloads, const Association& assoc
     payloads.emplace_back(TrafficSelectors{Role::initiator, {ends.initiator}});
     payloads.emplace_back(TrafficSelectors{Role::responder, {ends.responder}});
     payloads.emplace_back(Notify{.type = NotifyType::use_transport_mode});
+    if (exchange == ChildExchange::ike_auth) payloads.emplace_back(resource_notify());
 }
 
 std::expected<ChildTerms, Refusal> choose_child(const Association& association, const Profile& profile, std::span<const Payload> offer, ChildExchange exchange) {

@@ -27,6 +27,7 @@ struct ChildSa {
     EspProposal suite;
     EspMode mode;
     TimePoint established_at, rekey_at, expires_at;
+    std::optional<ResourceId> resource{};  // whose own it is; the others use the pair without one (RFC 9611: the fallback)
     bool outbound_installed = false;
     ChildState state;
 

@@ -29,9 +29,9 @@ constexpr Duration kDrainTime = std::chrono::seconds{5};
 void keep_sending(Context& context, Association& association, Established& established, const ChildSa& removed) {
     if (const auto* replaced = std::get_if<Replaced>(&removed.state))
         if (ChildSa* successor = child_by_id(established, replaced->by)) use_outbound(context, association, *successor);
-    if (std::ranges::any_of(established.children, &ChildSa::outbound_installed)) return;
+    if (removed.resource || std::ranges::any_of(established.children, [](const ChildSa& child) { return child.outbound_installed && !child.resource; })) return;
     for (ChildSa& child : std::views::reverse(established.children))
-        if (child.is<Fresh>()) return use_outbound(context, association, child);
+        if (child.is<Fresh>() && !child.resource) return use_outbound(context, association, child);
 }
 
 }  // namespace
@@ -49,11 +49,13 @@ ChildId install_child(Context& context, Association& association, const NewChild
                         .established_at = context.now,
                         .rekey_at = context.rekey_time(profile.child_lifetime),
                         .expires_at = context.now + profile.child_lifetime,
+                        .resource = made.resource,
                         .state = Fresh{keys.sent_by(made.role)}};
     context.out.push_back(InstallInbound{association.id, child.id, child.inbound, choice.suite.algorithm, child.mode, choice.suite.esn, limits_of(profile, choice.suite.esn),
-                                         keys.sent_by(other(made.role))});
-    context.log(Severity::info, fmt::format("child {}: none -> installed: {} in {} mode, SPI {:08x} in, {:08x} out", describe(association), to_string(choice.suite),
-                                            child.mode == EspMode::transport ? "transport" : "tunnel", child.inbound.value, child.outbound.value));
+                                         keys.sent_by(other(made.role)), made.resource});
+    context.log(Severity::info, fmt::format("child {}: none -> installed: {} in {} mode, SPI {:08x} in, {:08x} out{}", describe(association), to_string(choice.suite),
+                                            child.mode == EspMode::transport ? "transport" : "tunnel", child.inbound.value, child.outbound.value,
+                                            child.resource ? fmt::format(", for resource {}", child.resource->value) : std::string{}));
     context.count("children");
     established.children.push_back(child);
     return child.id;
@@ -64,7 +66,7 @@ void use_outbound(Context& context, Association& association, ChildSa& child) {
     if (!fresh) return;
     const Profile& profile = context.profile_of(association);
     context.out.push_back(InstallOutbound{association.id, child.id, child.outbound, child.suite.algorithm, child.mode, child.suite.esn,
-                                          limits_of(profile, child.suite.esn), fresh->outbound});
+                                          limits_of(profile, child.suite.esn), fresh->outbound, child.resource});
     child.outbound_installed = true;
     child.state = InUse{};
 }
@@ -84,7 +86,9 @@ void remove_child(Context& context, Association& association, ChildId id) {
 
 void end_if_childless(Context& context, Association& association) {
     auto* established = association.in<Established>();
-    if (!established || !established->children.empty() || association.ike->doing<RekeyingChild>()) return;
+    const auto serves_all = [](const ChildSa& child) { return !child.resource; };
+    const auto* rekey = association.ike->doing<RekeyingChild>();
+    if (!established || std::ranges::any_of(established->children, serves_all) || (rekey && !rekey->resource)) return;
     end(context, association, DownReason::no_child, "no child SA is left", Ending::farewell);
 }
 

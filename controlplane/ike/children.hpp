@@ -13,6 +13,7 @@ struct NewChild {
     Role role;
     ByteView initiator_nonce, responder_nonce;
     const Secret& shared_secret;  // of the exchange's own key exchange; empty without PFS
+    std::optional<ResourceId> resource{};
 };
 /// Derives the keys and installs the inbound SA. The outbound one waits for use_outbound().
 ChildId install_child(Context& context, Association& association, const NewChild& made);
@@ -20,7 +21,7 @@ ChildId install_child(Context& context, Association& association, const NewChild
 void use_outbound(Context& context, Association& association, ChildSa& child);
 /// Removes the pair; the newest Fresh one takes over if nothing else is left to send on. The inbound SA drains while others live.
 void remove_child(Context& context, Association& association, ChildId id);
-/// Closes an association that has no child SA left, and no exchange under way that makes one.
+/// Closes an association that has no child SA for all left, and no exchange under way that makes one.
 void end_if_childless(Context& context, Association& association);
 
 }  // namespace nave::ike

@@ -25,6 +25,8 @@ namespace nave::ike {
 using SaId = Strong<struct IkeSaIdTag, std::uint64_t>;
 /// Names one child SA pair; a rekey makes a new one.
 using ChildId = Strong<struct IkeChildIdTag, std::uint64_t>;
+/// One of the resources that have child SAs of their own (RFC 9611), such as workers; by our own numbers.
+using ResourceId = Strong<struct IkeResourceTag, std::uint8_t>;
 /// Index into Settings::profiles.
 using ProfileId = Strong<struct IkeProfileIdTag, std::uint16_t>;
 
@@ -62,11 +64,15 @@ struct Settings {
     std::size_t half_open_per_source_max = 16;
     std::size_t cookies_from_half_open = 32;   // ask for cookies from this many half-open SAs on
     std::size_t established_max = 100'000;
+    std::uint8_t resources = 0;        // that want a child SA pair of their own with each peer that knows such (RFC 9611), up to kResourcesMax
     Duration retransmit_first = std::chrono::milliseconds{500};  // doubles each time
     int retransmit_tries = 6;
     int liveness_tries = 4;            // of any request to a peer that is up: silent after these, it is dead
     Duration keepalive_interval = std::chrono::seconds{20};  // RFC 3948 §4, when we are behind a NAT
 };
+
+/// Child SA pairs for single resources that one peer may have, whoever made them.
+inline constexpr std::uint8_t kResourcesMax = 8;
 
 /// Hands out inbound ESP SPIs; the overlay implements it and keeps an SPI until the worker acknowledged its removal.
 class SpiSource {
@@ -74,6 +80,8 @@ public:
     virtual ~SpiSource() = default;
     /// Nothing when all slots are taken: the child SA is refused with NO_ADDITIONAL_SAS.
     virtual std::optional<Spi> allocate() = 0;
+    /// The same for an SA that belongs to this resource.
+    virtual std::optional<Spi> allocate_for(ResourceId resource) = 0;
     /// Gives back an SPI whose inbound SA was never announced by InstallInbound.
     virtual void release(Spi spi) = 0;
 };
@@ -114,6 +122,7 @@ struct InstallInbound {
     bool esn;
     SaLimits limits;
     EspKeymat keymat;
+    std::optional<ResourceId> resource{};  // whose pair it is; of all when absent
 };
 /// The peer is known to hold the matching inbound SA: traffic may use this SA from now on.
 struct InstallOutbound {
@@ -125,6 +134,7 @@ struct InstallOutbound {
     bool esn;
     SaLimits limits;
     EspKeymat keymat;
+    std::optional<ResourceId> resource{};
 };
 struct RemoveInbound { SaId sa; ChildId child; Spi spi; };
 struct RemoveOutbound { SaId sa; ChildId child; Spi spi; };
@@ -154,7 +164,7 @@ struct SaView {
     bool initiator, local_behind_nat, remote_behind_nat;
     std::string ike_proposal;       // "aes-gcm-256/prf-sha384/p384"
     TimePoint established_at, rekey_at;
-    struct Child { ChildId child; Spi inbound, outbound; std::string proposal; EspMode mode; bool esn; TimePoint established_at, rekey_at; };
+    struct Child { ChildId child; Spi inbound, outbound; std::string proposal; EspMode mode; bool esn; TimePoint established_at, rekey_at; std::optional<ResourceId> resource; };
     std::vector<Child> children;
 };
 

@@ -17,7 +17,7 @@ namespace nave::ike {
 struct Initial {};
 /// An empty INFORMATIONAL (RFC 7296 §2.4).
 struct Liveness {};
-/// CREATE_CHILD_SA that replaces a child SA. `rival`: the child that the peer's own request made of the same one meanwhile (§2.8.1).
+/// CREATE_CHILD_SA that replaces a child SA, or makes the first of `resource` when there is no old one. `rival`: the child that the peer's own request made of the same one meanwhile (§2.8.1).
 struct RekeyingChild {
     ChildId old;
     Spi inbound;
@@ -26,6 +26,7 @@ struct RekeyingChild {
     int restarts = 0;
     struct Rival { ChildId child; Bytes lowest_nonce; };
     std::optional<Rival> rival;
+    std::optional<ResourceId> resource{};
 };
 /// CREATE_CHILD_SA that replaces this IKE SA. `rival`: our SPI of the one that the peer's own request made meanwhile.
 struct RekeyingIke {

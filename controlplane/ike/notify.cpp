@@ -28,6 +28,7 @@ std::string_view rfc_name(NotifyType type) {
     case invalid_selectors:               return "INVALID_SELECTORS";
     case temporary_failure:               return "TEMPORARY_FAILURE";
     case child_sa_not_found:              return "CHILD_SA_NOT_FOUND";
+    case ts_max_queue:                    return "TS_MAX_QUEUE";
     case initial_contact:                 return "INITIAL_CONTACT";
     case set_window_size:                 return "SET_WINDOW_SIZE";
     case additional_ts_possible:          return "ADDITIONAL_TS_POSSIBLE";
@@ -48,6 +49,7 @@ std::string_view rfc_name(NotifyType type) {
     case childless_ikev2_supported:       return "CHILDLESS_IKEV2_SUPPORTED";
     case ikev2_message_id_sync_supported: return "IKEV2_MESSAGE_ID_SYNC_SUPPORTED";
     case ikev2_fragmentation_supported:   return "IKEV2_FRAGMENTATION_SUPPORTED";
+    case sa_resource_info:                return "SA_RESOURCE_INFO";
     case signature_hash_algorithms:       return "SIGNATURE_HASH_ALGORITHMS";
     }
     return {};

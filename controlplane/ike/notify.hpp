@@ -28,6 +28,7 @@ enum class NotifyType : std::uint16_t {
     invalid_selectors = 39,
     temporary_failure = 43,
     child_sa_not_found = 44,
+    ts_max_queue = 48,
     initial_contact = 16384,
     set_window_size = 16385,
     additional_ts_possible = 16386,
@@ -49,6 +50,7 @@ enum class NotifyType : std::uint16_t {
     ikev2_message_id_sync_supported = 16420,
     ikev2_fragmentation_supported = 16430,
     signature_hash_algorithms = 16431,
+    sa_resource_info = 16444,
 };
 
 /// An error, by which the exchange or the SA of a request fails (RFC 7296 §3.10.1).

@@ -8,6 +8,7 @@
 #include "controlplane/ike/initial_exchange.hpp"
 #include "controlplane/ike/lifecycle.hpp"
 #include "controlplane/ike/protected_message.hpp"
+#include "controlplane/ike/resources.hpp"
 
 #include <fmt/format.h>
 
@@ -57,6 +58,7 @@ void on_new_request(Context& context, Association& association, IkeSa& ike, cons
         if (arrival.header.exchange == ExchangeType::informational) return on_informational_while_closing(context, association, ike, arrival, payloads);
         return send_refusal(context, ike, arrival, NotifyType::temporary_failure);
     }
+    if (&ike == association.ike.get()) confirm_resources(context, association);
     if (arrival.header.exchange == ExchangeType::informational) return on_informational_request(context, association, ike, arrival, payloads);
     note_use(context, association, ike);
     if (rekeys_ike(payloads)) return on_ike_rekey_request(context, association, ike, arrival, payloads);

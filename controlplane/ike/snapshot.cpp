@@ -15,7 +15,7 @@ std::string state_in_words(const Association& association) {
 }
 
 SaView::Child view_of(const ChildSa& child) {
-    return {child.id, child.inbound, child.outbound, to_string(child.suite), child.mode, child.suite.esn, child.established_at, child.rekey_at};
+    return {child.id, child.inbound, child.outbound, to_string(child.suite), child.mode, child.suite.esn, child.established_at, child.rekey_at, child.resource};
 }
 
 SaView view_of(const Association& association) {

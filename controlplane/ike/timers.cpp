@@ -9,6 +9,7 @@
 #include "controlplane/ike/informational.hpp"
 #include "controlplane/ike/initial_exchange.hpp"
 #include "controlplane/ike/lifecycle.hpp"
+#include "controlplane/ike/resources.hpp"
 
 #include <algorithm>
 #include <fmt/format.h>
@@ -133,6 +134,8 @@ void pursue_established(Context& context, Association& association, Established&
         start_child_rekey(context, association, child);
         if (!association.ike->is_idle()) return;
     }
+    if (!in_doubt) start_missing_resource(context, association, established);
+    if (!association.ike->is_idle()) return;
     if (established.probe_wanted || established.heard_at + context.profile_of(association).liveness_interval <= context.now) start_liveness_check(context, association);
 }
 
@@ -162,6 +165,7 @@ void consider_established(Earliest& earliest, const Context& context, const Asso
     earliest.consider(established.keepalive_at);
     earliest.consider_wish(established.rekey_at);
     earliest.consider(established.expires_at);
+    if (established.resources_at && !established.duplicate) earliest.consider_wish(*established.resources_at);
     if (established.duplicate) earliest.consider(established.duplicate->delete_at);
     if (association.ike->is_idle()) earliest.consider_wish(established.heard_at + context.profile_of(association).liveness_interval);
     for (const Sibling& sibling : established.siblings) {

@@ -32,6 +32,7 @@ struct Child {
     EspAlgorithm algorithm{};
     EspMode mode{};
     bool esn = false;
+    bool for_one_worker = false;  // the others use the peer's pair for all
     TimePoint since;
     Traffic in, out;  // as last read
 };

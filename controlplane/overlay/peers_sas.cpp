@@ -23,7 +23,7 @@ void Peers::install_inbound(const ike::InstallInbound& install, std::uint16_t re
     Association* owner = association(install.sa, &peer);
     if (!owner) return spis_.release(install.spi);
     Child& pair = child(*owner, install.child, now);
-    pair.inbound = install.spi, pair.algorithm = install.algorithm, pair.mode = install.mode, pair.esn = install.esn;
+    pair.inbound = install.spi, pair.algorithm = install.algorithm, pair.mode = install.mode, pair.esn = install.esn, pair.for_one_worker = install.resource.has_value();
     out.push_back(Dataplane{InstallInboundSa{install.spi, peer->id, install.algorithm, install.mode, install.esn, replay_window, install.limits, install.keymat}});
 }
 
@@ -32,7 +32,15 @@ bool Peers::install_outbound(const ike::InstallOutbound& install, TimePoint now,
     Association* owner = association(install.sa, &peer);
     if (!owner) return true;
     const auto slot = outbound_.take();
-    if (!slot) return false;
+    if (!slot) return install.resource.has_value();
+    if (install.resource) {
+        // Beside whatever SA the peer's traffic uses: it changes nothing for the other workers.
+        Child& own = child(*owner, install.child, now);
+        own.outbound = SaSlot{*slot}, own.outbound_spi = install.spi, own.out = {};
+        const WorkerId worker{static_cast<std::uint8_t>(install.resource->value % workers_)};
+        out.push_back(Dataplane{InstallOutboundSa{SaSlot{*slot}, worker, install.spi, peer->id, install.algorithm, install.mode, install.esn, install.limits, install.keymat, true}});
+        return true;
+    }
     const WorkerId worker{next_owner_};
     next_owner_ = static_cast<std::uint8_t>((next_owner_ + 1) % workers_);
     const InstallOutboundSa command{SaSlot{*slot}, worker, install.spi, peer->id, install.algorithm, install.mode, install.esn, install.limits, install.keymat};
@@ -78,7 +86,7 @@ void Peers::replace_active(Peer& peer, Outbox& out) {
     // An outbound SA that was in use cannot be taken up again under the same key (its numbers would repeat): ask for a new one.
     for (auto each = peer.associations.rbegin(); each != peer.associations.rend(); ++each) {
         for (const Child& pair : each->children) {
-            if (!pair.inbound) continue;
+            if (!pair.inbound || pair.for_one_worker) continue;
             peer.active = each->sa;
             each->replaced = false;
             reach(peer, *each, out);

@@ -19,6 +19,8 @@ public:
     SpiAllocator(std::uint32_t slots, std::uint8_t workers);
 
     std::optional<Spi> allocate() override;
+    /// Of the worker whose resource it is.
+    std::optional<Spi> allocate_for(ike::ResourceId resource) override;
     void release(Spi spi) override { removed(spi); }
     /// The owning worker forgot the SA. Ignored for an SPI that is not held.
     void removed(Spi spi);
@@ -32,6 +34,8 @@ private:
         Spi held{};                     // 0 = free
         std::uint32_t generation = 0;   // of the latest SPI
     };
+    std::optional<Spi> take(WorkerId worker);
+
     SlotPool pool_;
     std::vector<Slot> slots_;
     std::uint8_t workers_;

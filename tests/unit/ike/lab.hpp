@@ -39,6 +39,7 @@ public:
     Gateway(std::string name, std::string_view address, std::uint64_t seed);
 
     std::optional<Spi> allocate() override;
+    std::optional<Spi> allocate_for(ResourceId) override { return allocate(); }
     void release(Spi spi) override;
 
     /// Starts the process anew, without memory.
