@@ -32,7 +32,8 @@ Json row(const overlay::IkeView& sa) {
 
 Json row(const overlay::SaView& sa) {
     return {{"identity", sa.identity}, {"direction", sa.direction}, {"spi", sa.spi}, {"proposal", sa.proposal}, {"mode", sa.mode}, {"esn", sa.esn},
-            {"packets", sa.packets}, {"bytes", sa.bytes}, {"age_seconds", sa.age.count()}, {"rekey_in_seconds", sa.rekey_in.count()}};
+            {"packets", sa.packets}, {"bytes", sa.bytes}, {"age_seconds", sa.age.count()}, {"rekey_in_seconds", sa.rekey_in.count()},
+            {"worker", sa.worker ? Json(*sa.worker) : Json(nullptr)}};
 }
 
 Json row(const overlay::RouteView& route) {

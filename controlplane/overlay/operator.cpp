@@ -119,7 +119,8 @@ std::vector<SaView> Gateway::sas(TimePoint now) const {
             const auto ours = std::ranges::find(association->children, child.child, &Child::id);
             if (ours == association->children.end()) continue;
             SaView row{peer->identity.to_string(), "in", fmt::format("{:08x}", child.inbound.value), child.proposal, child.mode == EspMode::transport ? "transport" : "tunnel",
-                       child.esn, ours->in.packets, ours->in.bytes, seconds_between(child.established_at, now), seconds_between(now, child.rekey_at)};
+                       child.esn, ours->in.packets, ours->in.bytes, seconds_between(child.established_at, now), seconds_between(now, child.rekey_at),
+                       child.resource ? std::optional{child.resource->value} : std::nullopt};
             rows.push_back(row);
             row.direction = "out", row.spi = fmt::format("{:08x}", child.outbound.value), row.packets = ours->out.packets, row.bytes = ours->out.bytes;
             rows.push_back(std::move(row));

@@ -44,6 +44,7 @@ struct SaView {
     bool esn = false;
     std::uint64_t packets = 0, bytes = 0;
     std::chrono::seconds age{0}, rekey_in{0};
+    std::optional<std::uint8_t> worker{};  // whose own it is; absent: all send under it
 };
 
 struct RouteView {

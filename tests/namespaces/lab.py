@@ -197,7 +197,8 @@ class Lab:
     # -- gateways
 
     def configuration(self, name, **changes):
-        """The configuration of one of the three gateways as text; `changes` replaces values of its tunnel."""
+        """The configuration of one of the three gateways as text; `changes` replaces values of its tunnel, and the number of its workers."""
+        workers = changes.pop("workers", 1)
         number = {"hub": 0, "spoke1": 1, "spoke2": 2}[name]
         block = 1 if number == 0 else 10 + number
         tunnel = {"underlay": "wan", "address": f"10.255.0.{block}/24", "key": 42, "identity": f"{name}.example",
@@ -213,7 +214,7 @@ class Lab:
             ports["wan"] |= {"address": "192.168.1.2/24", "gateway": "192.168.1.1"}
         tunnel |= changes
         raw = ("psk", "hub", "routes", "access")
-        lines = [f'name = "{name}"', "[control]", f'socket = "{self.directory}/{name}.sock"', "[dataplane]", 'mode = "adaptive"', 'hugepages = "off"']
+        lines = [f'name = "{name}"', "[control]", f'socket = "{self.directory}/{name}.sock"', "[dataplane]", 'mode = "adaptive"', 'hugepages = "off"', f"workers = {workers}"]
         for section, values in [*((f"port.{port}", keys) for port, keys in ports.items()), ("tunnel.nave0", tunnel)]:
             lines.append(f"[{section}]")
             for key, value in values.items():

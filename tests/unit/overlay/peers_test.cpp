@@ -2,6 +2,7 @@
 #include "controlplane/overlay/peers.hpp"
 
 #include <algorithm>
+#include <array>
 #include <catch2/catch.hpp>
 
 using namespace nave;
@@ -23,11 +24,11 @@ struct Table {
         up.sa = {sa}, up.remote_identity = *ike::Identity::parse(identity), up.local_endpoint = kUs, up.remote_endpoint = remote, up.initiator = initiator;
         return *peers.admit({TunnelId{0}, PortId{0}, Role::spoke, GroupId{1}}, up, now, out);
     }
-    Spi install(std::uint64_t sa, std::uint64_t child) {
-        const Spi spi = *spis.allocate();
-        peers.install_inbound({ike::SaId{sa}, ike::ChildId{child}, spi, EspAlgorithm::aes_gcm_128, EspMode::transport, true, {}, {}}, 1024, now, out);
+    Spi install(std::uint64_t sa, std::uint64_t child, std::optional<ike::ResourceId> resource = {}) {
+        const Spi spi = resource ? *spis.allocate_for(*resource) : *spis.allocate();
+        peers.install_inbound({ike::SaId{sa}, ike::ChildId{child}, spi, EspAlgorithm::aes_gcm_128, EspMode::transport, true, {}, {}, resource}, 1024, now, out);
         REQUIRE(peers.install_outbound({ike::SaId{sa}, ike::ChildId{child}, Spi{static_cast<std::uint32_t>(1000 + child)},
-                                        EspAlgorithm::aes_gcm_128, EspMode::transport, true, {}, {}}, now, out));
+                                        EspAlgorithm::aes_gcm_128, EspMode::transport, true, {}, {}, resource}, now, out));
         return spi;
     }
     template <class T>
@@ -88,6 +89,34 @@ TEST_CASE("two associations of one identity are one peer") {
     CHECK(&first == &second);
     CHECK(t.peers.slots_in_use() == 1);
     CHECK(&t.up(3, "b.example") != &first);
+}
+
+TEST_CASE("a worker's own SAs are that worker's both ways, and change nothing for the others") {
+    Table t;
+    Peer& peer = t.up(1);
+    t.install(1, 1);
+    const auto active = peer.active_child;
+    for (const std::uint8_t worker : std::array<std::uint8_t, 2>{0, 1}) CHECK(spi_layout::worker(t.install(1, 2u + worker, ike::ResourceId{worker})) == WorkerId{worker});
+    const auto outbound = t.said<InstallOutboundSa>();
+    REQUIRE(outbound.size() == 3);
+    CHECK_FALSE(outbound[0].for_owner_alone);
+    for (const std::uint8_t worker : std::array<std::uint8_t, 2>{0, 1}) {
+        CHECK(outbound[1u + worker].for_owner_alone);
+        CHECK(outbound[1u + worker].owner == WorkerId{worker});
+    }
+    CHECK(peer.active_child == active);
+    t.peers.remove_outbound(ike::SaId{1}, ike::ChildId{2}, t.now, t.out);
+    CHECK(t.said<RemoveOutboundSa>().at(0).slot == outbound[1].slot);
+    CHECK(peer.active_child == active);
+}
+
+TEST_CASE("a peer that lost its SA for all gets a new one by its pair for all, not by a worker's") {
+    Table t;
+    t.up(1);
+    t.install(1, 2, ike::ResourceId{1});
+    const Spi all = t.install(1, 1);
+    t.peers.remove_outbound(ike::SaId{1}, ike::ChildId{1}, t.now, t.out);
+    CHECK(t.peers.take_rekeys() == std::vector{std::pair{ike::SaId{1}, all}});
 }
 
 TEST_CASE("ports are told only for ESP in UDP") {
