@@ -27,8 +27,8 @@ std::vector<Doorbell*> bells_of(std::span<PlaneRings* const> rings) {
 
 WorkerState::WorkerState(const WorkerSetup& setup)
     : id{setup.id}, worker_count{setup.handovers.workers()}, cycles_per_second{setup.cycles_per_second}, all_counters{setup.counters},
-      counters{setup.counters.workers[setup.id.value]}, drops{counters}, rings{*setup.rings[setup.id.value]}, bells{bells_of(setup.rings)}, pools{setup.pools}, routes{setup.routes},
-      handovers{setup.handovers}, lanes{make_lanes(setup)}, tables{setup.id, setup.config, setup.associations},
+      counters{setup.counters.workers[setup.id.value]}, drops{counters}, rings{*setup.rings[setup.id.value]}, bells{bells_of(setup.rings)}, pools{setup.pools},
+      routes{setup.routes}, handovers{setup.handovers}, lanes{make_lanes(setup)}, tables{setup.id, setup.config, setup.associations},
       reassembly{setup.config.limits.reassembly_datagrams, setup.cycles_per_second, setup.pools, drops, counters.reassembled},
       punts{setup.config.limits, setup.cycles_per_second, rings}, redirects{setup.config.limits.redirect_interval_seconds * setup.cycles_per_second},
       icmp_errors{setup.config.limits.icmp_errors.packets_per_second, setup.config.limits.icmp_errors.burst, setup.cycles_per_second}, clock{counters},

@@ -88,7 +88,8 @@ std::string sas(const Json& rows, bool) {
                  {"AGE", Align::right}, {"REKEY", Align::right}}};
     for (const Json& row : rows) {
         table.add({text(row, "identity"), text(row, "direction"), text(row, "spi"), text(row, "proposal"), text(row, "mode"),
-                   row.at("esn").get<bool>() ? "yes" : "no", row.at("worker").is_null() ? "all" : std::to_string(row.at("worker").get<int>()), short_count(count(row, "packets")), short_bytes(count(row, "bytes")),
+                   row.at("esn").get<bool>() ? "yes" : "no", row.at("worker").is_null() ? "all" : std::to_string(row.at("worker").get<int>()),
+                   short_count(count(row, "packets")), short_bytes(count(row, "bytes")),
                    time(row, "age_seconds"), time(row, "rekey_in_seconds")});
     }
     return or_none(table, "no ESP SAs");

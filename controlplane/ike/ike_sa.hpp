@@ -17,7 +17,8 @@ namespace nave::ike {
 struct Initial {};
 /// An empty INFORMATIONAL (RFC 7296 §2.4).
 struct Liveness {};
-/// CREATE_CHILD_SA that replaces a child SA, or makes the first of `resource` when there is no old one. `rival`: the child that the peer's own request made of the same one meanwhile (§2.8.1).
+/// CREATE_CHILD_SA that replaces a child SA, or makes the first of `resource` when there is no old one.
+/// `rival`: the child that the peer's own request made of the same one meanwhile (§2.8.1).
 struct RekeyingChild {
     ChildId old;
     Spi inbound;

@@ -38,7 +38,8 @@ bool Peers::install_outbound(const ike::InstallOutbound& install, TimePoint now,
         Child& own = child(*owner, install.child, now);
         own.outbound = SaSlot{*slot}, own.outbound_spi = install.spi, own.out = {};
         const WorkerId worker{static_cast<std::uint8_t>(install.resource->value % workers_)};
-        out.push_back(Dataplane{InstallOutboundSa{SaSlot{*slot}, worker, install.spi, peer->id, install.algorithm, install.mode, install.esn, install.limits, install.keymat, true}});
+        out.push_back(Dataplane{InstallOutboundSa{SaSlot{*slot}, worker, install.spi, peer->id, install.algorithm, install.mode, install.esn, install.limits,
+                                                  install.keymat, true}});
         return true;
     }
     const WorkerId worker{next_owner_};
