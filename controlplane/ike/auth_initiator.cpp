@@ -1,6 +1,6 @@
 // The initiator's end of IKE_AUTH: who answered, and with which child SA.
+#include "controlplane/ike/authentication.hpp"
 #include "controlplane/ike/children.hpp"
-#include "controlplane/ike/identities.hpp"
 #include "controlplane/ike/initial_exchange.hpp"
 #include "controlplane/ike/lifecycle.hpp"
 #include "controlplane/ike/resources.hpp"
@@ -19,27 +19,39 @@ DownReason reason_of(NotifyType type) {
     }
 }
 
-/// Why the responder is not whom we want, in words; nothing if it is.
-std::optional<std::string> distrust(const Context& context, const Association& association, const AwaitingAuthResponse& awaiting,
-                                    const IdentificationPayload& id, const AuthPayload& auth) {
+/// By what the responder is whom we want, in words; or why it is not.
+std::expected<std::string, std::string> judge(const Context& context, const Association& association, const AwaitingAuthResponse& awaiting,
+                                              const IdentificationPayload& id, const std::vector<Payload>& payloads) {
     const Profile& profile = context.profile_of(association);
     const auto& expected = association.requests.front().expected;
-    if (expected && !expected->matches(id.identity)) return fmt::format("expected {}, but the peer is {}", expected->text(), id.identity.to_string());
-    const PreSharedKey* key = key_for(profile, id.identity);
-    if (!key) return fmt::format("no key of profile '{}' is for {}, which is who the peer says it is", profile.name, id.identity.to_string());
-    if (auth.method != AuthMethod::shared_key) return fmt::format("{} authenticates by another method than a pre-shared key", id.identity.to_string());
+    const std::string peer = id.identity.to_string();
+    const auto distrust = [](std::string why) { return std::unexpected{std::move(why)}; };
+    if (expected && !expected->matches(id.identity)) return distrust(fmt::format("expected {}, but the peer is {}", expected->text(), peer));
+    const AuthPayload& auth = *find<AuthPayload>(payloads);
     const AuthInput input{awaiting.answer.message, awaiting.nonce, &id};
-    if (verify_shared_key_auth(association.ike->keys, Role::responder, key->key, input, auth.data)) return misplaced(profile, id.identity, association.remote.address);
-    return fmt::format("wrong pre-shared key for {}: compare the key for '{}' in profile '{}' with the peer's", id.identity.to_string(), key->remote.text(), profile.name);
+    std::expected<std::string, std::string> means = "pre-shared key";
+    if (is_signature(auth.method)) {
+        means = prove_responder(context, profile, association.ike->keys, input, payloads);
+        if (!means) return distrust(fmt::format("{} does not prove that it is: {}", peer, means.error()));
+    } else {
+        const PreSharedKey* key = key_for(profile, id.identity);
+        if (!key) return distrust(fmt::format("no key of profile '{}' is for {}, which is who the peer says it is", profile.name, peer));
+        if (auth.method != AuthMethod::shared_key) return distrust(fmt::format("{} authenticates by another method than a pre-shared key or a certificate", peer));
+        if (!verify_shared_key_auth(association.ike->keys, Role::responder, key->key, input, auth.data))
+            return distrust(fmt::format("wrong pre-shared key for {}: compare the key for '{}' in profile '{}' with the peer's", peer, key->remote.text(), profile.name));
+    }
+    if (auto why = misplaced(profile, id.identity, association.remote.address)) return distrust(std::move(*why));
+    return means;
 }
 
-void on_authenticated(Context& context, Association& association, const AwaitingAuthResponse awaiting, const Identity& peer, const ChildTerms& terms) {
+void on_authenticated(Context& context, Association& association, const AwaitingAuthResponse awaiting, const Identity& peer, const ChildTerms& terms,
+                      const std::string& means) {
     Established established{.peer = peer,
                             .lowest_nonce = lower_nonce(awaiting.nonce, awaiting.peer_nonce),
                             .began_at = context.now,
                             .established_at = context.now,
                             .heard_at = context.now};
-    come_up(context, association, std::move(established), fmt::format("authenticated {} by pre-shared key", peer.to_string()));
+    come_up(context, association, std::move(established), fmt::format("authenticated {} by {}", peer.to_string(), means));
     const ChildId child = install_child(context, association,
                                         {.inbound = awaiting.inbound,
                                          .terms = terms,
@@ -58,22 +70,23 @@ void on_auth_response(Context& context, Association& association, const std::vec
     const auto* auth = find<AuthPayload>(payloads);
     const Notify* error = find_error(payloads);
     const bool is_refused = !auth && error;
-    std::optional<std::string> why = id && auth ? distrust(context, association, awaiting, *id, *auth) : std::nullopt;
+    std::expected<std::string, std::string> means;
+    if (id && auth) means = judge(context, association, awaiting, *id, payloads);
     // What looks wrong may be an IKE_SA_INIT that somebody altered on its way: the genuine answer gets its chance.
-    if ((is_refused || why) && try_next_answer(context, association)) return;
+    if ((is_refused || !means) && try_next_answer(context, association)) return;
     if (is_refused) {
         context.count(to_string(error->type));
         return fail_attempt(context, association, reason_of(error->type), advice(error->type));
     }
     if (!id || !auth) return fail_attempt(context, association, DownReason::invalid_message, "the peer's IKE_AUTH response lacks IDr or AUTH", Closing{});
-    if (why) {
+    if (!means) {
         context.count("authentication-failed");
-        return fail_attempt(context, association, DownReason::authentication_failed, std::move(*why), Closing{NotifyType::authentication_failed});
+        return fail_attempt(context, association, DownReason::authentication_failed, means.error(), Closing{NotifyType::authentication_failed});
     }
     if (error) return fail_attempt(context, association, DownReason::no_child, fmt::format("authenticated, but no child SA: {}", advice(error->type)), Closing{});
     const auto terms = accept_child(association, context.profile_of(association), payloads, ChildExchange::ike_auth);
     if (!terms) return fail_attempt(context, association, DownReason::no_child, fmt::format("authenticated, but no child SA: {}", terms.error().reason), Closing{});
-    on_authenticated(context, association, awaiting, id->identity, *terms);
+    on_authenticated(context, association, awaiting, settled(id->identity), *terms, *means);
     note_resources(context, association, payloads);
 }
 

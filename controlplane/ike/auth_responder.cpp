@@ -1,8 +1,8 @@
 // The responder's end of IKE_AUTH: who asks, by which key, for which child SA.
+#include "controlplane/ike/authentication.hpp"
 #include "controlplane/ike/children.hpp"
 #include "controlplane/ike/duplicates.hpp"
 #include "controlplane/ike/exchange.hpp"
-#include "controlplane/ike/identities.hpp"
 #include "controlplane/ike/initial_exchange.hpp"
 #include "controlplane/ike/lifecycle.hpp"
 #include "controlplane/ike/resources.hpp"
@@ -18,17 +18,17 @@ void refuse(Context& context, Association& association, const Arrival& arrival, 
     fail_attempt(context, association, reason, std::move(why), Lingering{context.now + kLinger});
 }
 
-/// The key by which the initiator is who it says it is, and which of the messages that came in its name is its own.
+/// By what the initiator is who it says it is, and which of the messages that came in its name is its own.
 struct Proof {
     KeyChoice choice;
     const InitMessage* request;
+    std::string means;  // in words
 };
 
 /// In words why there is no proof. An unknown identity costs the same computation
 /// and gets the same answer as a wrong key, so that nobody can ask which identities we know.
-std::expected<Proof, std::string> authenticate(const Context& context, const Association& association, const Arrival& arrival, const AwaitingAuthRequest& awaiting,
-                                                   const IdentificationPayload& id, const AuthPayload& auth, const IdentificationPayload* wanted) {
-    const IkeSa& ike = *association.ike;
+std::expected<Proof, std::string> authenticate_by_key(const Context& context, const IkeSa& ike, const AwaitingAuthRequest& awaiting, const IdentificationPayload& id,
+                                                      const AuthPayload& auth, const IdentificationPayload* wanted) {
     const auto choice = choose_profile(context.settings.profiles, ike.suite, id.identity, wanted ? &wanted->identity : nullptr);
     static constexpr std::uint8_t kNoKey[32] = {};
     const Secret key = choice ? choice->key->key : Secret{ByteView{kNoKey}};
@@ -37,27 +37,48 @@ std::expected<Proof, std::string> authenticate(const Context& context, const Ass
         if (verify_shared_key_auth(ike.keys, Role::initiator, key, {each.message, awaiting.nonce, &id}, auth.data)) genuine = &each;
     const std::string peer = id.identity.to_string();
     if (!choice) return std::unexpected{fmt::format("no pre-shared key is configured for {}: add one whose identity matches it", peer)};
-    if (auth.method != AuthMethod::shared_key) return std::unexpected{fmt::format("{} authenticates by another method than a pre-shared key", peer)};
-    if (genuine) {
-        if (auto why = misplaced(context.settings.profiles[choice->profile.value], id.identity, arrival.remote.address)) return std::unexpected{std::move(*why)};
-        return Proof{*choice, genuine};
-    }
+    if (auth.method != AuthMethod::shared_key) return std::unexpected{fmt::format("{} authenticates by another method than a pre-shared key or a certificate", peer)};
+    if (genuine) return Proof{*choice, genuine, "pre-shared key"};
     return std::unexpected{fmt::format("wrong pre-shared key for {}: compare the key for '{}' in profile '{}' with the peer's", peer, choice->key->remote.text(),
                                        context.settings.profiles[choice->profile.value].name)};
 }
 
-/// IDr, AUTH and, if there is one, the child SA or the refusal of it.
+std::expected<Proof, std::string> authenticate_by_certificate(const Context& context, const IkeSa& ike, const AwaitingAuthRequest& awaiting, const IdentificationPayload& id,
+                                                              const IdentificationPayload* wanted, const std::vector<Payload>& payloads) {
+    const auto proof = prove_initiator(context, ike, awaiting, id, wanted ? &wanted->identity : nullptr, payloads);
+    if (!proof) return std::unexpected{fmt::format("{} does not prove that it is: {}", id.identity.to_string(), proof.error())};
+    return Proof{{proof->profile, nullptr}, proof->request, proof->means};
+}
+
+std::expected<Proof, std::string> authenticate(const Context& context, const Association& association, const Arrival& arrival, const AwaitingAuthRequest& awaiting,
+                                               const IdentificationPayload& id, const std::vector<Payload>& payloads) {
+    const auto& auth = *find<AuthPayload>(payloads);
+    const auto* wanted = find<IdentificationPayload>(payloads, Role::responder);
+    auto proof = is_signature(auth.method) ? authenticate_by_certificate(context, *association.ike, awaiting, id, wanted, payloads)
+                                           : authenticate_by_key(context, *association.ike, awaiting, id, auth, wanted);
+    if (!proof) return proof;
+    if (auto why = misplaced(context.settings.profiles[proof->choice.profile.value], id.identity, arrival.remote.address)) return std::unexpected{std::move(*why)};
+    return proof;
+}
+
+/// What we answer with, once the initiator is proven.
+std::expected<Means, std::string> means_for(const Context& context, const Proof& proof, const Identity& initiator) {
+    const auto request = decode_message(proof.request->message).value();  // it was when it was kept
+    return means_of_responder(context.settings.profiles[proof.choice.profile.value], initiator, proof.choice.key, request.payloads);
+}
+
+/// IDr, the proof of it and, if there is one, the child SA or the refusal of it.
 struct Answer {
     std::vector<Payload> payloads;
     std::expected<ChildTerms, Refusal> terms;
     Spi inbound{};
 };
 
-Answer compose(Context& context, const Association& association, const AwaitingAuthRequest& awaiting, const Secret& key, const std::vector<Payload>& request) {
+Answer compose(Context& context, const Association& association, const AwaitingAuthRequest& awaiting, const Means& means, const std::vector<Payload>& request) {
     const Profile& profile = context.profile_of(association);
     const IdentificationPayload id{.role = Role::responder, .identity = profile.local};
-    const Bytes auth = shared_key_auth(association.ike->keys, Role::responder, key, {awaiting.first_message, awaiting.peer_nonce, &id});
-    Answer answer{.payloads = {id, AuthPayload{AuthMethod::shared_key, auth}}, .terms = choose_child(association, profile, request, ChildExchange::ike_auth)};
+    Answer answer{.payloads = {id}, .terms = choose_child(association, profile, request, ChildExchange::ike_auth)};
+    append_proof(answer.payloads, means, association.ike->keys, Role::responder, {awaiting.first_message, awaiting.peer_nonce, &id});
     if (answer.terms) {
         if (const auto inbound = context.spis.allocate()) answer.inbound = *inbound;
         else answer.terms = std::unexpected{Refusal{NotifyType::no_additional_sas, "no inbound SPI is left for another SA"}};
@@ -69,13 +90,13 @@ Answer compose(Context& context, const Association& association, const AwaitingA
 }
 
 void on_authenticated(Context& context, Association& association, const Arrival& arrival, const AwaitingAuthRequest& awaiting, const Identity& peer,
-                      const Answer& answer) {
+                      const Answer& answer, const std::string& means) {
     Established established{.peer = peer,
                             .lowest_nonce = lower_nonce(awaiting.nonce, awaiting.peer_nonce),
                             .began_at = awaiting.began_at,
                             .established_at = context.now,
                             .heard_at = context.now};
-    come_up(context, association, std::move(established), fmt::format("authenticated {} by pre-shared key", peer.to_string()));
+    come_up(context, association, std::move(established), fmt::format("authenticated {} by {}", peer.to_string(), means));
     const ChildId child = install_child(context, association,
                                         {.inbound = answer.inbound,
                                          .terms = *answer.terms,
@@ -103,32 +124,33 @@ void on_auth_request(Context& context, Association& association, const Arrival& 
         return refuse(context, association, arrival, NotifyType::authentication_failed, DownReason::authentication_failed,
                       fmt::format("{} asks for EAP, which is not supported", id->identity.to_string()));
     }
-    const auto proof = authenticate(context, association, arrival, awaiting, *id, *auth, find<IdentificationPayload>(payloads, Role::responder));
-    if (!proof) {
+    const auto proof = authenticate(context, association, arrival, awaiting, *id, payloads);
+    const auto means = proof ? means_for(context, *proof, id->identity) : std::unexpected{proof.error()};
+    if (!means) {
         context.count("authentication-failed");
-        return refuse(context, association, arrival, NotifyType::authentication_failed, DownReason::authentication_failed, proof.error());
+        return refuse(context, association, arrival, NotifyType::authentication_failed, DownReason::authentication_failed, means.error());
     }
     if (context.table.established().total() >= context.settings.established_max) {
         context.count("limit-established");
         return refuse(context, association, arrival, NotifyType::no_additional_sas, DownReason::limit_reached, "as many SAs as established_max allows are up");
     }
-    const auto& [choice, request] = *proof;
-    association.profile = choice.profile;
-    take_nat_of(context, association, *request);
+    association.profile = proof->choice.profile;
+    take_nat_of(context, association, *proof->request);
     association.local = arrival.local;
     association.remote = arrival.remote;
     association.encapsulated = association.encapsulated && arrival.local.port != 500;  // a peer that stays on 500 cannot encapsulate
-    if (find_notify(payloads, NotifyType::initial_contact)) on_initial_contact(context, choice.profile, id->identity, awaiting.began_at);
+    const Identity peer = settled(id->identity);
+    if (find_notify(payloads, NotifyType::initial_contact)) on_initial_contact(context, association.profile, peer, awaiting.began_at);
 
-    const Answer answer = compose(context, association, awaiting, choice.key->key, payloads);
+    const Answer answer = compose(context, association, awaiting, *means, payloads);
     if (answer.terms) {
-        on_authenticated(context, association, arrival, awaiting, id->identity, answer);
+        on_authenticated(context, association, arrival, awaiting, peer, answer, proof->means);
         return note_resources(context, association, payloads);
     }
     context.count(to_string(answer.terms.error().type));
     send_response(context, *association.ike, arrival, answer.payloads);
     fail_attempt(context, association, DownReason::no_child,
-                 fmt::format("{} is authenticated, but no child SA: {}", id->identity.to_string(), answer.terms.error().reason), Closing{});
+                 fmt::format("{} is authenticated, but no child SA: {}", peer.to_string(), answer.terms.error().reason), Closing{});
 }
 
 }  // namespace nave::ike

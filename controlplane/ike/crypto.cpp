@@ -1,4 +1,4 @@
-// PRF, integrity, encryption and key agreement on OpenSSL 3.0; the only file of IKE that includes it.
+// PRF, integrity, encryption and key agreement on OpenSSL 3.0.
 #include "controlplane/ike/crypto.hpp"
 
 #include <cstdio>

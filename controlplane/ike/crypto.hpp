@@ -1,4 +1,4 @@
-// Everything that IKE computes with keys, as plain functions; crypto.cpp is the one file of IKE that knows OpenSSL.
+// Everything that IKE computes with keys, as plain functions; of IKE's files those named crypto* know OpenSSL.
 #pragma once
 
 #include "common/bytes.hpp"
@@ -29,7 +29,7 @@ std::size_t integrity_size(Integrity algorithm);
 /// The truncated HMAC of RFC 4868 §2.
 Bytes integrity_checksum(Integrity algorithm, ByteView key, std::initializer_list<ByteView> parts);
 
-/// SHA-1 of the parts, for NAT detection only (RFC 7296 §2.23).
+/// SHA-1 of the parts, for NAT detection and the names of authorities only (RFC 7296 §2.23, §3.7).
 std::array<std::uint8_t, 20> sha1(std::initializer_list<ByteView> parts);
 
 bool is_aead(IkeEncryption algorithm);

@@ -1,7 +1,6 @@
 // Survivors among duplicates, and INITIAL_CONTACT.
 #include "controlplane/ike/duplicates.hpp"
 
-#include "controlplane/ike/identities.hpp"
 #include "controlplane/ike/lifecycle.hpp"
 
 namespace nave::ike {
@@ -45,7 +44,7 @@ void close_duplicate(Context& context, Association& association) {
 
 bool is_first_contact(Context& context, const Association& association) {
     const auto expected = association.requests.empty() ? std::nullopt : association.requests.front().expected;
-    const auto exact = expected ? exact_identity(*expected) : std::nullopt;
+    const auto exact = expected ? expected->exact() : std::nullopt;
     if (exact) return context.table.by_identity(association.profile, *exact).empty();
     // Nobody knows yet who answers at that address: claim it only if nobody known lives there.
     return context.table.established().at(association.remote.address) == 0;

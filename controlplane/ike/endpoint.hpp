@@ -3,10 +3,12 @@
 
 #include "common/addresses.hpp"
 #include "common/bytes.hpp"
+#include "common/calendar.hpp"
 #include "common/plane_messages.hpp"
 #include "common/random.hpp"
 #include "common/secret.hpp"
 #include "common/time.hpp"
+#include "controlplane/ike/crypto_certificate.hpp"
 #include "controlplane/ike/identity.hpp"
 #include "controlplane/ike/proposal.hpp"
 
@@ -35,17 +37,33 @@ struct PreSharedKey {
     Secret key;
 };
 
+/// What we sign with: our certificate, behind it those that lead to an authority which the peers trust, and the key of the first.
+struct Credential {
+    std::vector<Certificate> chain;
+    PrivateKey key;
+};
+
+/// An authority that may vouch for these identities.
+struct TrustedAuthority {
+    IdentityPattern remote;
+    Certificate certificate;
+};
+
 /// An identity that counts at these addresses only. Where many share a key, each of them could say that it is the hub.
 struct PinnedIdentity {
     IdentityPattern identity;
     std::vector<NbmaAddress> addresses;
 };
 
-/// Who we are towards some peers, whom we accept, and what we propose. The most specific matching key is used.
+/// Who we are towards some peers, whom we accept, and what we propose. Of keys and authorities those decide that match a peer most
+/// specifically; where both do, the peer may prove itself by either.
 struct Profile {
     std::string name;
     Identity local;
-    std::vector<PreSharedKey> keys;
+    std::vector<PreSharedKey> keys{};
+    std::optional<Credential> credential{};        // names `local`
+    std::vector<TrustedAuthority> authorities{};
+    std::vector<RevocationList> revocations{};     // with any, every authority needs one
     std::vector<PinnedIdentity> pinned{};
     std::vector<IkeProposal> ike_proposals = default_ike_proposals();
     std::vector<EspProposal> esp_proposals = default_esp_proposals();
@@ -69,6 +87,7 @@ struct Settings {
     int retransmit_tries = 6;
     int liveness_tries = 4;            // of any request to a peer that is up: silent after these, it is dead
     Duration keepalive_interval = std::chrono::seconds{20};  // RFC 3948 §4, when we are behind a NAT
+    const Calendar* calendar = nullptr;  // outlives the endpoint; without it no certificate is believed
 };
 
 /// Child SA pairs for single resources that one peer may have, whoever made them.

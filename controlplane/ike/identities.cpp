@@ -6,21 +6,36 @@
 
 namespace nave::ike {
 
-std::optional<Identity> exact_identity(const IdentityPattern& pattern) {
-    if (pattern.text().find_first_of("*/") != std::string::npos) return std::nullopt;
-    return Identity::parse(pattern.text());
-}
+namespace {
 
-const PreSharedKey* key_for(const Profile& profile, const Identity& peer) {
+const PreSharedKey* best_key(const Profile& profile, const Identity& peer) {
     const PreSharedKey* best = nullptr;
     for (const PreSharedKey& key : profile.keys)
         if (key.remote.matches(peer) && (!best || key.remote.specificity() > best->remote.specificity())) best = &key;
     return best;
 }
 
+}  // namespace
+
+const PreSharedKey* key_for(const Profile& profile, const Identity& peer) {
+    const PreSharedKey* best = best_key(profile, peer);
+    if (!best) return nullptr;
+    const auto is_better = [&](const TrustedAuthority& each) { return each.remote.matches(peer) && each.remote.specificity() > best->remote.specificity(); };
+    return std::ranges::any_of(profile.authorities, is_better) ? nullptr : best;
+}
+
+std::vector<Certificate> authorities_for(const Profile& profile, const Identity& peer) {
+    const PreSharedKey* key = best_key(profile, peer);
+    const int least = key ? key->remote.specificity() : 0;
+    std::vector<Certificate> found;
+    for (const TrustedAuthority& each : profile.authorities)
+        if (each.remote.matches(peer) && each.remote.specificity() >= least) found.push_back(each.certificate);
+    return found;
+}
+
 const PreSharedKey* key_for_attempt(const Profile& profile, const std::optional<IdentityPattern>& expected) {
     if (expected) {
-        if (const auto exact = exact_identity(*expected)) return key_for(profile, *exact);
+        if (const auto exact = expected->exact()) return key_for(profile, *exact);
         const auto same = std::ranges::find_if(profile.keys, [&](const PreSharedKey& key) { return key.remote.text() == expected->text(); });
         if (same != profile.keys.end()) return &*same;
     }
@@ -46,7 +61,7 @@ std::optional<KeyChoice> choose_profile(std::span<const Profile> profiles, const
         const Profile& profile = profiles[i];
         const PreSharedKey* key = key_for(profile, initiator);
         if (!key || std::ranges::find(profile.ike_proposals, suite) == profile.ike_proposals.end()) continue;
-        const bool is_wanted = wanted && profile.local == *wanted;
+        const bool is_wanted = wanted && same_identity(profile.local, *wanted);
         const bool is_better = !best || (is_wanted && !best_is_wanted) ||
                                (is_wanted == best_is_wanted && key->remote.specificity() > best->key->remote.specificity());
         if (!is_better) continue;

@@ -1,4 +1,4 @@
-// Which pre-shared key and which profile belong to a peer: chosen by identity, never by address.
+// Which pre-shared key, which authorities and which profile belong to a peer: chosen by identity, never by address.
 #pragma once
 
 #include "controlplane/ike/endpoint.hpp"
@@ -6,14 +6,14 @@
 #include <optional>
 #include <string>
 #include <span>
+#include <vector>
 
 namespace nave::ike {
 
-/// The one identity that the pattern names; nothing if it names many.
-std::optional<Identity> exact_identity(const IdentityPattern& pattern);
-
-/// The most specific key for this peer; null if there is none.
+/// The most specific key for this peer; null if there is none, or if an authority is named for this peer more specifically.
 const PreSharedKey* key_for(const Profile& profile, const Identity& peer);
+/// The authorities that may vouch for this peer; none if a key is named for it more specifically.
+std::vector<Certificate> authorities_for(const Profile& profile, const Identity& peer);
 /// The initiator signs before it knows who answers: the key of the expected identity or pattern, else the least specific one.
 const PreSharedKey* key_for_attempt(const Profile& profile, const std::optional<IdentityPattern>& expected);
 
@@ -22,7 +22,7 @@ std::optional<std::string> misplaced(const Profile& profile, const Identity& pee
 
 struct KeyChoice {
     ProfileId profile;
-    const PreSharedKey* key;
+    const PreSharedKey* key;  // null: by certificate
 };
 /// Responder: the profile with the most specific key for `initiator` that allows `suite`; one whose identity the initiator asked for
 /// (IDr) goes first. Nothing if no profile knows the initiator.

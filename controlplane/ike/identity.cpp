@@ -1,6 +1,8 @@
 // Identities as text, and which of them a pattern means.
 #include "controlplane/ike/identity.hpp"
 
+#include "controlplane/ike/crypto_name.hpp"
+
 #include <algorithm>
 #include <fmt/format.h>
 
@@ -78,8 +80,11 @@ std::optional<IpAddress> address_of(const Identity& identity) {
 std::string plain_text(const Identity& identity) {
     if (const auto address = address_of(identity)) return address->to_string();
     if (identity.type == Identity::Type::key_id) return "@#" + hex(identity.data);
+    if (identity.type == Identity::Type::der_distinguished_name) return to_string(decode_name(identity.data).value_or(DistinguishedName{}));
     return std::string{text_of(identity.data)};
 }
+
+bool has_wildcard(const DistinguishedName& name) { return std::ranges::any_of(name, &NameAttribute::any); }
 
 }  // namespace
 
@@ -89,6 +94,11 @@ std::optional<Identity> Identity::parse(std::string_view text) {
         const auto key_id = parse_hex(text.substr(2));
         if (!key_id) return std::nullopt;
         return Identity{Type::key_id, *key_id};
+    }
+    if (const auto name = parse_name(text); name && !has_wildcard(*name)) {
+        const auto der = encode_name(*name);
+        if (!der) return std::nullopt;
+        return Identity{Type::der_distinguished_name, *der};
     }
     if (split_mailbox(text)) return Identity{Type::rfc822_address, bytes_of(text)};
     if (is_domain_name(text)) return Identity{Type::fqdn, bytes_of(text)};
@@ -103,7 +113,7 @@ Identity Identity::of(const IpAddress& address) {
 std::string Identity::to_string() const {
     // A peer must not look like another one in logs or as a key: only what reads back as itself stands without a prefix.
     std::string plain = plain_text(*this);
-    if (parse(plain) == *this) return plain;
+    if (const auto again = parse(plain); again && same_identity(*again, *this)) return plain;
     switch (type) {
     case Type::ipv4_address:           return "ipv4:" + hex(data);
     case Type::ipv6_address:           return "ipv6:" + hex(data);
@@ -129,11 +139,16 @@ std::optional<IdentityPattern> IdentityPattern::parse(std::string_view text) {
         if (!is_domain_name(text.substr(2))) return std::nullopt;
         return pattern;
     }
-    if (text.contains('/')) {
+    if (text.contains('/') && !text.contains('=')) {
         const auto prefix = Prefix::parse(text);
         if (!prefix) return std::nullopt;
         pattern.kind_ = Kind::addresses;
         pattern.addresses_ = *prefix;
+        return pattern;
+    }
+    if (auto name = parse_name(text); name && has_wildcard(*name)) {
+        pattern.kind_ = Kind::name;
+        pattern.name_ = std::move(*name);
         return pattern;
     }
     const auto identity = Identity::parse(text);
@@ -143,8 +158,6 @@ std::optional<IdentityPattern> IdentityPattern::parse(std::string_view text) {
     return pattern;
 }
 
-namespace {
-
 bool same_identity(const Identity& a, const Identity& b) {
     if (a.type != b.type) return false;
     if (a.type == Identity::Type::fqdn) return equal_domains(text_of(a.data), text_of(b.data));
@@ -152,10 +165,12 @@ bool same_identity(const Identity& a, const Identity& b) {
         const auto mailbox_a = split_mailbox(text_of(a.data)), mailbox_b = split_mailbox(text_of(b.data));
         return mailbox_a && mailbox_b && mailbox_a->user == mailbox_b->user && equal_domains(mailbox_a->domain, mailbox_b->domain);
     }
+    if (a.type == Identity::Type::der_distinguished_name && a.data != b.data) {
+        const auto name_a = decode_name(a.data), name_b = decode_name(b.data);
+        return name_a && name_b && matches(*name_a, *name_b);
+    }
     return a.data == b.data;
 }
-
-}  // namespace
 
 bool IdentityPattern::matches(const Identity& identity) const {
     switch (kind_) {
@@ -174,6 +189,10 @@ bool IdentityPattern::matches(const Identity& identity) const {
         const auto address = address_of(identity);
         return address && addresses_.contains(*address);
     }
+    case Kind::name: {
+        const auto name = identity.type == Identity::Type::der_distinguished_name ? decode_name(identity.data) : std::nullopt;
+        return name && ike::matches(name_, *name);
+    }
     case Kind::exact: return same_identity(exact_, identity);
     }
     return false;
@@ -186,6 +205,7 @@ int IdentityPattern::specificity() const {
     case Kind::addresses:     return 1 + addresses_.length;
     case Kind::domain_suffix:
     case Kind::mail_domain:   return 1 + static_cast<int>(text_.size());
+    case Kind::name:          return 1 + static_cast<int>(std::min<std::size_t>(text_.size(), kExact / 2));
     case Kind::exact:         break;
     }
     return kExact;

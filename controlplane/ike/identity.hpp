@@ -3,6 +3,7 @@
 
 #include "common/addresses.hpp"
 #include "common/bytes.hpp"
+#include "controlplane/ike/distinguished_name.hpp"
 
 #include <cstdint>
 #include <optional>
@@ -17,16 +18,21 @@ struct Identity {
     Type type = Type::fqdn;
     Bytes data;
 
-    /// From text: an IP address, "user@host", "@#hex" (a key id), or a domain name. Nothing for empty or unprintable text.
+    /// From text: an IP address, "user@host", "@#hex" (a key id), a distinguished name such as "O=Example, CN=spoke1", or a domain name.
+    /// Nothing for empty or unprintable text.
     static std::optional<Identity> parse(std::string_view text);
     static Identity of(const IpAddress& address);
     /// The inverse of parse; whatever parse cannot express gets a prefix such as "fqdn:" and escapes, so that a log line stays one
-    /// line and two identities never share a text.
+    /// line and two identities never share a text, but for two encodings of one distinguished name.
     std::string to_string() const;
     auto operator<=>(const Identity&) const = default;
 };
 
-/// "*" for everybody, "*.spokes.example" or "*@example" for a suffix, "10.0.0.0/8" for address identities, otherwise exact.
+/// Whether both name the same one: domain names and distinguished names compare without regard to case and encoding.
+bool same_identity(const Identity& a, const Identity& b);
+
+/// "*" for everybody, "*.spokes.example" or "*@example" for a suffix, "10.0.0.0/8" for address identities, "O=Example, CN=*" for
+/// distinguished names with these attributes, otherwise exact.
 class IdentityPattern {
 public:
     static std::optional<IdentityPattern> parse(std::string_view text);
@@ -35,13 +41,16 @@ public:
     /// Higher is more specific: exact, then longer suffix or prefix, then "*".
     int specificity() const;
     const std::string& text() const { return text_; }
+    /// The one identity that it names; nothing if it names many.
+    std::optional<Identity> exact() const { return kind_ == Kind::exact ? std::optional{exact_} : std::nullopt; }
 
 private:
-    enum class Kind : std::uint8_t { anybody, domain_suffix, mail_domain, addresses, exact };
+    enum class Kind : std::uint8_t { anybody, domain_suffix, mail_domain, addresses, name, exact };
     Kind kind_ = Kind::anybody;
     std::string text_ = "*";
     Identity exact_;
     Prefix addresses_;
+    DistinguishedName name_;
 };
 
 }  // namespace nave::ike

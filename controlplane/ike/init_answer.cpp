@@ -1,9 +1,9 @@
 // From an answer to IKE_SA_INIT to IKE_AUTH; also from a second and third answer, as nobody has signed the first.
 #include "common/headers.hpp"
+#include "controlplane/ike/authentication.hpp"
 #include "controlplane/ike/child_negotiation.hpp"
 #include "controlplane/ike/duplicates.hpp"
 #include "controlplane/ike/exchange.hpp"
-#include "controlplane/ike/identities.hpp"
 #include "controlplane/ike/initial_exchange.hpp"
 #include "controlplane/ike/lifecycle.hpp"
 #include "controlplane/ike/nat_detection.hpp"
@@ -30,17 +30,18 @@ void take_nat(Context& context, Association& association, const Arrival& arrival
     if (association.remote.port == kUdpPortIke) association.remote.port = kUdpPortNatTraversal;
 }
 
-void send_auth(Context& context, Association& association, const AwaitingAuthResponse& awaiting) {
+/// `means` is what agree() found for this answer.
+void send_auth(Context& context, Association& association, const AwaitingAuthResponse& awaiting, const Means& means) {
     const Profile& profile = context.profile_of(association);
     IkeSa& ike = *association.ike;
     const auto& expected = association.requests.front().expected;
-    const Secret& key = key_for_attempt(profile, expected)->key;  // an attempt without one never starts
     const IdentificationPayload id{.role = Role::initiator, .identity = profile.local};
     std::vector<Payload> payloads{id};
     if (is_first_contact(context, association)) payloads.emplace_back(Notify{.type = NotifyType::initial_contact});
-    if (const auto wanted = expected ? exact_identity(*expected) : std::nullopt)
+    if (const auto wanted = expected ? expected->exact() : std::nullopt)
         payloads.emplace_back(IdentificationPayload{.role = Role::responder, .identity = *wanted});
-    payloads.emplace_back(AuthPayload{AuthMethod::shared_key, shared_key_auth(ike.keys, Role::initiator, key, {awaiting.first_message, awaiting.peer_nonce, &id})});
+    if (const auto request = certificate_request({&profile, 1})) payloads.emplace_back(*request);
+    append_proof(payloads, means, ike.keys, Role::initiator, {awaiting.first_message, awaiting.peer_nonce, &id});
     append_child_offer(payloads, association, profile, awaiting.inbound, ChildExchange::ike_auth);
     send_request(context, association, ike, ExchangeType::ike_auth, payloads, Initial{}, context.settings.retransmit_tries);
 }
@@ -49,9 +50,10 @@ struct Agreement {
     IkeProposal suite;
     Secret shared_secret;
     Bytes peer_nonce;
+    Means means;  // by which we can prove ourselves to whoever answered so
 };
 
-/// What an answer makes us share; nothing, and counted, if it is not within our offer.
+/// What an answer makes us share; nothing, and counted, if it is not within our offer or leaves us no way to prove ourselves.
 std::optional<Agreement> agree(Context& context, const Association& association, const DhKeyPair& key, const Arrival& arrival, std::span<const Payload> payloads) {
     const auto* sa = find<SaPayload>(payloads);
     const auto* key_exchange = find<KeyExchange>(payloads);
@@ -67,8 +69,14 @@ std::optional<Agreement> agree(Context& context, const Association& association,
                              fmt::format("ike {}: ignored an answer that chose {}, which we did not offer", describe(association), describe_offer(*sa)));
         return std::nullopt;
     }
+    const auto means = means_of_initiator(context.profile_of(association), association.requests.front().expected, payloads);
+    if (!means) {
+        context.count("bad-init-answers");
+        context.log_stranger(Severity::warning, fmt::format("ike {}: ignored an answer: {}", describe(association), means.error()));
+        return std::nullopt;
+    }
     auto shared_secret = key.shared_secret(key_exchange->data);
-    if (shared_secret) return Agreement{choice->suite, std::move(*shared_secret), nonce->data};
+    if (shared_secret) return Agreement{choice->suite, std::move(*shared_secret), nonce->data, *means};
     context.count("bad-key-exchange");
     return std::nullopt;
 }
@@ -99,7 +107,7 @@ void on_init_answer(Context& context, Association& association, const Arrival& a
                               .answer = {arrival.local, arrival.remote, Bytes{arrival.message.begin(), arrival.message.end()}}};
     take_keys(ike, arrival, *agreement, next.nonce);
     take_nat(context, association, arrival, payloads);
-    send_auth(context, association, next);
+    send_auth(context, association, next, agreement->means);
     move_to(context, association, std::move(next),
             fmt::format("peer chose {}{}{}", to_string(ike.suite), association.local_behind_nat ? "; we are behind a NAT" : "",
                         association.remote_behind_nat ? "; the peer is behind a NAT" : ""));
@@ -132,7 +140,7 @@ bool try_next_answer(Context& context, Association& association) {
     awaiting.peer_nonce = agreement->peer_nonce;
     take_keys(ike, arrival, *agreement, awaiting.nonce);
     take_nat(context, association, arrival, message.payloads);
-    send_auth(context, association, awaiting);
+    send_auth(context, association, awaiting, agreement->means);
     ike.outstanding->sent = before.sent + 1;
     ike.outstanding->interval = before.interval * 2;
     ike.outstanding->next_at = context.now + ike.outstanding->interval;

@@ -1,7 +1,7 @@
 // The initiator's IKE_SA_INIT: the request, its restarts, the answer that leads to IKE_AUTH.
+#include "controlplane/ike/authentication.hpp"
 #include "controlplane/ike/child_negotiation.hpp"
 #include "controlplane/ike/exchange.hpp"
-#include "controlplane/ike/identities.hpp"
 #include "controlplane/ike/initial_exchange.hpp"
 #include "controlplane/ike/lifecycle.hpp"
 #include "controlplane/ike/nat_detection.hpp"
@@ -28,6 +28,7 @@ void send_init(Context& context, Association& association) {
     payloads.emplace_back(NoncePayload{awaiting.nonce});
     for (Notify& notify : nat_detection_notifies(ike.initiator_spi, 0, association.local, association.remote, profile.force_encapsulation))
         payloads.emplace_back(std::move(notify));
+    append_signature_support(payloads, {&profile, 1}, Role::initiator);
     const Header header{.initiator_spi = ike.initiator_spi, .exchange = ExchangeType::ike_sa_init, .from_initiator = true};
     ike.next_request_id = 1;
     ike.outstanding = transmission_of(encode_message(header, payloads), context.settings.retransmit_first, context.settings.retransmit_tries, context.now);
@@ -94,9 +95,9 @@ void start_attempt(Context& context, Association& association, const ConnectRequ
     context.touch(association);
     context.count("attempts");
     const Profile& profile = context.profile_of(association);
-    if (profile.ike_proposals.empty() || !key_for_attempt(profile, request.expected))
+    if (profile.ike_proposals.empty() || (!profile.credential && !key_for_attempt(profile, request.expected)))
         return fail_attempt(context, association, DownReason::authentication_failed,
-                            fmt::format("profile '{}' has no pre-shared key or no proposal for this peer", profile.name));
+                            fmt::format("profile '{}' has no certificate, no pre-shared key or no proposal for this peer", profile.name));
     if (context.table.established().total() >= context.settings.established_max) {
         context.count("limit-established");
         return fail_attempt(context, association, DownReason::limit_reached, "as many SAs as established_max allows are up");

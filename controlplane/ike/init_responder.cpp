@@ -1,4 +1,5 @@
 // The responder's IKE_SA_INIT: cookies, limits and the choice of a suite, all before anything is kept for a stranger.
+#include "controlplane/ike/authentication.hpp"
 #include "controlplane/ike/child_negotiation.hpp"
 #include "controlplane/ike/cookie.hpp"
 #include "controlplane/ike/exchange.hpp"
@@ -119,6 +120,7 @@ void answer(Context& context, const Arrival& arrival, const InitRequest& request
     std::vector<Payload> payloads{answer_ike(choice, 0), KeyExchange{key.group(), key.public_value()}, NoncePayload{nonce}};
     const bool force = is_encapsulation_forced(context);
     for (Notify& notify : nat_detection_notifies(ike.initiator_spi, ike.responder_spi, arrival.local, arrival.remote, force)) payloads.emplace_back(std::move(notify));
+    append_signature_support(payloads, context.settings.profiles, Role::responder);
     const Header header{.initiator_spi = ike.initiator_spi, .responder_spi = ike.responder_spi, .exchange = ExchangeType::ike_sa_init, .response = true};
     Bytes response = encode_message(header, payloads);
     send_message(context, arrival.local, arrival.remote, response);

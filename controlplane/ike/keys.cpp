@@ -81,10 +81,14 @@ ChildKeys derive_child_keys(const SessionKeys& session, EspAlgorithm algorithm, 
     return {EspKeymat{stream.view().first(size)}, EspKeymat{stream.view().subspan(size)}};
 }
 
+Bytes signed_octets(const SessionKeys& keys, Role role, const AuthInput& input) {
+    const Secret id_digest = prf(keys.prf, keys.auth_of(role).view(), {input.id->signed_body()});
+    return joined({input.first_message, input.peer_nonce, id_digest.view()});
+}
+
 Bytes shared_key_auth(const SessionKeys& keys, Role role, const Secret& key, const AuthInput& input) {
     const Secret padded = prf(keys.prf, key.view(), {as_bytes("Key Pad for IKEv2")});
-    const Secret id_digest = prf(keys.prf, keys.auth_of(role).view(), {input.id->signed_body()});
-    const Secret auth = prf(keys.prf, padded.view(), {input.first_message, input.peer_nonce, id_digest.view()});
+    const Secret auth = prf(keys.prf, padded.view(), {signed_octets(keys, role, input)});
     return {auth.view().begin(), auth.view().end()};
 }
 

@@ -62,6 +62,8 @@ struct AuthInput {
     ByteView peer_nonce{};           // the other end's nonce
     const IdentificationPayload* id = nullptr;  // that end's own, as sent
 };
+/// What the end `role` proves itself over: its first message | the other's nonce | prf(SK_p, its ID).
+Bytes signed_octets(const SessionKeys& keys, Role role, const AuthInput& input);
 /// AUTH = prf(prf(key, "Key Pad for IKEv2"), octets) of the end `role`.
 Bytes shared_key_auth(const SessionKeys& keys, Role role, const Secret& key, const AuthInput& input);
 /// Compares in constant time.

@@ -141,6 +141,8 @@ Decoded decode_body(PayloadType type, PayloadType next, bool critical, ByteView 
     case PayloadType::key_exchange:                return decode_key_exchange(ByteReader{body});
     case PayloadType::identification_initiator:    return decode_identification(ByteReader{body}, Role::initiator);
     case PayloadType::identification_responder:    return decode_identification(ByteReader{body}, Role::responder);
+    case PayloadType::certificate:                 return widen(decode_certificate(body));
+    case PayloadType::certificate_request:         return widen(decode_certificate_request(body));
     case PayloadType::authentication:              return decode_auth(ByteReader{body});
     case PayloadType::nonce:                       return decode_nonce(body);
     case PayloadType::notify:                      return decode_notify(ByteReader{body});
@@ -150,8 +152,6 @@ Decoded decode_body(PayloadType type, PayloadType next, bool critical, ByteView 
     case PayloadType::traffic_selectors_responder: return widen(decode_traffic_selectors(body, Role::responder));
     case PayloadType::encrypted:                   return Encrypted{next, copy(body)};
     case PayloadType::encrypted_fragment:          return decode_fragment(ByteReader{body}, next);
-    case PayloadType::certificate:
-    case PayloadType::certificate_request:
     case PayloadType::configuration:
     case PayloadType::extensible_authentication:   return OpaquePayload{type, critical, copy(body)};
     case PayloadType::none:                        break;
@@ -212,6 +212,8 @@ PayloadType type_of(const Payload& payload) {
         PayloadType operator()(const IdentificationPayload& id) const {
             return id.role == Role::initiator ? PayloadType::identification_initiator : PayloadType::identification_responder;
         }
+        PayloadType operator()(const CertificatePayload&) const { return PayloadType::certificate; }
+        PayloadType operator()(const CertificateRequest&) const { return PayloadType::certificate_request; }
         PayloadType operator()(const AuthPayload&) const { return PayloadType::authentication; }
         PayloadType operator()(const NoncePayload&) const { return PayloadType::nonce; }
         PayloadType operator()(const Notify&) const { return PayloadType::notify; }

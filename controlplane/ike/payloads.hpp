@@ -3,6 +3,7 @@
 
 #include "common/bytes.hpp"
 #include "common/ids.hpp"
+#include "controlplane/ike/certificate_payloads.hpp"
 #include "controlplane/ike/identity.hpp"
 #include "controlplane/ike/notify.hpp"
 #include "controlplane/ike/proposal.hpp"
@@ -75,7 +76,7 @@ struct EncryptedFragment {
     bool operator==(const EncryptedFragment&) const = default;
 };
 
-/// CERT, CERTREQ, CP and EAP: known types whose content nobody here reads.
+/// CP and EAP: known types whose content nobody here reads.
 struct OpaquePayload {
     PayloadType type{};
     bool critical = false;
@@ -83,8 +84,8 @@ struct OpaquePayload {
     bool operator==(const OpaquePayload&) const = default;
 };
 
-using Payload = std::variant<SaPayload, KeyExchange, IdentificationPayload, AuthPayload, NoncePayload, Notify, DeletePayload, VendorId,
-                             TrafficSelectors, Encrypted, EncryptedFragment, OpaquePayload>;
+using Payload = std::variant<SaPayload, KeyExchange, IdentificationPayload, CertificatePayload, CertificateRequest, AuthPayload, NoncePayload, Notify,
+                             DeletePayload, VendorId, TrafficSelectors, Encrypted, EncryptedFragment, OpaquePayload>;
 
 inline constexpr std::size_t kPayloadsMax = 64;  // of one message, inside and outside of SK each
 

@@ -36,7 +36,16 @@ enum class PayloadType : std::uint8_t {
 /// Protocol ID of proposals, notifications and deletions (RFC 7296 §3.3.1).
 enum class Protocol : std::uint8_t { none = 0, ike = 1, ah = 2, esp = 3 };
 
-enum class AuthMethod : std::uint8_t { rsa_signature = 1, shared_key = 2, dss_signature = 3, null = 13, digital_signature = 14 };
+enum class AuthMethod : std::uint8_t {
+    rsa_signature = 1,
+    shared_key = 2,
+    dss_signature = 3,
+    ecdsa_p256 = 9,  // with SHA-256; RFC 4754
+    ecdsa_p384 = 10,
+    ecdsa_p521 = 11,
+    null = 13,
+    digital_signature = 14,  // RFC 7427
+};
 
 /// Why bytes are no IKEv2 message.
 enum class Malformed : std::uint8_t {

@@ -1,5 +1,7 @@
 // Fuzz target: IKEv2 as strangers send it, as an authenticated peer sends it inside SK, and identities and suites as text.
+#include "controlplane/ike/authentication.hpp"
 #include "controlplane/ike/cookie.hpp"
+#include "controlplane/ike/crypto_chain.hpp"
 #include "controlplane/ike/message.hpp"
 #include "controlplane/ike/nat_detection.hpp"
 #include "controlplane/ike/negotiation.hpp"
@@ -38,9 +40,9 @@ std::span<const SessionKeys> all_keys() {
 
 void check_identity(const Identity& identity) {
     const std::string text = identity.to_string();
-    must(std::ranges::all_of(text, [](char c) { return c > ' ' && c < 0x7f; }));
+    must(std::ranges::all_of(text, [](char c) { return c >= ' ' && c < 0x7f; }));
     const auto again = Identity::parse(text);
-    must(!again || *again == identity);
+    must(!again || same_identity(*again, identity));
     static const IdentityPattern suffix = IdentityPattern::parse("*.a").value(), mail = IdentityPattern::parse("*@a").value(), block = IdentityPattern::parse("::/0").value();
     must(suffix.matches(identity) + mail.matches(identity) + block.matches(identity) <= 1);
 }
@@ -64,6 +66,18 @@ void check_selectors(const TrafficSelectors& payload) {
     for (const TrafficSelector& selector : payload.selectors) must(selector.contains(selector) && !selector.to_string().empty());
 }
 
+/// Any bytes as a certificate: nothing that we trust issued it, and what it says can be printed.
+void check_certificate(ByteView bytes) {
+    const auto certificate = Certificate::decode(bytes);
+    if (!certificate) return must(!certificate.error().empty());
+    for (const Identity& identity : certificate->identities()) {
+        check_identity(identity);
+        must(certificate->names(identity) || identity.type == Identity::Type::rfc822_address);  // an odd mailbox is nobody's
+    }
+    must(!validate_chain(*certificate, {.untrusted = {&*certificate, 1}, .now = std::chrono::sys_days{std::chrono::year{2030} / 1 / 1}}));
+    (void)verify(*certificate, {SignatureScheme::ecdsa, SignatureHash::sha256}, bytes, bytes.first(std::min<std::size_t>(bytes.size(), 72)));
+}
+
 /// What a state machine does with payloads; and once written, they read and write the same for ever.
 void check_payloads(std::span<const Payload> payloads) {
     must(payloads.size() <= kPayloadsMax);
@@ -71,7 +85,11 @@ void check_payloads(std::span<const Payload> payloads) {
         if (const auto* sa = std::get_if<SaPayload>(&payload)) check_sa(*sa);
         if (const auto* id = std::get_if<IdentificationPayload>(&payload)) check_identity(id->identity);
         if (const auto* selectors = std::get_if<TrafficSelectors>(&payload)) check_selectors(*selectors);
+        if (const auto* certificate = std::get_if<CertificatePayload>(&payload)) check_certificate(certificate->data);
+        if (const auto* auth = std::get_if<AuthPayload>(&payload); auth && !auth->data.empty()) (void)decode_algorithm(ByteView{auth->data}.subspan(1));
     }
+    (void)read_chain(payloads);
+    must(signature_support(payloads).hashes.size() <= 4);
     const NbmaEndpoint somebody{NbmaAddress{IpAddress::v4(1)}, 500};
     (void)detect_nat(payloads, 1, 2, somebody, somebody);
     (void)describe(kHeader, payloads);

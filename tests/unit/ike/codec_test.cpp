@@ -109,8 +109,18 @@ TEST_CASE("SK and SKF are recognised with the type of their first inner payload"
     CHECK(round_trip(fragment) == Payload{fragment});
 }
 
-TEST_CASE("CERT, CERTREQ, CP and EAP are kept as they are") {
-    for (const auto type : {PayloadType::certificate, PayloadType::certificate_request, PayloadType::configuration, PayloadType::extensible_authentication}) {
+TEST_CASE("CERT and CERTREQ keep their encoding and content, and are refused without an encoding") {
+    const CertificatePayload certificate{CertificateEncoding::x509_signature, hex("3000")};
+    CHECK(round_trip(certificate) == Payload{certificate});
+    CHECK(chain_of(certificate) == hex("00000007 043000"));
+    const CertificateRequest request{CertificateEncoding::x509_signature, Bytes(40, 1)};
+    CHECK(round_trip(request) == Payload{request});
+    for (const auto type : {PayloadType::certificate, PayloadType::certificate_request})
+        CHECK(decode_payload_chain(type, hex("00000004")).error() == DecodeError{Malformed::truncated, type});
+}
+
+TEST_CASE("CP and EAP are kept as they are") {
+    for (const auto type : {PayloadType::configuration, PayloadType::extensible_authentication}) {
         const OpaquePayload payload{type, true, hex("0102")};
         CHECK(round_trip(payload) == Payload{payload});
     }

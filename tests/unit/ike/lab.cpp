@@ -23,6 +23,7 @@ Secret secret(std::string_view text) { return Secret{as_bytes(text)}; }
 Gateway::Gateway(std::string gateway_name, std::string_view own_address, std::uint64_t seed)
     : name{std::move(gateway_name)}, address{at(own_address).address}, random{seed}, last_spi_{static_cast<std::uint32_t>(seed) << 20 | 1u << 30} {
     settings.profiles.push_back(Profile{.name = "dmvpn", .local = identity(name + ".example"), .keys = {{pattern("*"), secret("secret")}}, .child_limits = {}});
+    settings.calendar = &calendar;
     start();
 }
 

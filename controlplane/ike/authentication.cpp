@@ -1,0 +1,151 @@
+// Proofs by certificate, and the choice between them and pre-shared keys.
+#include "controlplane/ike/authentication.hpp"
+
+#include "controlplane/ike/association.hpp"
+#include "controlplane/ike/crypto_chain.hpp"
+
+#include <algorithm>
+#include <fmt/format.h>
+
+namespace nave::ike {
+namespace {
+
+constexpr std::size_t kCertificateBytesMax = 16384;
+
+using Own = std::expected<Means, std::string>;
+
+Own by_certificate(const Credential& credential, const SignatureSupport& peer) {
+    const auto choice = choose_signature(credential.key.kind(), peer);
+    if (!choice) return std::unexpected{choice.error()};
+    return Means{.credential = &credential, .signature = *choice};
+}
+
+std::string means_in_words(const Certificate& certificate, const SignatureAlgorithm& algorithm) {
+    return fmt::format("the certificate of {} ({})", certificate.subject(), to_string(algorithm));
+}
+
+/// Profiles in which an initiator of that identity may prove itself by certificate, those that it asked for first.
+std::vector<std::size_t> candidates(const Context& context, const IkeProposal& suite, const Identity& initiator, const Identity* wanted) {
+    const std::vector<Profile>& profiles = context.settings.profiles;
+    std::vector<std::size_t> found, last;
+    for (std::size_t i = 0; i < profiles.size(); ++i) {
+        const Profile& profile = profiles[i];
+        if (std::ranges::find(profile.ike_proposals, suite) == profile.ike_proposals.end() || authorities_for(profile, initiator).empty()) continue;
+        const bool is_wanted = wanted && same_identity(profile.local, *wanted);
+        (is_wanted ? found : last).push_back(i);
+    }
+    found.insert(found.end(), last.begin(), last.end());
+    return found;
+}
+
+}  // namespace
+
+Own means_of_initiator(const Profile& profile, const std::optional<IdentityPattern>& expected, std::span<const Payload> answer) {
+    const PreSharedKey* key = key_for_attempt(profile, expected);
+    const SignatureSupport peer = signature_support(answer);
+    if (profile.credential && (peer.certificates || !key)) return by_certificate(*profile.credential, peer);
+    if (key) return Means{.key = key};
+    return std::unexpected{fmt::format("profile '{}' has neither a certificate nor a pre-shared key for this peer", profile.name)};
+}
+
+Own means_of_responder(const Profile& profile, const Identity& initiator, const PreSharedKey* by_key, std::span<const Payload> request) {
+    if (by_key) return Means{.key = by_key};
+    if (profile.credential) return by_certificate(*profile.credential, signature_support(request));
+    if (const PreSharedKey* key = key_for(profile, initiator)) return Means{.key = key};
+    return std::unexpected{fmt::format("profile '{}' has neither a certificate nor a pre-shared key to answer {} with", profile.name, initiator.to_string())};
+}
+
+void append_proof(std::vector<Payload>& payloads, const Means& means, const SessionKeys& keys, Role role, const AuthInput& input) {
+    if (means.key) {
+        payloads.emplace_back(AuthPayload{AuthMethod::shared_key, shared_key_auth(keys, role, means.key->key, input)});
+        return;
+    }
+    for (const Certificate& certificate : means.credential->chain) payloads.emplace_back(CertificatePayload{CertificateEncoding::x509_signature, certificate.der()});
+    payloads.emplace_back(sign_auth(means.credential->key, means.signature, signed_octets(keys, role, input)));
+}
+
+std::optional<CertificateRequest> certificate_request(std::span<const Profile> profiles) {
+    std::vector<KeyId> ids;
+    for (const Profile& profile : profiles)
+        for (const TrustedAuthority& authority : profile.authorities)
+            if (const KeyId id = authority.certificate.key_id(); std::ranges::find(ids, id) == ids.end()) ids.push_back(id);
+    if (ids.empty()) return std::nullopt;
+    CertificateRequest request{.encoding = CertificateEncoding::x509_signature};
+    // With more of them the peer gets no hint, and sends what it has.
+    if (ids.size() > CertificateRequest::kAuthoritiesMax) return request;
+    for (const KeyId& id : ids) request.authorities.insert(request.authorities.end(), id.begin(), id.end());
+    return request;
+}
+
+void append_signature_support(std::vector<Payload>& payloads, std::span<const Profile> profiles, Role role) {
+    const auto request = certificate_request(profiles);
+    if (!request) return;
+    payloads.emplace_back(signature_hash_algorithms());
+    if (role == Role::responder) payloads.emplace_back(*request);  // the initiator's goes into IKE_AUTH (RFC 7296 §1.2)
+}
+
+std::expected<PeerChain, std::string> read_chain(std::span<const Payload> payloads) {
+    std::vector<Certificate> certificates;
+    for (const Payload& payload : payloads) {
+        const auto* sent = std::get_if<CertificatePayload>(&payload);
+        if (!sent) continue;
+        if (sent->encoding == CertificateEncoding::hash_and_url || sent->encoding == CertificateEncoding::hash_and_url_bundle)
+            return std::unexpected{std::string{"it sends the address of its certificate (hash and URL): we fetch nothing for a stranger"}};
+        if (sent->encoding != CertificateEncoding::x509_signature) continue;
+        if (certificates.size() == kChainMax || sent->data.size() > kCertificateBytesMax)
+            return std::unexpected{fmt::format("it sends more than {} certificates, or one of more than {} bytes", kChainMax, kCertificateBytesMax)};
+        auto certificate = Certificate::decode(sent->data);
+        if (!certificate) return std::unexpected{fmt::format("its certificate {}: {}", certificates.size() + 1, certificate.error())};
+        certificates.push_back(std::move(*certificate));
+    }
+    if (certificates.empty()) return std::unexpected{std::string{"it signs, but sends no certificate"}};
+    const Certificate own = certificates.front();
+    certificates.erase(certificates.begin());
+    return PeerChain{own, std::move(certificates)};
+}
+
+std::expected<void, std::string> trust_chain(const Context& context, const Profile& profile, const Identity& identity, const PeerChain& chain) {
+    const std::vector<Certificate> anchors = authorities_for(profile, identity);
+    if (anchors.empty()) return std::unexpected{fmt::format("profile '{}' has no ca for {}", profile.name, identity.to_string())};
+    if (!chain.own.names(identity)) return std::unexpected{fmt::format("its certificate is for {}, not for {}", chain.own.subject(), identity.to_string())};
+    if (!context.settings.calendar) return std::unexpected{std::string{"nobody tells us the date, without which no certificate is valid"}};
+    return validate_chain(chain.own, {.untrusted = chain.others, .anchors = anchors, .revocations = profile.revocations, .now = context.settings.calendar->now()});
+}
+
+Identity settled(const Identity& identity) {
+    if (identity.type != Identity::Type::der_distinguished_name) return identity;
+    return Identity::parse(identity.to_string()).value_or(identity);
+}
+
+std::expected<CertificateProof, std::string> prove_initiator(const Context& context, const IkeSa& ike, const AwaitingAuthRequest& awaiting,
+                                                              const IdentificationPayload& id, const Identity* wanted, std::span<const Payload> payloads) {
+    const auto chain = read_chain(payloads);
+    if (!chain) return std::unexpected{chain.error()};
+    std::string why = fmt::format("no ca is configured for {}", id.identity.to_string());
+    for (const std::size_t i : candidates(context, ike.suite, id.identity, wanted)) {
+        const auto trusted = trust_chain(context, context.settings.profiles[i], id.identity, *chain);
+        if (!trusted) {
+            why = trusted.error();
+            continue;
+        }
+        for (const InitMessage& each : awaiting.asked) {
+            const auto algorithm = verify_auth(chain->own, *find<AuthPayload>(payloads), signed_octets(ike.keys, Role::initiator, {each.message, awaiting.nonce, &id}));
+            if (algorithm) return CertificateProof{ProfileId{static_cast<std::uint16_t>(i)}, &each, means_in_words(chain->own, *algorithm)};
+            why = algorithm.error();
+        }
+        break;  // another profile does not make the signature genuine
+    }
+    return std::unexpected{std::move(why)};
+}
+
+std::expected<std::string, std::string> prove_responder(const Context& context, const Profile& profile, const SessionKeys& keys, const AuthInput& input,
+                                                        std::span<const Payload> payloads) {
+    const auto chain = read_chain(payloads);
+    if (!chain) return std::unexpected{chain.error()};
+    if (auto trusted = trust_chain(context, profile, input.id->identity, *chain); !trusted) return std::unexpected{std::move(trusted.error())};
+    const auto algorithm = verify_auth(chain->own, *find<AuthPayload>(payloads), signed_octets(keys, Role::responder, input));
+    if (!algorithm) return std::unexpected{algorithm.error()};
+    return means_in_words(chain->own, *algorithm);
+}
+
+}  // namespace nave::ike

@@ -1,0 +1,68 @@
+// How an end of IKE_AUTH proves who it is, and how the other one judges it: by pre-shared key or by certificate (RFC 7296 §2.15).
+#pragma once
+
+#include "controlplane/ike/context.hpp"
+#include "controlplane/ike/identities.hpp"
+#include "controlplane/ike/keys.hpp"
+#include "controlplane/ike/signature_auth.hpp"
+
+#include <expected>
+#include <optional>
+#include <span>
+#include <string>
+#include <vector>
+
+namespace nave::ike {
+
+// ---- Ourselves ----
+
+/// What we prove ourselves by: a key that we share with the peer, or our certificate.
+struct Means {
+    const PreSharedKey* key = nullptr;
+    const Credential* credential = nullptr;
+    SignatureChoice signature{};
+};
+/// Initiator: the certificate, if there is one and the peer's answer to IKE_SA_INIT shows that it judges certificates, else the key for
+/// whom we expect. In words why there is no way.
+std::expected<Means, std::string> means_of_initiator(const Profile& profile, const std::optional<IdentityPattern>& expected, std::span<const Payload> answer);
+/// Responder: as the initiator did, for that is what it surely can judge. `request` is its IKE_SA_INIT.
+std::expected<Means, std::string> means_of_responder(const Profile& profile, const Identity& initiator, const PreSharedKey* by_key, std::span<const Payload> request);
+/// Appends CERT payloads, if any, and AUTH. Signing takes up to milliseconds.
+void append_proof(std::vector<Payload>& payloads, const Means& means, const SessionKeys& keys, Role role, const AuthInput& input);
+
+/// CERTREQ for what these profiles trust; nothing if they trust no authority.
+std::optional<CertificateRequest> certificate_request(std::span<const Profile> profiles);
+/// CERTREQ and SIGNATURE_HASH_ALGORITHMS, where a profile judges certificates at all.
+void append_signature_support(std::vector<Payload>& payloads, std::span<const Profile> profiles, Role role);
+
+// ---- The peer ----
+
+/// A peer's certificates as they came: its own first, the others in any order (RFC 7296 §3.6).
+struct PeerChain {
+    Certificate own;
+    std::vector<Certificate> others;
+};
+/// In words why there is none: no certificate, too many of them, one that is unfit, hash and URL.
+std::expected<PeerChain, std::string> read_chain(std::span<const Payload> payloads);
+
+/// Whether this profile lets the chain speak for that identity: the certificate names it, and leads to an authority that is trusted for it.
+std::expected<void, std::string> trust_chain(const Context& context, const Profile& profile, const Identity& identity, const PeerChain& chain);
+
+/// The identity as it is told to others: of the many encodings of a distinguished name always the same.
+Identity settled(const Identity& identity);
+
+/// The profile for an initiator that signs, which of the messages in its name is its own, and how it proved that, in words.
+struct CertificateProof {
+    ProfileId profile;
+    const InitMessage* request;
+    std::string means;
+};
+/// Responder. Looks at the profiles that allow the suite, one whose identity the initiator asked for (IDr) first. An error is in words
+/// for our log alone: whatever is wrong, the peer is told the same.
+std::expected<CertificateProof, std::string> prove_initiator(const Context& context, const IkeSa& ike, const AwaitingAuthRequest& awaiting,
+                                                              const IdentificationPayload& id, const Identity* wanted, std::span<const Payload> payloads);
+/// Initiator: how the responder proved itself, in words.
+std::expected<std::string, std::string> prove_responder(const Context& context, const Profile& profile, const SessionKeys& keys, const AuthInput& input,
+                                                        std::span<const Payload> payloads);
+
+}  // namespace nave::ike
