@@ -4,6 +4,7 @@
 #include "controlplane/runtime/command_line.hpp"
 #include "controlplane/runtime/log.hpp"
 #include "controlplane/runtime/runtime.hpp"
+#include "controlplane/runtime/system_calendar.hpp"
 #include "dataplane/eal.hpp"
 #include "dataplane/gateway.hpp"
 #include "dataplane/peer.hpp"
@@ -182,12 +183,14 @@ int main(int argc, char** argv) {
             if (report.config) fmt::print("{}", memory_text(gateway_config(*report.config)));
             return report.ok() ? 0 : kBadConfiguration;
         }
-        const auto loaded = config::load(line->config_file, device_complaint);
+        auto loaded = config::load(line->config_file, device_complaint);
         if (!loaded) {
             for (const config::Problem& problem : loaded.error()) fmt::print(stderr, "{}\n", problem.to_string());
             return kBadConfiguration;
         }
         for (const config::Problem& warning : loaded->warnings) fmt::print(stderr, "{}\n", warning.to_string());
+        const runtime::SystemCalendar calendar;
+        loaded->config.overlay.ike.calendar = &calendar;
         return run(loaded->config);
     } catch (const std::exception& error) {
         return fail(kCannotRun, std::string{"naved: "} + error.what());

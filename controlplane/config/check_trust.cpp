@@ -20,12 +20,6 @@ void check_keys(Reader& reader, const TunnelDraft& tunnel) {
     }
 }
 
-/// An exact identity of a pattern, or nothing when it stands for many.
-std::optional<ike::Identity> exact(const ike::IdentityPattern& pattern) {
-    const bool many = pattern.text().find_first_of("*/") != std::string::npos;
-    return many ? std::nullopt : ike::Identity::parse(pattern.text());
-}
-
 void check_hub(Reader& reader, const Draft& draft, const TunnelDraft& tunnel, const HubDraft& hub) {
     const IpAddress& address = hub.hub.address.value;
     const Value& place = at(*hub.source, "address");
@@ -40,16 +34,17 @@ void check_hub(Reader& reader, const Draft& draft, const TunnelDraft& tunnel, co
         reader.problem(place, fmt::format("{} is in the tunnel's own network, {}; accepted: the hub's underlay address, which ESP is sent to", address.to_string(),
                                           network.to_string()));
     if (!hub.hub.identity) return;
-    const auto identity = exact(*hub.hub.identity);
+    const auto identity = hub.hub.identity->exact();
     if (!identity && hub.hub.identity->matches(tunnel.profile.local))
         reader.problem(at(*hub.source, "identity"), fmt::format("{} holds our own identity as well, so that other spokes would pass for hubs; name the hub",
                                                                 quote(hub.hub.identity->text())));
     if (!identity) return;
-    if (*identity == tunnel.profile.local) reader.problem(at(*hub.source, "identity"), fmt::format("{} is our own identity", quote(hub.hub.identity->text())));
+    if (same_identity(*identity, tunnel.profile.local)) reader.problem(at(*hub.source, "identity"), fmt::format("{} is our own identity", quote(hub.hub.identity->text())));
     const bool has_key = std::ranges::any_of(tunnel.psk, [&](const KeyDraft& key) { return key.identity.matches(*identity); });
-    if (!has_key && !tunnel.psk.empty())
-        reader.problem(at(*hub.source, "identity"),
-                       fmt::format("no psk is for {}; give one whose identity matches", quote(hub.hub.identity->text())));
+    const bool has_ca = std::ranges::any_of(tunnel.ca, [&](const CaDraft& ca) { return ca.identity.matches(*identity); });
+    if (!has_key && !has_ca && (!tunnel.psk.empty() || !tunnel.ca.empty()))
+        reader.problem(at(*hub.source, "identity"), fmt::format("no {} is for {}; give one whose identity matches",
+                                                                tunnel.ca.empty() ? "psk" : tunnel.psk.empty() ? "ca" : "psk or ca", quote(hub.hub.identity->text())));
 }
 
 /// The first rule that matches decides, so a rule after "*" never does.

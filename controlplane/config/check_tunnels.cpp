@@ -66,21 +66,30 @@ void check_mtu(Reader& reader, const Draft& draft, const TunnelDraft& tunnel) {
 /// Whether strangers may start IKE with us for this tunnel: spokes with a hub, other spokes for a shortcut.
 bool answers(const TunnelDraft& tunnel) { return tunnel.hubs.empty() || tunnel.tunnel.shortcut; }
 
+/// The first identity for which both tunnels have a key, or an authority, and the place of it.
+template <class Trust>
+std::optional<std::pair<const Value*, std::string>> shared_trust(const std::vector<Trust>& mine, const std::vector<Trust>& others) {
+    for (const Trust& each : mine) {
+        const std::string& text = each.identity.text();
+        if (!text.empty() && std::ranges::any_of(others, [&](const Trust& other) { return other.identity.text() == text; })) return std::pair{&at(*each.source, "identity"), text};
+    }
+    return std::nullopt;
+}
+
 /// Who comes to a port says by its identity, and by whom it expects there, which tunnel it means. Only a hub is expected by name.
 void check_told_apart(Reader& reader, const Draft& draft, const TunnelDraft& tunnel) {
     for (const TunnelDraft& other : draft.tunnels) {
         const bool both_are_hubs = tunnel.hubs.empty() && other.hubs.empty();
         const bool is_settled = both_are_hubs && tunnel.profile.local != other.profile.local;
         if (other.tunnel.id >= tunnel.tunnel.id || other.underlay != tunnel.underlay || is_settled || !answers(tunnel) || !answers(other)) continue;
-        for (const KeyDraft& key : tunnel.psk) {
-            const auto& text = key.identity.text();
-            if (text.empty() || std::ranges::none_of(other.psk, [&](const KeyDraft& each) { return each.identity.text() == text; })) continue;
-            reader.problem(at(*key.source, "identity"),
-                           fmt::format("tunnel \"{}\" on the same underlay has a key for \"{}\" too, so it is open which tunnel such a peer comes for; {}, or give them "
-                                       "keys for different peers, or underlay ports of their own",
-                                       other.tunnel.name, text, both_are_hubs ? "give the tunnels different identities" : "set shortcut = false in spokes' tunnels"));
-            return;
-        }
+        const auto shared = shared_trust(tunnel.psk, other.psk), shared_ca = shared_trust(tunnel.ca, other.ca);
+        if (!shared && !shared_ca) continue;
+        const auto& [place, text] = shared ? *shared : *shared_ca;
+        const std::string_view advice = both_are_hubs ? "give the tunnels different identities" : "set shortcut = false in spokes' tunnels";
+        reader.problem(*place, fmt::format("tunnel \"{}\" on the same underlay has a {} for \"{}\" too, so it is open which tunnel such a peer comes for; {}, or give them "
+                                           "keys for different peers, or underlay ports of their own",
+                                           other.tunnel.name, shared ? "key" : "ca", text, advice));
+        return;
     }
 }
 

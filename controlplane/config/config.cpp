@@ -23,6 +23,7 @@ Config assemble(Draft& draft) {
     for (PortDraft& port : draft.ports) config.ports.push_back(std::move(port.port));
     for (TunnelDraft& tunnel : draft.tunnels) {
         config.twins.push_back(std::move(tunnel.twin));
+        config.files.push_back(std::move(tunnel.files));
         config.overlay.ike.profiles.push_back(std::move(tunnel.profile));
         config.overlay.tunnels.push_back(std::move(tunnel.tunnel));
     }
@@ -50,10 +51,11 @@ std::string Problem::to_string() const {
     return line == 0 ? fmt::format("{}: {}", file, text) : fmt::format("{}:{}:{}: {}", file, line, column, text);
 }
 
-std::expected<Loaded, Problems> parse(std::string_view text, const std::string& file, const KeyReader& read_key, const DeviceJudge& judge_device) {
+std::expected<Loaded, Problems> parse(std::string_view text, const std::string& file, const KeyReader& read_key, const DeviceJudge& judge_device,
+                                      const FileReader& read_file) {
     const auto document = parse_document(text, file);
     if (!document) return std::unexpected{Problems{document.error()}};
-    Reader reader{file, read_key};
+    Reader reader{file, read_key, read_file};
     Draft draft;
     read_table(reader, *document, root_keys(), draft);
     resolve(reader, draft);
@@ -62,6 +64,7 @@ std::expected<Loaded, Problems> parse(std::string_view text, const std::string& 
     if (judge_device) check_devices(reader, draft, judge_device);
     check_tunnels(reader, draft);
     check_trust(reader, draft, *document);
+    check_certificates(reader, draft);
     sort_by_place(reader.problems());
     sort_by_place(reader.warnings());
     if (!reader.problems().empty()) return std::unexpected{std::move(reader.problems())};

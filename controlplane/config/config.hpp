@@ -68,12 +68,24 @@ struct TunnelTwin {
     std::uint32_t table = 0;                            // kernel route table of the overlay
 };
 
+/// The files that a tunnel's certificates came from, as the configuration names them; indexed by TunnelId.
+struct TunnelFiles {
+    struct Authority {
+        ike::IdentityPattern identity;
+        std::string file;
+    };
+    std::string certificate, private_key;               // empty without a certificate of ours
+    std::vector<Authority> authorities;
+    std::vector<std::string> revocations;
+};
+
 struct Config {
     std::string name = "naved";                         // names the gateway, its log lines and its socket
     Control control;
     Dataplane dataplane;
     std::vector<Port> ports;
     std::vector<TunnelTwin> twins;                      // by TunnelId, as overlay.tunnels
+    std::vector<TunnelFiles> files;                     // by TunnelId
     overlay::Settings overlay;                          // tunnels, IKE profiles (one per tunnel), limits
 };
 
@@ -95,16 +107,21 @@ struct Loaded {
 
 /// Gives the content of a key file, or in words why it may not be used.
 using KeyReader = std::function<std::expected<Secret, std::string>(const std::string& path)>;
-/// Reads a key file of at most 4096 bytes that nobody but its owner may read or write; the last line end is not part of the key.
+/// Reads a key file of at most 16384 bytes that nobody but its owner may read or write; the last line end is not part of the key.
 std::expected<Secret, std::string> read_key_file(const std::string& path);
+
+/// Gives the content of a file that holds no secret, or in words why it cannot be read.
+using FileReader = std::function<std::expected<Bytes, std::string>(const std::string& path)>;
+/// Reads a regular file of at most 1 MiB.
+std::expected<Bytes, std::string> read_public_file(const std::string& path);
 
 /// What is wrong with a device string, in words; empty when nothing is. Only the packet path knows devices.
 using DeviceJudge = std::function<std::string(const std::string& device)>;
 
 /// Parses TOML text. All problems are collected, not only the first; a Config without problems is complete and consistent.
-/// `file` is the name that problems carry; relative key files lie in its folder.
+/// `file` is the name that problems carry; relative key files and certificates lie in its folder.
 std::expected<Loaded, Problems> parse(std::string_view text, const std::string& file, const KeyReader& read_key = read_key_file,
-                                      const DeviceJudge& judge_device = {});
+                                      const DeviceJudge& judge_device = {}, const FileReader& read_file = read_public_file);
 /// Reads and parses a file.
 std::expected<Loaded, Problems> load(const std::string& file, const DeviceJudge& judge_device = {});
 

@@ -17,6 +17,8 @@ TunnelDraft draft_of(const Config& config, const overlay::Tunnel& tunnel) {
     draft.twin = config.twins[tunnel.id.value];
     draft.underlay = config.ports[tunnel.underlay.value].name;
     for (const auto& key : draft.profile.keys) draft.psk.push_back({nullptr, key.remote, key.key});
+    draft.files = config.files[tunnel.id.value];
+    for (const auto& authority : draft.files.authorities) draft.ca.push_back({nullptr, authority.identity, authority.file, {}});
     for (const auto& hub : tunnel.hubs) draft.hubs.push_back({nullptr, hub});
     for (const auto& rule : tunnel.access) draft.access.push_back({nullptr, rule});
     return draft;

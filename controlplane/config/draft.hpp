@@ -17,6 +17,13 @@ struct KeyDraft {
     Secret key;
 };
 
+struct CaDraft {
+    const Value* source = nullptr;
+    ike::IdentityPattern identity;                  // everybody when the file names nobody
+    std::string file;
+    std::vector<ike::Certificate> certificates;
+};
+
 struct HubDraft {
     const Value* source = nullptr;
     overlay::Hub hub;
@@ -40,6 +47,10 @@ struct TunnelDraft {
     TunnelTwin twin;
     std::string underlay;           // name of the port
     std::vector<KeyDraft> psk;
+    TunnelFiles files;              // `authorities` follows from `ca`
+    std::vector<ike::Certificate> certificate;
+    std::optional<ike::PrivateKey> private_key;
+    std::vector<CaDraft> ca;
     std::vector<HubDraft> hubs;
     std::vector<AccessDraft> access;
 };

@@ -17,6 +17,8 @@ void check_gateway(Reader& reader, const Draft& draft);
 void check_ports(Reader& reader, const Draft& draft);
 void check_devices(Reader& reader, const Draft& draft, const DeviceJudge& judge_device);
 void check_tunnels(Reader& reader, const Draft& draft);
+/// Our certificate, its key and dates, the authorities and revocation lists of each tunnel, by the system's date.
+void check_certificates(Reader& reader, const Draft& draft);
 /// Pre-shared keys, hubs and access rules of each tunnel; limits of the gateway, whose sections stand in `root`.
 void check_trust(Reader& reader, const Draft& draft, const Value& root);
 

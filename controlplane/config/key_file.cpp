@@ -1,4 +1,4 @@
-// Reading a pre-shared key from a file of its own.
+// Reading keys and certificates from files of their own.
 #include "controlplane/config/config.hpp"
 
 #include <cerrno>
@@ -11,42 +11,68 @@
 namespace nave::config {
 namespace {
 
-constexpr std::size_t kBytesMax = 4096;
+constexpr std::size_t kKeyBytesMax = 16384, kPublicBytesMax = 1 << 20;
 
 std::unexpected<std::string> failure(std::string text) { return std::unexpected{std::move(text)}; }
 
-std::expected<Secret, std::string> read_open_file(int descriptor) {
+/// A file that was opened; closes it.
+struct OpenFile {
+    explicit OpenFile(const std::string& path) : descriptor{open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK)} {}  // not blocking: it may be a FIFO that nobody writes
+    OpenFile(const OpenFile&) = delete;
+    OpenFile& operator=(const OpenFile&) = delete;
+    ~OpenFile() {
+        if (descriptor >= 0) close(descriptor);
+    }
+    const int descriptor;
+};
+
+std::expected<struct stat, std::string> status_of(const OpenFile& file) {
     struct stat status{};
-    if (fstat(descriptor, &status) != 0) return failure(std::strerror(errno));
+    if (file.descriptor < 0 || fstat(file.descriptor, &status) != 0) return failure(std::strerror(errno));
     if (!S_ISREG(status.st_mode)) return failure("it is not a regular file");
-    const unsigned mode = status.st_mode & 07777u;
-    if ((mode & 077u) != 0) return failure(fmt::format("others than its owner may use it (mode {:04o}); chmod 600 it", mode));
-    if (status.st_uid != geteuid() && status.st_uid != 0) return failure(fmt::format("it belongs to user {}, not to us or root", status.st_uid));
-    Secret content{kBytesMax + 1};
+    return status;
+}
+
+/// Fills `out`, which has room for one byte more than there may be; gives how many came.
+std::expected<std::size_t, std::string> read_into(const OpenFile& file, std::span<std::uint8_t> out) {
     std::size_t size = 0;
-    while (size <= kBytesMax) {
-        const ssize_t count = read(descriptor, content.writable().data() + size, kBytesMax + 1 - size);
+    while (size < out.size()) {
+        const ssize_t count = read(file.descriptor, out.data() + size, out.size() - size);
         if (count < 0 && errno == EINTR) continue;
         if (count < 0) return failure(std::strerror(errno));
-        if (count == 0) break;
+        if (count == 0) return size;
         size += static_cast<std::size_t>(count);
     }
-    if (size > kBytesMax) return failure(fmt::format("it is longer than {} bytes", kBytesMax));
+    return failure(fmt::format("it is longer than {} bytes", out.size() - 1));
+}
+
+}  // namespace
+
+std::expected<Secret, std::string> read_key_file(const std::string& path) {
+    const OpenFile file{path};
+    const auto status = status_of(file);
+    if (!status) return failure(status.error());
+    const unsigned mode = status->st_mode & 07777u;
+    if ((mode & 077u) != 0) return failure(fmt::format("others than its owner may use it (mode {:04o}); chmod 600 it", mode));
+    if (status->st_uid != geteuid() && status->st_uid != 0) return failure(fmt::format("it belongs to user {}, not to us or root", status->st_uid));
+    Secret content{kKeyBytesMax + 1};
+    const auto read_bytes = read_into(file, content.writable());
+    if (!read_bytes) return failure(read_bytes.error());
+    std::size_t size = *read_bytes;
     const auto bytes = content.view();
     if (size > 0 && bytes[size - 1] == '\n') --size;
     if (size > 0 && bytes[size - 1] == '\r') --size;
     return Secret{bytes.first(size)};
 }
 
-}  // namespace
-
-std::expected<Secret, std::string> read_key_file(const std::string& path) {
-    // Not blocking: the path may lead to a FIFO that nobody writes.
-    const int descriptor = open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK);
-    if (descriptor < 0) return failure(std::strerror(errno));
-    auto key = read_open_file(descriptor);
-    close(descriptor);
-    return key;
+std::expected<Bytes, std::string> read_public_file(const std::string& path) {
+    const OpenFile file{path};
+    if (const auto status = status_of(file); !status) return failure(status.error());
+    Bytes content(kPublicBytesMax + 1);
+    const auto size = read_into(file, content);
+    if (!size) return failure(size.error());
+    content.resize(*size);
+    return content;
 }
 
 }  // namespace nave::config

@@ -16,6 +16,9 @@ const Bindings<Config>& ike_keys();
 const Bindings<PortDraft>& port_keys();
 const Bindings<TunnelDraft>& tunnel_keys();
 const Bindings<KeyDraft>& psk_keys();
+const Bindings<CaDraft>& ca_keys();
+/// A part of tunnel_keys().
+Bindings<TunnelDraft> certificate_keys();
 const Bindings<HubDraft>& hub_keys();
 const Bindings<AccessDraft>& access_keys();
 

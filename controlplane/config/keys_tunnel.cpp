@@ -48,6 +48,17 @@ Parsed<std::string> parse_word(std::string_view text) {
     return std::string{text};
 }
 
+/// Required without a certificate, which says who we are.
+Binding<TunnelDraft> identity() {
+    auto read = [](Reader& reader, const Value& value, TunnelDraft& out) {
+        const auto given = value.kind == Value::Kind::text ? ike::Identity::parse(value.text) : std::nullopt;
+        if (!given) return reader.refuse(value, kAcceptsIdentity);
+        out.profile.local = *given;
+    };
+    return {"identity", std::string{kAcceptsIdentity}, read, [](const TunnelDraft& draft) {
+        return draft.profile.local.data.empty() ? std::string{} : quote(draft.profile.local.to_string());
+    }};
+}
 
 Bindings<TunnelDraft> overlay_keys() {
     return {
@@ -78,12 +89,8 @@ Bindings<TunnelDraft> overlay_keys() {
 
 Bindings<TunnelDraft> security_keys() {
     return {
-        required(parsed<TunnelDraft>(
-            "identity", "who we are: a domain name, \"user@host\", an IP address, or \"@#hex\" for a key id",
-            [](std::string_view text) { return without_hint(ike::Identity::parse(text)); },
-            [](const ike::Identity& identity) { return identity.to_string(); }, via(&TunnelDraft::profile, &ike::Profile::local))),
-        required(tables<TunnelDraft, KeyDraft>("psk", "an array of tables with identity and either key or key_file, psk = [{ ... }]", kSecretsMax,
-                                               psk_keys(), via(&TunnelDraft::psk))),
+        identity(),
+        tables<TunnelDraft, KeyDraft>("psk", "an array of tables with identity and either key or key_file, psk = [{ ... }]", kSecretsMax, psk_keys(), via(&TunnelDraft::psk)),
         list<TunnelDraft>(
             "ike_proposals", "a suite such as \"aes-gcm-256/prf-sha384/p384\" or \"aes-cbc-256/sha256/prf-sha256/x25519\"", Count{1, kProposalsMax},
             [](std::string_view text) { return without_hint(ike::parse_ike_proposal(text)); },
@@ -116,6 +123,7 @@ const Bindings<TunnelDraft>& tunnel_keys() {
     static const Bindings<TunnelDraft> keys = [] {
         auto all = overlay_keys();
         for (auto& binding : security_keys()) all.push_back(std::move(binding));
+        for (auto& binding : certificate_keys()) all.push_back(std::move(binding));
         return all;
     }();
     return keys;
@@ -130,6 +138,7 @@ std::vector<KnownKey> known_keys() {
     add("port.NAME", port_keys(), all);
     add("tunnel.NAME", tunnel_keys(), all);
     add("tunnel.NAME.psk", psk_keys(), all);
+    add("tunnel.NAME.ca", ca_keys(), all);
     add("tunnel.NAME.hub", hub_keys(), all);
     add("tunnel.NAME.access", access_keys(), all);
     return all;

@@ -33,12 +33,22 @@ void Reader::missing_key(const Value& table, std::string_view key, std::string_v
 }
 
 Secret Reader::key_from_file(const Value& value) {
-    const std::filesystem::path named{value.text};
-    const auto path = named.is_absolute() ? named : std::filesystem::path{file_}.parent_path() / named;
-    auto key = read_key_(path.string());
+    auto key = read_key_(path_of(value));
     if (key) return std::move(*key);
-    problem(value, fmt::format("cannot use the key in {}: {}", path.string(), key.error()));
+    problem(value, fmt::format("cannot use the key in {}: {}", path_of(value), key.error()));
     return {};
+}
+
+std::optional<Bytes> Reader::file_content(const Value& value) {
+    auto content = read_file_(path_of(value));
+    if (content) return std::move(*content);
+    problem(value, fmt::format("cannot read {}: {}", path_of(value), content.error()));
+    return std::nullopt;
+}
+
+std::string Reader::path_of(const Value& value) const {
+    const std::filesystem::path named{value.text};
+    return (named.is_absolute() ? named : std::filesystem::path{file_}.parent_path() / named).string();
 }
 
 }  // namespace nave::config

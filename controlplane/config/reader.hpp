@@ -15,7 +15,7 @@ namespace nave::config {
 /// Collects what is wrong in one file.
 class Reader {
 public:
-    Reader(std::string file, const KeyReader& read_key) : file_{std::move(file)}, read_key_{read_key} {}
+    Reader(std::string file, const KeyReader& read_key, const FileReader& read_file) : file_{std::move(file)}, read_key_{read_key}, read_file_{read_file} {}
 
     /// "PATH: found X; accepted: Y", at the value.
     void refuse(const Value& value, std::string_view accepts);
@@ -30,6 +30,11 @@ public:
     /// The key in a file that the value names, relative to the configuration's folder; empty when refused.
     Secret key_from_file(const Value& value);
 
+    /// The content of a file that holds no secret; nothing when it was refused.
+    std::optional<Bytes> file_content(const Value& value);
+    /// The path that the value names, with the configuration's folder if it is relative.
+    std::string path_of(const Value& value) const;
+
     Problems& problems() { return problems_; }
     Problems& warnings() { return warnings_; }
     const std::string& file() const { return file_; }
@@ -39,6 +44,7 @@ private:
 
     std::string file_;
     const KeyReader& read_key_;
+    const FileReader& read_file_;
     Problems problems_, warnings_;
 };
 

@@ -1,6 +1,7 @@
 // Names become identifiers; defaults that depend on other settings are set.
 #include "controlplane/config/finish.hpp"
 #include "controlplane/config/suggestion.hpp"
+#include "controlplane/config/texts.hpp"
 
 #include <algorithm>
 #include <fmt/format.h>
@@ -45,6 +46,26 @@ std::vector<overlay::AccessRule> default_access(const overlay::Tunnel& tunnel, c
     const auto anybody = ike::IdentityPattern::parse("*");
     if (!anybody) return {};
     return {{.identity = *anybody, .tunnel_addresses = {network}, .prefixes = tunnel.routes, .group = {}, .hub = false}};
+}
+
+/// Who we are, and what the IKE profile needs to prove and judge it. A subject goes out as it stands in our certificate.
+void resolve_certificates(Reader& reader, TunnelDraft& draft) {
+    ike::Identity& local = draft.profile.local;
+    if (!draft.certificate.empty()) {
+        const ike::Certificate& own = draft.certificate.front();
+        if (local.data.empty() && draft.source->member("identity") == nullptr) local = own.principal();
+        for (const ike::Identity& each : own.identities())
+            if (same_identity(each, local)) local = each;
+        if (draft.private_key) draft.profile.credential = ike::Credential{draft.certificate, *draft.private_key};
+    }
+    for (const CaDraft& ca : draft.ca) {
+        draft.files.authorities.push_back({ca.identity, ca.file});
+        for (const ike::Certificate& each : ca.certificates) draft.profile.authorities.push_back({ca.identity, each});
+    }
+    const auto is_given = [&](std::string_view key) { return draft.source->member(key) != nullptr; };
+    if (!is_given("identity") && !is_given("certificate")) reader.missing_key(*draft.source, "identity", kAcceptsIdentity);
+    if (!is_given("psk") && !is_given("certificate") && !is_given("ca"))
+        reader.missing_key(*draft.source, "psk", "an array of tables with identity and either key or key_file, psk = [{ ... }]; or certificate, private_key and ca");
 }
 
 void resolve_trust(TunnelDraft& draft) {
@@ -97,6 +118,7 @@ void resolve(Reader& reader, Draft& draft) {
         if (tunnel.twin.twin.empty()) tunnel.twin.twin = tunnel.tunnel.name;
         if (tunnel.twin.table == 0) tunnel.twin.table = kFirstTunnelTable + index;
         resolve_underlay(reader, draft, tunnel);
+        resolve_certificates(reader, tunnel);
         resolve_trust(tunnel);
     }
     for (PortDraft& port : draft.ports) resolve_inside(reader, draft, port);

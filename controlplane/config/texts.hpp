@@ -11,7 +11,9 @@ namespace nave::config {
 inline constexpr std::string_view kAcceptsAddress = "an IPv4 address such as \"192.0.2.1\"";
 inline constexpr std::string_view kAcceptsInterfaceAddress = "an IPv4 host address with the length of its network, such as \"10.255.0.1/24\"";
 inline constexpr std::string_view kAcceptsPrefix = "an IPv4 prefix such as \"172.16.0.0/12\"";
-inline constexpr std::string_view kAcceptsPattern = "an identity, or a pattern: \"*\", \"*.example\", \"*@example\", \"10.0.0.0/8\"";
+inline constexpr std::string_view kAcceptsIdentity =
+    "who we are: a domain name, \"user@host\", an IP address, a name such as \"O=Example, CN=spoke1\", or \"@#hex\" for a key id";
+inline constexpr std::string_view kAcceptsPattern = "an identity, or a pattern: \"*\", \"*.example\", \"*@example\", \"10.0.0.0/8\", \"O=Example, CN=*\"";
 inline constexpr std::string_view kAcceptsName = "a name of up to 32 letters, digits, \"_\", \"-\" and \".\", with a letter or digit first";
 
 /// A unicast host address: not unspecified, loopback, multicast or broadcast.

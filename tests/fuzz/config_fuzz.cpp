@@ -13,6 +13,8 @@ using namespace nave;
 /// No file of the machine that fuzzes is read.
 std::expected<Secret, std::string> no_key_file(const std::string&) { return std::unexpected{std::string{"not here"}}; }
 
+std::expected<Bytes, std::string> no_file(const std::string&) { return std::unexpected{std::string{"not here"}}; }
+
 void require(bool holds) {
     if (!holds) std::abort();
 }
@@ -20,7 +22,7 @@ void require(bool holds) {
 }  // namespace
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
-    const auto loaded = config::parse({reinterpret_cast<const char*>(data), size}, "fuzz.toml", no_key_file);
+    const auto loaded = config::parse({reinterpret_cast<const char*>(data), size}, "fuzz.toml", no_key_file, {}, no_file);
     if (!loaded) {
         require(!loaded.error().empty());
         for (const config::Problem& problem : loaded.error()) require(!problem.to_string().empty());

@@ -197,7 +197,7 @@ class Lab:
     # -- gateways
 
     def configuration(self, name, **changes):
-        """The configuration of one of the three gateways as text; `changes` replaces values of its tunnel, and the number of its workers."""
+        """The configuration of one of the three gateways as text; `changes` replaces values of its tunnel (None leaves one out), and the number of its workers."""
         workers = changes.pop("workers", 1)
         number = {"hub": 0, "spoke1": 1, "spoke2": 2}[name]
         block = 1 if number == 0 else 10 + number
@@ -217,7 +217,7 @@ class Lab:
         lines = [f'name = "{name}"', "[control]", f'socket = "{self.directory}/{name}.sock"', "[dataplane]", 'mode = "adaptive"', 'hugepages = "off"', f"workers = {workers}"]
         for section, values in [*((f"port.{port}", keys) for port, keys in ports.items()), ("tunnel.nave0", tunnel)]:
             lines.append(f"[{section}]")
-            for key, value in values.items():
+            for key, value in ((key, value) for key, value in values.items() if value is not None):
                 text = value if isinstance(value, int) or key in raw or str(value).startswith("[") else f'"{value}"'
                 lines.append(f"{key} = {str(text).lower() if isinstance(text, bool) else text}")
         return "\n".join(lines) + "\n"

@@ -32,7 +32,7 @@ std::set<std::string> keys_in_reference() {
     std::string section;
     std::smatch match;
     for (std::string line; std::getline(lines, line);) {
-        if (std::regex_search(line, match, std::regex{R"(^\[+([a-z0-9.]+)\]+)"})) section = general(match[1]);
+        if (std::regex_search(line, match, std::regex{R"(^(?:# )?\[+([a-z0-9.]+)\]+)"})) section = general(match[1]);
         else if (std::regex_search(line, match, std::regex{"^(?:# )?([a-z_]+) = "})) keys.insert(section + "." + match[1].str());
     }
     return keys;
@@ -53,7 +53,7 @@ TEST_CASE("the reference has every key, and only keys that exist") {
     std::set<std::string> known;
     for (const KnownKey& key : known_keys()) {
         const bool is_section = key.section.empty() && key.name != "name";
-        const bool is_list = key.name == "psk" || key.name == "hub" || key.name == "access";
+        const bool is_list = key.name == "psk" || key.name == "ca" || key.name == "hub" || key.name == "access";
         if (!is_section && !(is_list && key.section == "tunnel.NAME")) known.insert(key.section + "." + key.name);
     }
     CHECK(listed == known);
@@ -62,7 +62,8 @@ TEST_CASE("the reference has every key, and only keys that exist") {
 TEST_CASE("the reference states the real defaults") {
     const Config reference = loaded(content("reference.toml")).config;
     // These have no default, or show something that is off by default.
-    const std::set<std::string> examples{"name", "control.socket", "tunnel.NAME.routes", "tunnel.NAME.hub", "tunnel.NAME.access", "tunnel.NAME.table"};
+    const std::set<std::string> examples{"name", "control.socket", "tunnel.NAME.routes", "tunnel.NAME.psk",
+                                         "tunnel.NAME.ca", "tunnel.NAME.hub", "tunnel.NAME.access", "tunnel.NAME.table"};
     std::set<std::string> compared;
     for (const Setting& setting : effective(reference)) {
         const std::string key = general(setting.key);

@@ -3,8 +3,12 @@
 
 #include "controlplane/config/config.hpp"
 
+#include <filesystem>
+#include <fstream>
 #include <map>
 #include <string>
+#include <sys/stat.h>
+#include <unistd.h>
 #include <vector>
 
 namespace nave::config {
@@ -38,6 +42,19 @@ inline std::string spoke(const std::map<std::size_t, std::string>& replaced = {}
     }
     return text;
 }
+
+/// A folder that goes with its files at the end of the test.
+struct Folder {
+    std::filesystem::path path = std::filesystem::temp_directory_path() / ("nave-config-test-" + std::to_string(getpid()));
+    Folder() { std::filesystem::create_directories(path); }
+    ~Folder() { std::filesystem::remove_all(path); }
+    std::string write(const std::string& name, const std::string& content, mode_t mode) const {
+        const std::string file = path / name;
+        std::ofstream{file, std::ios::binary} << content;
+        chmod(file.c_str(), mode);
+        return file;
+    }
+};
 
 /// The configuration of a text that has no problems; shows them otherwise.
 inline Loaded loaded(const std::string& text, const KeyReader& read_key = read_key_file) {

@@ -121,12 +121,16 @@ TEST_CASE("every known key is tested to be taken from the file") {
                                  "tunnel.NAME.routes",
                                  "tunnel.NAME.access",
                                  "tunnel.NAME.identity",
-                                 "tunnel.NAME.psk"};
+                                 "tunnel.NAME.psk",
+                                 "tunnel.NAME.certificate",
+                                 "tunnel.NAME.private_key",
+                                 "tunnel.NAME.ca",
+                                 "tunnel.NAME.crl"};
     for (const Case& each : kCases)
         tested.insert((each.section == "port.wan" ? "port.NAME" : each.section == "tunnel.nave0" ? "tunnel.NAME" : each.section) + "." + each.key);
     for (const KnownKey& key : known_keys()) {
         CAPTURE(key.section, key.name);
-        const bool of_a_list = key.section.ends_with(".psk") || key.section.ends_with(".hub") || key.section.ends_with(".access");
+        const bool of_a_list = key.section.ends_with(".psk") || key.section.ends_with(".ca") || key.section.ends_with(".hub") || key.section.ends_with(".access");
         CHECK((of_a_list || tested.contains(key.section + "." + key.name)));
     }
 }
