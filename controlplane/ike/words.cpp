@@ -80,7 +80,7 @@ std::string describe_suites(std::span<const EspProposal> suites) { return join_s
 
 std::string advice(NotifyType type) {
     switch (type) {
-    case NotifyType::authentication_failed: return "the peer rejects our identity or pre-shared key; compare identity and key on both ends, the peer's log says which";
+    case NotifyType::authentication_failed: return "the peer rejects our identity or pre-shared key, or our certificate; compare both ends, the peer's log says which";
     case NotifyType::no_proposal_chosen: return "the peer accepts none of our proposals, or knows no configuration for us; compare the proposals of both ends";
     case NotifyType::ts_unacceptable: return "the peer does not want to protect GRE between these two addresses; look at its traffic selectors";
     case NotifyType::no_additional_sas: return "the peer has reached its limit of SAs";
