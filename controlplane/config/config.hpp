@@ -76,7 +76,7 @@ struct TunnelFiles {
     };
     std::string certificate, private_key;               // empty without a certificate of ours
     std::vector<Authority> authorities;
-    std::vector<std::string> revocations;
+    std::vector<std::string> revocations, revocation_paths;  // as named, and with the configuration's folder
 };
 
 struct Config {

@@ -77,6 +77,7 @@ Binding<TunnelDraft> revocation_lists() {
                 continue;
             }
             out.files.revocations.push_back(element.text);
+            out.files.revocation_paths.push_back(reader.path_of(element));
             for (ike::RevocationList& list : lists_of(reader, element)) out.profile.revocations.push_back(std::move(list));
         }
     };

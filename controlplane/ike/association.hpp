@@ -70,6 +70,7 @@ struct Duplicate {
 
 struct Established {
     Identity peer;
+    std::vector<CertificateId> certificates{};  // by which it proved itself, if it did
     Bytes lowest_nonce;              // of IKE_SA_INIT; decides between duplicates
     TimePoint began_at, established_at;
     TimePoint heard_at;              // last sign of life

@@ -19,9 +19,9 @@ DownReason reason_of(NotifyType type) {
     }
 }
 
-/// By what the responder is whom we want, in words; or why it is not.
-std::expected<std::string, std::string> judge(const Context& context, const Association& association, const AwaitingAuthResponse& awaiting,
-                                              const IdentificationPayload& id, const std::vector<Payload>& payloads) {
+/// By what the responder is whom we want, or in words why it is not.
+std::expected<Proven, std::string> judge(const Context& context, const Association& association, const AwaitingAuthResponse& awaiting,
+                                         const IdentificationPayload& id, const std::vector<Payload>& payloads) {
     const Profile& profile = context.profile_of(association);
     const auto& expected = association.requests.front().expected;
     const std::string peer = id.identity.to_string();
@@ -29,10 +29,10 @@ std::expected<std::string, std::string> judge(const Context& context, const Asso
     if (expected && !expected->matches(id.identity)) return distrust(fmt::format("expected {}, but the peer is {}", expected->text(), peer));
     const AuthPayload& auth = *find<AuthPayload>(payloads);
     const AuthInput input{awaiting.answer.message, awaiting.nonce, &id};
-    std::expected<std::string, std::string> means = "pre-shared key";
+    std::expected<Proven, std::string> proven = Proven{"pre-shared key"};
     if (is_signature(auth.method)) {
-        means = prove_responder(context, profile, association.ike->keys, input, payloads);
-        if (!means) return distrust(fmt::format("{} does not prove that it is: {}", peer, means.error()));
+        proven = prove_responder(context, profile, association.ike->keys, input, payloads);
+        if (!proven) return distrust(fmt::format("{} does not prove that it is: {}", peer, proven.error()));
     } else {
         const PreSharedKey* key = key_for(profile, id.identity);
         if (!key) return distrust(fmt::format("no key of profile '{}' is for {}, which is who the peer says it is", profile.name, peer));
@@ -41,17 +41,18 @@ std::expected<std::string, std::string> judge(const Context& context, const Asso
             return distrust(fmt::format("wrong pre-shared key for {}: compare the key for '{}' in profile '{}' with the peer's", peer, key->remote.text(), profile.name));
     }
     if (auto why = misplaced(profile, id.identity, association.remote.address)) return distrust(std::move(*why));
-    return means;
+    return proven;
 }
 
 void on_authenticated(Context& context, Association& association, const AwaitingAuthResponse awaiting, const Identity& peer, const ChildTerms& terms,
-                      const std::string& means) {
+                      const Proven& proven) {
     Established established{.peer = peer,
+                            .certificates = proven.certificates,
                             .lowest_nonce = lower_nonce(awaiting.nonce, awaiting.peer_nonce),
                             .began_at = context.now,
                             .established_at = context.now,
                             .heard_at = context.now};
-    come_up(context, association, std::move(established), fmt::format("authenticated {} by {}", peer.to_string(), means));
+    come_up(context, association, std::move(established), fmt::format("authenticated {} by {}", peer.to_string(), proven.means));
     const ChildId child = install_child(context, association,
                                         {.inbound = awaiting.inbound,
                                          .terms = terms,
@@ -70,23 +71,23 @@ void on_auth_response(Context& context, Association& association, const std::vec
     const auto* auth = find<AuthPayload>(payloads);
     const Notify* error = find_error(payloads);
     const bool is_refused = !auth && error;
-    std::expected<std::string, std::string> means;
-    if (id && auth) means = judge(context, association, awaiting, *id, payloads);
+    std::expected<Proven, std::string> proven;
+    if (id && auth) proven = judge(context, association, awaiting, *id, payloads);
     // What looks wrong may be an IKE_SA_INIT that somebody altered on its way: the genuine answer gets its chance.
-    if ((is_refused || !means) && try_next_answer(context, association)) return;
+    if ((is_refused || !proven) && try_next_answer(context, association)) return;
     if (is_refused) {
         context.count(to_string(error->type));
         return fail_attempt(context, association, reason_of(error->type), advice(error->type));
     }
     if (!id || !auth) return fail_attempt(context, association, DownReason::invalid_message, "the peer's IKE_AUTH response lacks IDr or AUTH", Closing{});
-    if (!means) {
+    if (!proven) {
         context.count("authentication-failed");
-        return fail_attempt(context, association, DownReason::authentication_failed, means.error(), Closing{NotifyType::authentication_failed});
+        return fail_attempt(context, association, DownReason::authentication_failed, proven.error(), Closing{NotifyType::authentication_failed});
     }
     if (error) return fail_attempt(context, association, DownReason::no_child, fmt::format("authenticated, but no child SA: {}", advice(error->type)), Closing{});
     const auto terms = accept_child(association, context.profile_of(association), payloads, ChildExchange::ike_auth);
     if (!terms) return fail_attempt(context, association, DownReason::no_child, fmt::format("authenticated, but no child SA: {}", terms.error().reason), Closing{});
-    on_authenticated(context, association, awaiting, settled(id->identity), *terms, *means);
+    on_authenticated(context, association, awaiting, settled(id->identity), *terms, *proven);
     note_resources(context, association, payloads);
 }
 

@@ -22,7 +22,7 @@ void refuse(Context& context, Association& association, const Arrival& arrival, 
 struct Proof {
     KeyChoice choice;
     const InitMessage* request;
-    std::string means;  // in words
+    Proven proven;
 };
 
 /// In words why there is no proof. An unknown identity costs the same computation
@@ -38,7 +38,7 @@ std::expected<Proof, std::string> authenticate_by_key(const Context& context, co
     const std::string peer = id.identity.to_string();
     if (!choice) return std::unexpected{fmt::format("no pre-shared key is configured for {}: add one whose identity matches it", peer)};
     if (auth.method != AuthMethod::shared_key) return std::unexpected{fmt::format("{} authenticates by another method than a pre-shared key or a certificate", peer)};
-    if (genuine) return Proof{*choice, genuine, "pre-shared key"};
+    if (genuine) return Proof{*choice, genuine, {"pre-shared key"}};
     return std::unexpected{fmt::format("wrong pre-shared key for {}: compare the key for '{}' in profile '{}' with the peer's", peer, choice->key->remote.text(),
                                        context.settings.profiles[choice->profile.value].name)};
 }
@@ -47,7 +47,7 @@ std::expected<Proof, std::string> authenticate_by_certificate(const Context& con
                                                               const IdentificationPayload* wanted, const std::vector<Payload>& payloads) {
     const auto proof = prove_initiator(context, ike, awaiting, id, wanted ? &wanted->identity : nullptr, payloads);
     if (!proof) return std::unexpected{fmt::format("{} does not prove that it is: {}", id.identity.to_string(), proof.error())};
-    return Proof{{proof->profile, nullptr}, proof->request, proof->means};
+    return Proof{{proof->profile, nullptr}, proof->request, proof->proven};
 }
 
 std::expected<Proof, std::string> authenticate(const Context& context, const Association& association, const Arrival& arrival, const AwaitingAuthRequest& awaiting,
@@ -90,13 +90,14 @@ Answer compose(Context& context, const Association& association, const AwaitingA
 }
 
 void on_authenticated(Context& context, Association& association, const Arrival& arrival, const AwaitingAuthRequest& awaiting, const Identity& peer,
-                      const Answer& answer, const std::string& means) {
+                      const Answer& answer, const Proven& proven) {
     Established established{.peer = peer,
+                            .certificates = proven.certificates,
                             .lowest_nonce = lower_nonce(awaiting.nonce, awaiting.peer_nonce),
                             .began_at = awaiting.began_at,
                             .established_at = context.now,
                             .heard_at = context.now};
-    come_up(context, association, std::move(established), fmt::format("authenticated {} by {}", peer.to_string(), means));
+    come_up(context, association, std::move(established), fmt::format("authenticated {} by {}", peer.to_string(), proven.means));
     const ChildId child = install_child(context, association,
                                         {.inbound = answer.inbound,
                                          .terms = *answer.terms,
@@ -144,7 +145,7 @@ void on_auth_request(Context& context, Association& association, const Arrival& 
 
     const Answer answer = compose(context, association, awaiting, *means, payloads);
     if (answer.terms) {
-        on_authenticated(context, association, arrival, awaiting, peer, answer, proof->means);
+        on_authenticated(context, association, arrival, awaiting, peer, answer, proof->proven);
         return note_resources(context, association, payloads);
     }
     context.count(to_string(answer.terms.error().type));

@@ -3,6 +3,7 @@
 
 #include "controlplane/ike/association.hpp"
 #include "controlplane/ike/crypto_chain.hpp"
+#include "controlplane/ike/lifecycle.hpp"
 
 #include <algorithm>
 #include <fmt/format.h>
@@ -20,8 +21,10 @@ Own by_certificate(const Credential& credential, const SignatureSupport& peer) {
     return Means{.credential = &credential, .signature = *choice};
 }
 
-std::string means_in_words(const Certificate& certificate, const SignatureAlgorithm& algorithm) {
-    return fmt::format("the certificate of {} ({})", certificate.subject(), to_string(algorithm));
+Proven proven_by(const PeerChain& chain, const SignatureAlgorithm& algorithm) {
+    Proven proven{.means = fmt::format("the certificate of {} ({})", chain.own.subject(), to_string(algorithm)), .certificates = {chain.own.id()}};
+    for (const Certificate& each : chain.others) proven.certificates.push_back(each.id());
+    return proven;
 }
 
 /// Profiles in which an initiator of that identity may prove itself by certificate, those that it asked for first.
@@ -130,7 +133,7 @@ std::expected<CertificateProof, std::string> prove_initiator(const Context& cont
         }
         for (const InitMessage& each : awaiting.asked) {
             const auto algorithm = verify_auth(chain->own, *find<AuthPayload>(payloads), signed_octets(ike.keys, Role::initiator, {each.message, awaiting.nonce, &id}));
-            if (algorithm) return CertificateProof{ProfileId{static_cast<std::uint16_t>(i)}, &each, means_in_words(chain->own, *algorithm)};
+            if (algorithm) return CertificateProof{ProfileId{static_cast<std::uint16_t>(i)}, &each, proven_by(*chain, *algorithm)};
             why = algorithm.error();
         }
         break;  // another profile does not make the signature genuine
@@ -138,14 +141,27 @@ std::expected<CertificateProof, std::string> prove_initiator(const Context& cont
     return std::unexpected{std::move(why)};
 }
 
-std::expected<std::string, std::string> prove_responder(const Context& context, const Profile& profile, const SessionKeys& keys, const AuthInput& input,
-                                                        std::span<const Payload> payloads) {
+std::expected<Proven, std::string> prove_responder(const Context& context, const Profile& profile, const SessionKeys& keys, const AuthInput& input,
+                                                   std::span<const Payload> payloads) {
     const auto chain = read_chain(payloads);
     if (!chain) return std::unexpected{chain.error()};
     if (auto trusted = trust_chain(context, profile, input.id->identity, *chain); !trusted) return std::unexpected{std::move(trusted.error())};
     const auto algorithm = verify_auth(chain->own, *find<AuthPayload>(payloads), signed_octets(keys, Role::responder, input));
     if (!algorithm) return std::unexpected{algorithm.error()};
-    return means_in_words(chain->own, *algorithm);
+    return proven_by(*chain, *algorithm);
+}
+
+void drop_revoked(Context& context, ProfileId profile) {
+    const std::vector<RevocationList>& lists = context.settings.profiles[profile.value].revocations;
+    for (const auto& [id, association] : context.table.all()) {
+        const auto* established = association->profile == profile ? association->in<Established>() : nullptr;
+        const auto is_revoked = [&](const CertificateId& certificate) {
+            return std::ranges::any_of(lists, [&](const RevocationList& list) { return list.revokes(certificate); });
+        };
+        if (!established || std::ranges::none_of(established->certificates, is_revoked)) continue;
+        context.count("peers-revoked");
+        end(context, *association, DownReason::authentication_failed, "its certificate is revoked", Ending::farewell);
+    }
 }
 
 }  // namespace nave::ike

@@ -51,18 +51,27 @@ std::expected<void, std::string> trust_chain(const Context& context, const Profi
 /// The identity as it is told to others: of the many encodings of a distinguished name always the same.
 Identity settled(const Identity& identity);
 
-/// The profile for an initiator that signs, which of the messages in its name is its own, and how it proved that, in words.
+/// How a peer proved itself: in words, and by which certificates, which may be revoked later; none with a pre-shared key.
+struct Proven {
+    std::string means;
+    std::vector<CertificateId> certificates{};
+};
+
+/// The profile for an initiator that signs, and which of the messages in its name is its own.
 struct CertificateProof {
     ProfileId profile;
     const InitMessage* request;
-    std::string means;
+    Proven proven;
 };
 /// Responder. Looks at the profiles that allow the suite, one whose identity the initiator asked for (IDr) first. An error is in words
 /// for our log alone: whatever is wrong, the peer is told the same.
 std::expected<CertificateProof, std::string> prove_initiator(const Context& context, const IkeSa& ike, const AwaitingAuthRequest& awaiting,
                                                               const IdentificationPayload& id, const Identity* wanted, std::span<const Payload> payloads);
-/// Initiator: how the responder proved itself, in words.
-std::expected<std::string, std::string> prove_responder(const Context& context, const Profile& profile, const SessionKeys& keys, const AuthInput& input,
-                                                        std::span<const Payload> payloads);
+/// Initiator: how the responder proved itself.
+std::expected<Proven, std::string> prove_responder(const Context& context, const Profile& profile, const SessionKeys& keys, const AuthInput& input,
+                                                   std::span<const Payload> payloads);
+
+/// Ends the associations of that profile whose peers proved themselves by a certificate that its lists revoke now.
+void drop_revoked(Context& context, ProfileId profile);
 
 }  // namespace nave::ike

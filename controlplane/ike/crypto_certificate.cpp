@@ -71,13 +71,19 @@ std::expected<Certificate, std::string> Certificate::decode(ByteView der) {
     const auto kind = pkix::judge(X509_get0_pubkey(x509.get()));
     if (!kind) return std::unexpected{fmt::format("{} has {}", pkix::text_of(X509_get_subject_name(x509.get())), kind.error())};
     auto identities = pkix::identities_of(x509.get());
-    return Certificate{std::make_shared<Parsed>(Bytes{der.begin(), der.end()}, std::move(x509), *kind, std::move(identities))};
+    const KeyId key_id = sha1({pkix::der_of(X509_get_X509_PUBKEY(x509.get()), i2d_X509_PUBKEY)});
+    return Certificate{std::make_shared<Parsed>(Bytes{der.begin(), der.end()}, std::move(x509), *kind, std::move(identities), key_id)};
 }
 
 const Bytes& Certificate::der() const { return parsed_->der; }
 KeyKind Certificate::key_kind() const { return parsed_->kind; }
 
-KeyId Certificate::key_id() const { return sha1({pkix::der_of(X509_get_X509_PUBKEY(parsed_->x509.get()), i2d_X509_PUBKEY)}); }
+KeyId Certificate::key_id() const { return parsed_->key_id; }
+
+CertificateId Certificate::id() const {
+    const X509* x509 = parsed_->x509.get();
+    return {pkix::der_of(X509_get_issuer_name(x509), i2d_X509_NAME), pkix::der_of(X509_get0_serialNumber(x509), i2d_ASN1_INTEGER)};
+}
 
 bool Certificate::is_authority() const { return X509_check_ca(parsed_->x509.get()) == 1; }
 

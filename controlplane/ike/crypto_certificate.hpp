@@ -10,6 +10,7 @@
 #include <cstdint>
 #include <expected>
 #include <memory>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -26,6 +27,12 @@ std::string_view name(KeyKind kind);
 /// SHA-1 of a subject's public key, by which CERTREQ names authorities (RFC 7296 §3.7).
 using KeyId = std::array<std::uint8_t, 20>;
 
+/// By what a revocation list names a certificate; small, to be kept for every peer.
+struct CertificateId {
+    Bytes issuer, serial;  // DER
+    bool operator==(const CertificateId&) const = default;
+};
+
 class Certificate {
 public:
     /// From DER that holds nothing else. RSA keys have 2048 to 8192 bits and an odd exponent from 65537 to 2^64, EC keys a named curve.
@@ -34,6 +41,7 @@ public:
     const Bytes& der() const;
     KeyKind key_kind() const;
     KeyId key_id() const;
+    CertificateId id() const;
     /// Whether it may issue others (basicConstraints, RFC 5280 §4.2.1.9).
     bool is_authority() const;
     std::chrono::sys_seconds valid_from() const;
@@ -81,6 +89,8 @@ public:
 
     /// The issuer in words.
     std::string issuer() const;
+    /// Whether it names that certificate, and its issuer is that one's. Says nothing about the list itself.
+    bool revokes(const CertificateId& certificate) const;
     /// Nothing if it does not say when the next one comes.
     std::optional<std::chrono::sys_seconds> valid_until() const;
 

@@ -11,6 +11,7 @@ struct Certificate::Parsed {
     pkix::OwnedCertificate x509;
     KeyKind kind{};
     std::vector<Identity> identities{};
+    KeyId key_id{};
 };
 
 struct PrivateKey::Parsed {

@@ -2,6 +2,7 @@
 #include "controlplane/ike/endpoint_impl.hpp"
 
 #include "common/headers.hpp"
+#include "controlplane/ike/authentication.hpp"
 #include "controlplane/ike/children.hpp"
 #include "controlplane/ike/exchange.hpp"
 #include "controlplane/ike/initial_exchange.hpp"
@@ -209,6 +210,14 @@ void Endpoint::local_address_gone(const NbmaAddress& old_local, TimePoint now, O
     }
     for (const ConnectRequest& request : std::exchange(context.reconnects, {}))
         out.push_back(SaDown{SaId{}, request.token, DownReason::closed_by_us, "our address is gone"});
+    impl_->settle(context);
+}
+
+void Endpoint::replace_revocations(ProfileId profile, std::vector<RevocationList> lists, TimePoint now, Outbox& out) {
+    if (profile.value >= impl_->settings.profiles.size()) return;
+    impl_->settings.profiles[profile.value].revocations = std::move(lists);
+    Context context = impl_->begin(now, out);
+    drop_revoked(context, profile);
     impl_->settle(context);
 }
 

@@ -216,6 +216,8 @@ public:
     void traffic_seen(SaId sa, TimePoint now);
     /// Liveness check now, whatever the interval says.
     void probe(SaId sa, TimePoint now, Outbox& out);
+    /// New revocation lists of a profile. Peers whose certificates they revoke are told farewell, and gone.
+    void replace_revocations(ProfileId profile, std::vector<RevocationList> lists, TimePoint now, Outbox& out);
     /// Our own underlay address is gone or new: associations on `old_local` are dropped without a farewell.
     void local_address_gone(const NbmaAddress& old_local, TimePoint now, Outbox& out);
 

@@ -67,6 +67,12 @@ std::optional<NbmaAddress> Gateway::Impl::underlay(PortId port) const {
     return found == underlays.end() ? std::nullopt : std::optional{found->second};
 }
 
+void Gateway::replace_revocations(TunnelId tunnel, std::vector<ike::RevocationList> lists, TimePoint now, Outbox& out) {
+    ike::Outbox actions;
+    impl_->endpoint.replace_revocations(impl_->tunnel(tunnel).tunnel.profile, std::move(lists), now, actions);
+    impl_->run_ike(std::move(actions), now, out);
+}
+
 void Gateway::on_datagram(PortId, const NbmaEndpoint& local, const NbmaEndpoint& remote, ByteView payload, TimePoint now, Outbox& out) {
     ike::Outbox actions;
     impl_->endpoint.on_datagram(local, remote, payload, now, actions);

@@ -53,6 +53,8 @@ public:
     // From the operator
     /// Closes every peer that the text names (identity, tunnel address, NBMA address or "all"); gives how many.
     std::size_t clear_peer(std::string_view text, TimePoint now, Outbox& out);
+    /// New revocation lists of a tunnel; peers that they concern are closed.
+    void replace_revocations(TunnelId tunnel, std::vector<ike::RevocationList> lists, TimePoint now, Outbox& out);
     /// Says farewell to all peers (DELETE, Purge), without waiting for answers.
     void shut_down(TimePoint now, Outbox& out);
 

@@ -31,7 +31,7 @@ std::expected<Runtime, std::string> Runtime::start(const Surroundings& surroundi
 
 Runtime::Impl::Impl(const Surroundings& surroundings, kernel::Kernel opened_kernel)
     : around{surroundings}, log_lines{Log::for_standard_error(around.config.name, around.config.control.log_level)}, commands{around.rings, around.route_rings},
-      kernel{std::move(opened_kernel)}, gateway{around.config.overlay, around.random, now(), out} {}
+      kernel{std::move(opened_kernel)}, gateway{around.config.overlay, around.random, now(), out}, revocations{around.config} {}
 
 void Runtime::Impl::watch_descriptors() {
     loop.watch(around.bell.descriptor(), [] {});
@@ -101,6 +101,21 @@ void Runtime::Impl::meet_deadlines(TimePoint time) {
     if (counters_at <= time) {
         gateway.on_counters(around.counters, time, out);
         counters_at = time + kCountersInterval;
+        if (revocations_at <= time) take_new_revocations(time);
+    }
+}
+
+/// Lists come anew every few days, and when a peer is lost: then it must go now, not when somebody restarts us.
+void Runtime::Impl::take_new_revocations(TimePoint time) {
+    revocations_at = time + kRevocationsInterval;
+    for (config::RevocationFiles::News& news : revocations.look()) {
+        const std::string& name = around.config.overlay.tunnels[news.tunnel.value].name;
+        if (!news.lists) {
+            log(ike::Severity::error, "revocations-" + name, fmt::format("{}: {}; the lists of before stay in force", name, news.lists.error()));
+            continue;
+        }
+        log(ike::Severity::notice, "revocations-" + name, fmt::format("{}: {} revocation list(s) read anew", name, news.lists->size()));
+        gateway.replace_revocations(news.tunnel, std::move(*news.lists), time, out);
     }
 }
 

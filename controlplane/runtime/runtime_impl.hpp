@@ -1,6 +1,7 @@
 // The parts of the control thread.
 #pragma once
 
+#include "controlplane/config/revocation_files.hpp"
 #include "controlplane/kernel/kernel.hpp"
 #include "controlplane/kernel/underlay.hpp"
 #include "controlplane/management/operable.hpp"
@@ -18,6 +19,7 @@ namespace nave::runtime {
 struct Runtime::Impl final : management::Operable {
     static constexpr int kPacketsPerTurn = 256;  // from one ring or twin, so that none starves the others
     static constexpr Duration kCountersInterval = std::chrono::seconds{1};
+    static constexpr Duration kRevocationsInterval = std::chrono::seconds{5};
     static constexpr Duration kBacklogPause = std::chrono::milliseconds{1};
     static constexpr Duration kFarewell = std::chrono::milliseconds{300};
 
@@ -41,6 +43,7 @@ struct Runtime::Impl final : management::Operable {
     void follow_kernel(TimePoint now);
     void take_change(const kernel::Change& change, TimePoint now);
     void meet_deadlines(TimePoint now);
+    void take_new_revocations(TimePoint now);
     void take_signal();
 
     // Outputs
@@ -76,7 +79,8 @@ struct Runtime::Impl final : management::Operable {
     overlay::Gateway gateway;  // writes into `out` when it is made
     std::unique_ptr<management::Server> server;
     PacketMessage message;     // the one on its way down, too large for the stack
-    TimePoint counters_at{};
+    config::RevocationFiles revocations;
+    TimePoint counters_at{}, revocations_at{};
     bool ending = false;
     int exit_code = 0;
     std::map<std::string, std::uint64_t, std::less<>> counted;  // what only the runtime counts

@@ -58,3 +58,11 @@ def a_spoke_of_another_authority_is_refused_in_words(lab):
 
 def the_others_never_noticed(lab):
     assert lab.ping("host2", "172.16.1.10").received == 5
+
+
+def a_spoke_that_is_revoked_while_it_is_up_goes_at_once(lab):
+    lab.authority.revocation_lists("lost.example", "spoke2.example")
+    assert wait_until(lambda: "spoke2.example" not in lab.peers("hub"), 15), lab.log("hub")[-2000:]
+    assert "its certificate is revoked" in lab.log("hub"), lab.log("hub")[-2000:]
+    assert wait_until(lambda: "spoke2.example does not prove that it is: the certificate of O=Example, CN=spoke2.example is revoked" in lab.log("hub"), 15), lab.log("hub")[-2000:]
+    assert "spoke2.example" not in lab.peers("hub")

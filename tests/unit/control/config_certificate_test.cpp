@@ -1,4 +1,5 @@
 // Certificates in the configuration: what is taken from their files, and every mistake that is told before the gateway starts.
+#include "controlplane/config/revocation_files.hpp"
 #include "tests/unit/control/config_sample.hpp"
 #include "tests/unit/ike/certificate_authority.hpp"
 
@@ -132,6 +133,24 @@ TEST_CASE_METHOD(CertificateFolder, "revocation lists are read in both forms, an
     CHECK(result->config.overlay.ike.profiles[0].revocations.size() == 2);
     REQUIRE(result->warnings.size() == 1);
     CHECK(has(result->warnings[0].text, "the revocation list of O=Example, CN=Root expired on"));
+}
+
+TEST_CASE_METHOD(CertificateFolder, "a revocation list that is replaced is read anew, and a broken one leaves the former in force") {
+    const auto put = [&](std::vector<long> serials) { write("middle.crl", ike::pki::pem_of("X509 CRL", ike::pki::revocation_list(middle, std::move(serials), kNow + 24h)), 0644); };
+    put({1});
+    RevocationFiles files{load(file(kOwn + kCa + "crl = [\"middle.crl\"]"))->config};
+    CHECK(files.look().empty());
+    put({1, 2, 3});
+    const auto news = files.look();
+    REQUIRE(news.size() == 1);
+    CHECK(news[0].tunnel == TunnelId{0});
+    CHECK(news[0].lists->at(0).revokes({middle.certificate.id().issuer, {}}) == false);
+    CHECK(news[0].lists->at(0).revokes(ike::pki::issue({.subject = "CN=x", .serial = 3}, key("p256", 4), &middle).certificate.id()));
+    CHECK(files.look().empty());
+    write("middle.crl", "nothing", 0644);
+    CHECK(has(files.look().at(0).lists.error(), "cannot use the revocation lists in "));
+    std::filesystem::remove(path / "middle.crl");
+    CHECK(has(files.look().at(0).lists.error(), "cannot read "));
 }
 
 TEST_CASE_METHOD(CertificateFolder, "authorities and keys stand side by side, each for its identities") {

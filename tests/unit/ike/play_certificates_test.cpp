@@ -155,6 +155,32 @@ TEST_CASE_METHOD(Certified, "a revoked certificate is refused") {
     refused("the certificate of O=Example, CN=spoke is revoked by O=Example, CN=Middle");
 }
 
+TEST_CASE_METHOD(Certified, "new revocation lists end what is up with those that they revoke, and nothing else") {
+    Gateway& other = lab.gateway("other", "192.0.2.11");
+    Wish wish = wish_for(other);
+    wish.serial = 8;
+    hold(other, "p384", wish);
+    other.start();
+    lab.establish(spoke, hub);
+    lab.connect(other, hub);
+    lab.run();
+    const auto lists = [&](std::vector<long> serials) {
+        return std::vector{RevocationList::decode(pki::revocation_list(root, {})).value(), RevocationList::decode(pki::revocation_list(middle, std::move(serials))).value()};
+    };
+    lab.act(hub, [&](Endpoint& endpoint, Outbox& out) { endpoint.replace_revocations(ProfileId{0}, lists({7, 9}), lab.now, out); });
+    CHECK(hub.downs.empty());
+    lab.act(hub, [&](Endpoint& endpoint, Outbox& out) { endpoint.replace_revocations(ProfileId{0}, lists({8}), lab.now, out); });
+    lab.run();
+    REQUIRE(hub.downs.size() == 1);
+    CHECK(hub.downs[0].reason == DownReason::authentication_failed);
+    CHECK(hub.logged("other.example at 192.0.2.11:500: established -> closing: authentication-failed: its certificate is revoked"));
+    CHECK_FALSE(other.is_up());
+    CHECK(Lab::talk(spoke, hub));
+    lab.connect(other, hub);
+    lab.run();
+    CHECK_FALSE(other.is_up());
+}
+
 TEST_CASE_METHOD(Certified, "an identity that the certificate does not name is refused") {
     for (const char* other : {"other.example", "hub.example", "192.0.2.10", "spoke@example", "O=Example, CN=other", "@#0102"}) {
         profile(spoke).local = identity(other);
