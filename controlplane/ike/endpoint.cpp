@@ -93,7 +93,6 @@ void Endpoint::Impl::deliver(Context& context, const Arrival& arrival) {
     Association* association = table.by_spi(our_spi);
     IkeSa* ike = association ? ike_by_spi(*association, our_spi) : nullptr;
     if (!ike) return context.count("unknown-spi");
-    if (header.first == PayloadType::encrypted_fragment) return context.count("fragments-dropped");
     if (header.exchange == ExchangeType::ike_sa_init) {
         if (header.from_initiator || header.message_id != 0) return context.count("malformed");
         if (association->in<AwaitingAuthResponse>()) return on_competing_answer(context, *association, arrival);

@@ -86,6 +86,7 @@ struct Settings {
     Duration retransmit_first = std::chrono::milliseconds{500};  // doubles each time
     int retransmit_tries = 6;
     int liveness_tries = 4;            // of any request to a peer that is up: silent after these, it is dead
+    std::size_t packet_size_max = 1280;  // of IP; a longer message goes in fragments to a peer that takes them (RFC 7383 §2.5.1)
     Duration keepalive_interval = std::chrono::seconds{20};  // RFC 3948 §4, when we are behind a NAT
     const Calendar* calendar = nullptr;  // outlives the endpoint; without it no certificate is believed
 };

@@ -2,11 +2,22 @@
 #include "controlplane/ike/exchange.hpp"
 
 #include "common/headers.hpp"
-#include "controlplane/ike/protected_message.hpp"
+#include "controlplane/ike/fragmentation.hpp"
+
+#include <limits>
 
 namespace nave::ike {
 namespace {
 
+constexpr std::size_t kIpv4Header = 20, kIpv6Header = 40, kUdpHeader = 8, kMarker = 4;
+
+std::size_t marker_size(const NbmaEndpoint& local) { return local.port == kUdpPortIke ? 0 : kMarker; }
+
+/// What a message may measure. A peer that did not say that it takes fragments gets every message whole.
+std::size_t size_max(const Context& context, const IkeSa& ike, const NbmaEndpoint& local) {
+    if (!ike.fragments) return std::numeric_limits<std::size_t>::max();
+    return context.settings.packet_size_max - (local.address.value.is_v4() ? kIpv4Header : kIpv6Header) - kUdpHeader - marker_size(local);
+}
 
 Header header_of(const IkeSa& ike, ExchangeType exchange, std::uint32_t message_id, bool response) {
     return {.initiator_spi = ike.initiator_spi,
@@ -21,31 +32,39 @@ Header header_of(const IkeSa& ike, ExchangeType exchange, std::uint32_t message_
 
 void send_message(Context& context, const NbmaEndpoint& local, const NbmaEndpoint& remote, ByteView message) {
     Bytes payload;
-    const std::size_t marker = local.port == kUdpPortIke ? 0 : 4;
+    const std::size_t marker = marker_size(local);
     payload.reserve(marker + message.size());
     payload.resize(marker);
     payload.insert(payload.end(), message.begin(), message.end());
     context.out.push_back(SendDatagram{local, remote, std::move(payload)});
 }
 
+void send_messages(Context& context, const NbmaEndpoint& local, const NbmaEndpoint& remote, const std::vector<Bytes>& messages) {
+    if (messages.size() > 1) context.count("sent-in-fragments");
+    for (const Bytes& message : messages) send_message(context, local, remote, message);
+}
+
 void repeat_request(Context& context, const Association& association, const IkeSa& ike) {
     context.count("requests-repeated");
-    send_message(context, association.local, association.remote, ike.outstanding->message);
+    send_messages(context, association.local, association.remote, ike.outstanding->messages);
 }
 
 void send_request(Context& context, const Association& association, IkeSa& ike, ExchangeType exchange, const std::vector<Payload>& payloads, Purpose purpose,
                   int tries) {
     const Header header = header_of(ike, exchange, ike.next_request_id++, false);
-    ike.outstanding = transmission_of(seal(header, payloads, ike.outgoing_keys(), context.random), context.settings.retransmit_first, tries, context.now);
+    std::vector<Bytes> messages = seal_to_fit(header, payloads, ike.outgoing_keys(), context.random, size_max(context, ike, association.local));
+    ike.outstanding = transmission_of(std::move(messages), context.settings.retransmit_first, tries, context.now);
     ike.purpose = std::move(purpose);
-    send_message(context, association.local, association.remote, ike.outstanding->message);
+    ike.response_parts.forget();
+    send_messages(context, association.local, association.remote, ike.outstanding->messages);
 }
 
 void send_response(Context& context, IkeSa& ike, const Arrival& request, const std::vector<Payload>& payloads) {
     const Header header = header_of(ike, request.header.exchange, request.header.message_id, true);
-    ike.last_response = seal(header, payloads, ike.outgoing_keys(), context.random);
+    ike.last_response = seal_to_fit(header, payloads, ike.outgoing_keys(), context.random, size_max(context, ike, request.local));
     ike.expected_request_id = request.header.message_id + 1;
-    send_message(context, request.local, request.remote, ike.last_response);
+    ike.request_parts.forget();
+    send_messages(context, request.local, request.remote, ike.last_response);
 }
 
 void send_refusal(Context& context, IkeSa& ike, const Arrival& request, NotifyType type, Bytes data) {

@@ -9,10 +9,12 @@ namespace nave::ike {
 
 /// Puts the non-ESP marker in front unless the datagram leaves from port 500 (RFC 7296 §2.23, RFC 3948 §2.2).
 void send_message(Context& context, const NbmaEndpoint& local, const NbmaEndpoint& remote, ByteView message);
+/// The same for all fragments of a message.
+void send_messages(Context& context, const NbmaEndpoint& local, const NbmaEndpoint& remote, const std::vector<Bytes>& messages);
 /// Repeats the outstanding request.
 void repeat_request(Context& context, const Association& association, const IkeSa& ike);
 
-/// Seals and sends our next request; the IKE SA must be idle. `tries` transmissions altogether.
+/// Seals and sends our next request, in fragments where it must and may be; the IKE SA must be idle. `tries` transmissions altogether.
 void send_request(Context& context, const Association& association, IkeSa& ike, ExchangeType exchange, const std::vector<Payload>& payloads, Purpose purpose,
                   int tries);
 /// Answers the expected request, remembers the answer and moves the window on.

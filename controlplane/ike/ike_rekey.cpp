@@ -81,6 +81,7 @@ std::unique_ptr<IkeSa> made_by_us(const IkeSa& old, const Profile& profile, cons
     made->initiator_spi = rekey.spi;
     made->responder_spi = choice->spi;
     made->suite = choice->suite;
+    made->fragments = old.fragments;
     const SessionSeed seed{choice->suite, rekey.nonce, nonce->data, rekey.spi, choice->spi};
     made->keys = derive_session_keys(seed, rekey_skeyseed(old.keys, seed, *secret));
     return made;
@@ -157,6 +158,7 @@ void on_ike_rekey_request(Context& context, Association& association, IkeSa& ike
     made->initiator_spi = choice->spi;
     made->responder_spi = context.table.new_spi(context.random, association.id);
     made->suite = choice->suite;
+    made->fragments = ike.fragments;
     const Bytes our_nonce = fresh_nonce(context.random);
     const SessionSeed seed{choice->suite, nonce->data, our_nonce, made->initiator_spi, made->responder_spi};
     made->keys = derive_session_keys(seed, rekey_skeyseed(ike.keys, seed, *secret));

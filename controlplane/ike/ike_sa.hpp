@@ -3,6 +3,7 @@
 
 #include "controlplane/ike/crypto.hpp"
 #include "controlplane/ike/endpoint.hpp"
+#include "controlplane/ike/fragmentation.hpp"
 #include "controlplane/ike/keys.hpp"
 #include "controlplane/ike/retransmission.hpp"
 #include "controlplane/ike/wire_types.hpp"
@@ -10,6 +11,7 @@
 #include <cstdint>
 #include <optional>
 #include <variant>
+#include <vector>
 
 namespace nave::ike {
 
@@ -49,7 +51,9 @@ struct IkeSa {
     SessionKeys keys{};
     std::uint32_t next_request_id = 0;      // of ours; a window of one, so the outstanding one has the number before
     std::uint32_t expected_request_id = 0;  // of the peer's
-    Bytes last_response{};                  // to the request before the expected one
+    std::vector<Bytes> last_response{};     // to the request before the expected one; more than one in fragments
+    bool fragments = false;                 // the peer takes messages in fragments (RFC 7383 §2.3)
+    Reassembly request_parts{}, response_parts{};
     std::optional<Transmission> outstanding{};
     Purpose purpose{};
 

@@ -50,6 +50,7 @@ struct Agreement {
     IkeProposal suite;
     Secret shared_secret;
     Bytes peer_nonce;
+    bool fragments;
     Means means;  // by which we can prove ourselves to whoever answered so
 };
 
@@ -76,7 +77,8 @@ std::optional<Agreement> agree(Context& context, const Association& association,
         return std::nullopt;
     }
     auto shared_secret = key.shared_secret(key_exchange->data);
-    if (shared_secret) return Agreement{choice->suite, std::move(*shared_secret), nonce->data, *means};
+    const bool fragments = find_notify(payloads, NotifyType::ikev2_fragmentation_supported) != nullptr;
+    if (shared_secret) return Agreement{choice->suite, std::move(*shared_secret), nonce->data, fragments, *means};
     context.count("bad-key-exchange");
     return std::nullopt;
 }
@@ -84,6 +86,7 @@ std::optional<Agreement> agree(Context& context, const Association& association,
 void take_keys(IkeSa& ike, const Arrival& arrival, const Agreement& agreement, ByteView our_nonce) {
     ike.responder_spi = arrival.header.responder_spi;
     ike.suite = agreement.suite;
+    ike.fragments = agreement.fragments;
     ike.next_request_id = 1;
     const SessionSeed seed{agreement.suite, our_nonce, agreement.peer_nonce, ike.initiator_spi, ike.responder_spi};
     ike.keys = derive_session_keys(seed, initial_skeyseed(seed, agreement.shared_secret));
@@ -100,7 +103,7 @@ void on_init_answer(Context& context, Association& association, const Arrival& a
 
     IkeSa& ike = *association.ike;
     AwaitingAuthResponse next{.key = awaiting.key,
-                              .first_message = std::move(ike.outstanding->message),
+                              .first_message = std::move(ike.outstanding->messages.front()),
                               .nonce = std::move(awaiting.nonce),
                               .peer_nonce = agreement->peer_nonce,
                               .inbound = *inbound,

@@ -28,12 +28,13 @@ void send_init(Context& context, Association& association) {
     payloads.emplace_back(NoncePayload{awaiting.nonce});
     for (Notify& notify : nat_detection_notifies(ike.initiator_spi, 0, association.local, association.remote, profile.force_encapsulation))
         payloads.emplace_back(std::move(notify));
+    payloads.emplace_back(Notify{.type = NotifyType::ikev2_fragmentation_supported});
     append_signature_support(payloads, {&profile, 1}, Role::initiator);
     const Header header{.initiator_spi = ike.initiator_spi, .exchange = ExchangeType::ike_sa_init, .from_initiator = true};
     ike.next_request_id = 1;
-    ike.outstanding = transmission_of(encode_message(header, payloads), context.settings.retransmit_first, context.settings.retransmit_tries, context.now);
+    ike.outstanding = transmission_of({encode_message(header, payloads)}, context.settings.retransmit_first, context.settings.retransmit_tries, context.now);
     ike.purpose = Initial{};
-    send_message(context, association.local, association.remote, ike.outstanding->message);
+    send_messages(context, association.local, association.remote, ike.outstanding->messages);
 }
 
 bool may_restart(Context& context, AwaitingInitResponse& awaiting) {

@@ -23,6 +23,8 @@ struct InitRequest {
 
 constexpr std::size_t kCopiesMax = 4;  // of one request, with differences that do not matter to our answer
 
+bool takes_fragments(std::span<const Payload> payloads) { return find_notify(payloads, NotifyType::ikev2_fragmentation_supported) != nullptr; }
+
 InitMessage copy_of(const Arrival& arrival) { return {arrival.local, arrival.remote, Bytes{arrival.message.begin(), arrival.message.end()}}; }
 
 /// Whether the message that we answered asks for the same: then the answer is good for this one too.
@@ -47,6 +49,7 @@ bool is_repeated(Context& context, const Arrival& arrival, const InitRequest& re
         const bool is_known = std::ranges::any_of(kept->asked, [&](const InitMessage& each) { return std::ranges::equal(each.message, arrival.message); });
         if (!is_known && (kept->asked.size() >= kCopiesMax || !asks_the_same(*kept, request))) continue;
         if (!is_known) kept->asked.push_back(copy_of(arrival));
+        association->ike->fragments |= takes_fragments(request.payloads);  // so that nobody can take it away from the genuine one
         context.count(is_known ? "init-repeated" : "init-changed");
         send_message(context, arrival.local, arrival.remote, kept->first_message);
         return true;
@@ -112,6 +115,7 @@ void answer(Context& context, const Arrival& arrival, const InitRequest& request
     ike.initiator_spi = arrival.header.initiator_spi;
     ike.responder_spi = context.table.new_spi(context.random, association.id);
     ike.suite = choice.suite;
+    ike.fragments = takes_fragments(request.payloads);
     ike.expected_request_id = 1;
     const Bytes nonce = fresh_nonce(context.random);
     const SessionSeed seed{choice.suite, request.nonce->data, nonce, ike.initiator_spi, ike.responder_spi};
@@ -120,6 +124,7 @@ void answer(Context& context, const Arrival& arrival, const InitRequest& request
     std::vector<Payload> payloads{answer_ike(choice, 0), KeyExchange{key.group(), key.public_value()}, NoncePayload{nonce}};
     const bool force = is_encapsulation_forced(context);
     for (Notify& notify : nat_detection_notifies(ike.initiator_spi, ike.responder_spi, arrival.local, arrival.remote, force)) payloads.emplace_back(std::move(notify));
+    payloads.emplace_back(Notify{.type = NotifyType::ikev2_fragmentation_supported});
     append_signature_support(payloads, context.settings.profiles, Role::responder);
     const Header header{.initiator_spi = ike.initiator_spi, .responder_spi = ike.responder_spi, .exchange = ExchangeType::ike_sa_init, .response = true};
     Bytes response = encode_message(header, payloads);
@@ -148,6 +153,7 @@ void take_nat_of(const Context& context, Association& association, const InitMes
     association.local_behind_nat = nat.local_behind_nat;
     association.remote_behind_nat = nat.remote_behind_nat;
     association.encapsulated = nat.supported && (nat.any() || is_encapsulation_forced(context));
+    association.ike->fragments = takes_fragments(message->payloads);
 }
 
 void on_init_request(Context& context, CookieJar& cookies, const Arrival& arrival) {

@@ -32,7 +32,7 @@ void on_auth_response(Context& context, Association& association, const std::vec
 
 /// A stranger's first message. Nothing is kept for it before its cookie is good when many are half-open (RFC 7296 §2.6).
 void on_init_request(Context& context, CookieJar& cookies, const Arrival& arrival);
-/// What the request says about NATs on its way; to be believed of the one that is authenticated.
+/// What the request says about NATs on its way and about fragments; to be believed of the one that is authenticated.
 void take_nat_of(const Context& context, Association& association, const InitMessage& request);
 /// In AwaitingAuthRequest, authentic under the new keys.
 void on_auth_request(Context& context, Association& association, const Arrival& arrival, const std::vector<Payload>& payloads);

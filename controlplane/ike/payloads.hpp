@@ -68,7 +68,7 @@ struct Encrypted {
     bool operator==(const Encrypted&) const = default;
 };
 
-/// An SKF payload, still closed. Recognised; we never announce fragmentation, so no peer sends one.
+/// An SKF payload, still closed. See fragmentation.hpp.
 struct EncryptedFragment {
     PayloadType first{};
     std::uint16_t number = 0, total = 0;

@@ -3,6 +3,7 @@
 
 #include "controlplane/ike/child_exchange.hpp"
 #include "controlplane/ike/exchange.hpp"
+#include "controlplane/ike/fragmentation.hpp"
 #include "controlplane/ike/ike_rekey.hpp"
 #include "controlplane/ike/informational.hpp"
 #include "controlplane/ike/initial_exchange.hpp"
@@ -10,7 +11,9 @@
 #include "controlplane/ike/protected_message.hpp"
 #include "controlplane/ike/resources.hpp"
 
+#include <expected>
 #include <fmt/format.h>
+#include <optional>
 
 namespace nave::ike {
 namespace {
@@ -47,6 +50,36 @@ bool takes(const Association& association, ExchangeType exchange) {
     return false;
 }
 
+using Opened = std::expected<std::vector<Payload>, OpenError>;
+
+/// The payloads of a message whose ID is the awaited one; nothing, and counted, if it is no authentic message, or not yet a whole one.
+std::optional<Opened> open_awaited(Context& context, const IkeSa& ike, Reassembly& parts, const Arrival& arrival) {
+    auto inside = unseal(arrival.message, ike.incoming_keys());
+    if (inside && inside->fragment && !ike.fragments) {
+        context.count("fragments-not-agreed");
+        return std::nullopt;
+    }
+    if (inside && inside->fragment) {
+        const Reassembly::Outcome outcome = parts.add(arrival.header.message_id, std::move(*inside));
+        context.count(name(outcome));
+        if (outcome != Reassembly::Outcome::complete) return std::nullopt;
+        inside = parts.take();
+    }
+    if (inside) return parse(*inside);
+    if (inside.error().kind == OpenError::Kind::malformed_inside) return std::unexpected{inside.error()};
+    context.count(name(inside.error().kind));
+    return std::nullopt;
+}
+
+/// The peer did not get our answer. Of a request in fragments only the first one asks for it, so that we answer once (RFC 7383 §2.6.1).
+void on_repeated_request(Context& context, const IkeSa& ike, const Arrival& arrival) {
+    const auto inside = unseal(arrival.message, ike.incoming_keys());
+    if (!inside && inside.error().kind != OpenError::Kind::malformed_inside) return context.count(name(inside.error().kind));
+    if (inside && inside->fragment && inside->fragment->number != 1) return context.count("fragments-of-answered");
+    context.count("requests-answered-again");
+    send_messages(context, arrival.local, arrival.remote, ike.last_response);
+}
+
 bool rekeys_ike(const std::vector<Payload>& payloads) {
     const auto* sa = find<SaPayload>(payloads);
     return sa && !sa->proposals.empty() && sa->proposals.front().protocol == Protocol::ike;
@@ -69,13 +102,11 @@ void on_request(Context& context, Association& association, IkeSa& ike, const Ar
     const bool is_repeated = arrival.header.message_id + 1 == ike.expected_request_id && !ike.last_response.empty();
     if (!is_repeated && arrival.header.message_id != ike.expected_request_id) return context.count("out-of-window");
     if (!is_repeated && !takes(association, arrival.header.exchange)) return context.count("unexpected-requests");
-    const auto payloads = open(arrival.message, ike.incoming_keys());
-    if (!payloads && payloads.error().kind != OpenError::Kind::malformed_inside) return context.count(name(payloads.error().kind));
-    if (is_repeated) {
-        context.count("requests-answered-again");
-        return send_message(context, arrival.local, arrival.remote, ike.last_response);
-    }
+    if (is_repeated) return on_repeated_request(context, ike, arrival);
+    const auto opened = open_awaited(context, ike, ike.request_parts, arrival);
+    if (!opened) return;
     on_heard(context, association, arrival);
+    const Opened& payloads = *opened;
     if (payloads) return on_new_request(context, association, ike, arrival, *payloads);
     context.count("malformed-inside");
     answer_malformed(context, association, ike, arrival, payloads.error().decode);
@@ -103,12 +134,14 @@ struct Continuation {
 
 void on_response(Context& context, Association& association, IkeSa& ike, const Arrival& arrival) {
     const bool is_awaited = ike.outstanding && arrival.header.message_id + 1 == ike.next_request_id &&
-                            static_cast<std::uint8_t>(arrival.header.exchange) == ike.outstanding->message[kExchangeOffset] && !association.in<AwaitingInitResponse>();
+                            static_cast<std::uint8_t>(arrival.header.exchange) == ike.outstanding->messages.front()[kExchangeOffset] && !association.in<AwaitingInitResponse>();
     if (!is_awaited) return context.count("unexpected-responses");
-    const auto payloads = open(arrival.message, ike.incoming_keys());
-    if (!payloads && payloads.error().kind != OpenError::Kind::malformed_inside) return context.count(name(payloads.error().kind));
+    const auto opened = open_awaited(context, ike, ike.response_parts, arrival);
+    if (!opened) return;
     on_heard(context, association, arrival);
+    const Opened& payloads = *opened;
     ike.outstanding.reset();
+    ike.response_parts.forget();
     Purpose purpose = std::exchange(ike.purpose, std::monostate{});
     if (association.in<Closing>() && !std::holds_alternative<DeletingIke>(purpose)) return discard(context, purpose);  // its turn is over
     if (payloads) return std::visit(Continuation{context, association, ike, *payloads}, purpose);

@@ -5,8 +5,8 @@
 
 namespace nave::ike {
 
-Transmission transmission_of(Bytes message, Duration first, int tries_max, TimePoint now) {
-    return {.message = std::move(message), .tries_max = tries_max, .interval = first, .next_at = now + first, .begun_at = now};
+Transmission transmission_of(std::vector<Bytes> messages, Duration first, int tries_max, TimePoint now) {
+    return {.messages = std::move(messages), .tries_max = tries_max, .interval = first, .next_at = now + first, .begun_at = now};
 }
 
 Transmission::Step Transmission::step(TimePoint now) {

@@ -4,11 +4,13 @@
 #include "common/bytes.hpp"
 #include "common/time.hpp"
 
+#include <vector>
+
 namespace nave::ike {
 
-/// A request on its way. A value; whoever owns it sends `message` when step() says so.
+/// A request on its way. A value; whoever owns it sends `messages` when step() says so.
 struct Transmission {
-    Bytes message;          // without non-ESP marker
+    std::vector<Bytes> messages;  // one, or the fragments of one; without non-ESP marker
     int tries_max = 1;      // transmissions altogether
     Duration interval{};    // until the next one; doubles
     TimePoint next_at{};
@@ -24,7 +26,7 @@ struct Transmission {
 };
 
 /// For a message that was sent once, at `now`.
-Transmission transmission_of(Bytes message, Duration first, int tries_max, TimePoint now);
+Transmission transmission_of(std::vector<Bytes> messages, Duration first, int tries_max, TimePoint now);
 /// From the first transmission until it is given up.
 Duration patience(Duration first, int tries_max);
 

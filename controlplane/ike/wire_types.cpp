@@ -21,6 +21,7 @@ std::string_view name(Malformed reason) {
     case Malformed::nonce_size:           return "nonce-size";
     case Malformed::selector_range:       return "selector-range";
     case Malformed::encrypted_not_last:   return "encrypted-not-last";
+    case Malformed::nested_encryption:    return "nested-encryption";
     case Malformed::unsupported_critical: return "unsupported-critical";
     }
     return "unknown";

@@ -65,6 +65,7 @@ enum class Malformed : std::uint8_t {
     nonce_size,           // not 16 to 256 bytes (RFC 7296 §3.9)
     selector_range,       // first address above the last, or ports in reverse that are not OPAQUE
     encrypted_not_last,   // something follows an SK or SKF payload
+    nested_encryption,    // SK or SKF inside of SK or SKF
     unsupported_critical, // answer UNSUPPORTED_CRITICAL_PAYLOAD (RFC 7296 §2.5)
 };
 /// Its name for logs and counters, such as "unsupported-critical".

@@ -1,7 +1,8 @@
-// Fuzz target: IKEv2 as strangers send it, as an authenticated peer sends it inside SK, and identities and suites as text.
+// Fuzz target: IKEv2 as strangers send it, as an authenticated peer sends it inside SK and in fragments, and identities and suites as text.
 #include "controlplane/ike/authentication.hpp"
 #include "controlplane/ike/cookie.hpp"
 #include "controlplane/ike/crypto_chain.hpp"
+#include "controlplane/ike/fragmentation.hpp"
 #include "controlplane/ike/message.hpp"
 #include "controlplane/ike/nat_detection.hpp"
 #include "controlplane/ike/negotiation.hpp"
@@ -98,6 +99,26 @@ void check_payloads(std::span<const Payload> payloads) {
     must(read && encode_message(kHeader, read->payloads) == written);
 }
 
+bool is_nested(std::span<const Payload> payloads) { return find<Encrypted>(payloads) || find<EncryptedFragment>(payloads); }
+
+/// Cut for a size, opened and joined, it is what it was.
+void check_fragments(std::span<const Payload> payloads, const SessionKeys& keys, std::size_t size_max) {
+    CountingRandom random;
+    const auto messages = seal_to_fit(kHeader, payloads, keys.from_responder, random, size_max);
+    if (messages.size() == 1 || messages.size() > Reassembly::kFragmentsMax) return;
+    Reassembly parts;
+    for (const Bytes& message : messages) {
+        must(message.size() <= size_max);
+        const auto outcome = parts.add(3, unseal(message, keys.from_responder).value());
+        must(outcome == (&message == &messages.back() ? Reassembly::Outcome::complete : Reassembly::Outcome::kept));
+    }
+    const auto whole = parse(parts.take());
+    ByteWriter before, after;
+    encode_payload_chain(payloads, before);
+    if (whole) encode_payload_chain(*whole, after);
+    must(whole && std::ranges::equal(before.view(), after.view()));
+}
+
 void as_message(ByteView bytes) {
     (void)decode_header(bytes);
     if (const auto message = decode_message(bytes)) check_payloads(message->payloads);
@@ -114,11 +135,42 @@ void as_inner_chain(ByteView bytes) {
     for (const SessionKeys& keys : all_keys()) {
         const Bytes sealed = seal_chain(kHeader, first, bytes.subspan(1), keys.from_responder, random);
         const auto opened = open(sealed, keys.from_responder);
-        must(opened.has_value() == plain.has_value());
-        if (!opened) must(opened.error().kind == OpenError::Kind::malformed_inside && opened.error().decode == plain.error());
+        must(opened.has_value() == (plain.has_value() && !is_nested(*plain)));
+        if (!opened && !plain) must(opened.error().kind == OpenError::Kind::malformed_inside && opened.error().decode == plain.error());
         must(open(sealed, keys.from_initiator).error().kind == OpenError::Kind::bad_integrity);
     }
-    if (plain) check_payloads(*plain);
+    if (!plain) return;
+    check_payloads(*plain);
+    if (is_nested(*plain)) return;
+    for (const SessionKeys& keys : all_keys()) check_fragments(*plain, keys, 120 + bytes[0]);
+}
+
+/// A peer that knows the keys sends fragments at will: message ID, number, total, type of the first payload, size in units, content.
+void as_fragments(ByteView bytes) {
+    Reassembly parts;
+    ByteReader in{bytes};
+    CountingRandom random;
+    for (int count = 0; count < 64 && !in.at_end(); ++count) {
+        const SessionKeys& keys = all_keys()[static_cast<std::size_t>(count % 2)];
+        const std::uint32_t message_id = in.u8();
+        const FragmentNumber number{in.u8(), in.u8()};
+        const auto first = PayloadType{in.u8()};
+        const std::uint8_t size = in.u8();
+        // Long ones repeat their content, so that a short input reaches the limits.
+        const ByteView seed = in.take(std::min<std::size_t>(size & 0x3f, in.remaining()));
+        Bytes content;
+        for (int copies = size & 0x80 ? 200 : 1; copies > 0; --copies) content.insert(content.end(), seed.begin(), seed.end());
+        auto inside = unseal(seal_fragment(kHeader, number, first, content, keys.from_responder, random), keys.from_responder);
+        const bool is_valid = number.number != 0 && number.number <= number.total;
+        must(inside.has_value() == is_valid);
+        if (!inside) continue;
+        must(inside->fragment == number && inside->chain == content);
+        const auto outcome = parts.add(message_id, std::move(*inside));
+        must(parts.bytes_held() <= Reassembly::kBytesMax);
+        if (outcome != Reassembly::Outcome::complete) continue;
+        if (const auto payloads = parse(parts.take())) check_payloads(*payloads);
+        must(parts.bytes_held() == 0);
+    }
 }
 
 void as_text(ByteView bytes) {
@@ -135,6 +187,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     const ByteView bytes{data, size};
     as_message(bytes);
     as_inner_chain(bytes);
+    as_fragments(bytes);
     as_text(bytes);
     must(!CookieJar{}.verify(bytes, {}, 1, bytes, TimePoint{}));
     return 0;

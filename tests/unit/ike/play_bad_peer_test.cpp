@@ -328,14 +328,6 @@ TEST_CASE_METHOD(BadPeer, "a message with the wrong initiator flag, or with anot
     REQUIRE(hub.is_up());
 }
 
-TEST_CASE_METHOD(BadPeer, "fragments are dropped by name, since we announce no fragmentation") {
-    peer.establish();
-    Bytes fragment = peer.request(ExchangeType::informational, {});
-    fragment[16] = 53;  // SKF
-    REQUIRE(peer.ask(fragment).empty());
-    REQUIRE(hub.count("fragments-dropped") == 1);
-}
-
 TEST_CASE_METHOD(BadPeer, "IKE_AUTH on an established IKE SA is ignored") {
     peer.establish();
     REQUIRE(peer.ask(peer.request(ExchangeType::ike_auth, peer.authentication())).empty());

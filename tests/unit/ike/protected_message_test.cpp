@@ -132,7 +132,9 @@ TEST_CASE("messages without SK, with SKF, or with something behind SK do not ope
     const auto keys = keys_for(kSuites[0]).from_initiator;
     CHECK(open(encode_message(kHeader, {}), keys).error().kind == OpenError::Kind::not_protected);
     CHECK(open(encode_message(kHeader, std::vector<Payload>{VendorId{}}), keys).error().kind == OpenError::Kind::not_protected);
-    CHECK(open(encode_message(kHeader, std::vector<Payload>{EncryptedFragment{}}), keys).error().kind == OpenError::Kind::not_protected);
+    SeededRandom random{9};
+    CHECK(open(seal_fragment(kHeader, {1, 1}, PayloadType::none, {}, keys, random), keys).error().kind == OpenError::Kind::not_protected);
+    CHECK(open(encode_message(kHeader, std::vector<Payload>{EncryptedFragment{}}), keys).error().kind == OpenError::Kind::invalid_fragment);
     Bytes longer = sealed(kSuites[0]);
     for (const int byte : {0, 0, 0, 4}) longer.push_back(static_cast<std::uint8_t>(byte));
     longer[27] = static_cast<std::uint8_t>(longer.size());

@@ -17,6 +17,7 @@ Bytes RawPeer::init_request(std::vector<Payload> extra) {
         random_.fill(nonce_);
     }
     const IkeProposal suite = parse_ike_proposal("aes-gcm-256/prf-sha384/x25519").value();
+    if (takes_fragments) extra.emplace_back(Notify{.type = NotifyType::ikev2_fragmentation_supported});
     first_message_ = encode_message(header, extra + std::vector<Payload>{offer_ike(std::vector{suite}, 0), KeyExchange{key_.group(), key_.public_value()}, NoncePayload{nonce_}});
     return first_message_;
 }
@@ -77,6 +78,14 @@ Bytes RawPeer::request_with(ExchangeType type, PayloadType first, ByteView chain
     header.exchange = type;
     header.message_id = next_id++;
     return seal_chain(header, first, chain, keys.from_initiator, random_);
+}
+
+Bytes RawPeer::fragment(FragmentNumber number, PayloadType first, ByteView part) { return seal_fragment(header, number, first, part, keys.from_initiator, random_); }
+
+std::vector<Bytes> RawPeer::request_in_fragments(ExchangeType type, const std::vector<Payload>& payloads, std::size_t size) {
+    header.exchange = type;
+    header.message_id = next_id++;
+    return seal_to_fit(header, payloads, keys.from_initiator, random_, size);
 }
 
 std::vector<Payload> RawPeer::read(const Bytes& message) const { return ike::open(message, keys.from_responder).value(); }

@@ -2,6 +2,7 @@
 #pragma once
 
 #include "controlplane/ike/crypto.hpp"
+#include "controlplane/ike/fragmentation.hpp"
 #include "controlplane/ike/message.hpp"
 #include "controlplane/ike/protected_message.hpp"
 #include "tests/unit/ike/lab.hpp"
@@ -35,6 +36,10 @@ public:
     Bytes request(ExchangeType type, const std::vector<Payload>& payloads);
     /// The same with any bytes inside.
     Bytes request_with(ExchangeType type, PayloadType first, ByteView chain);
+    /// Any part of a chain as one fragment of the request that request() sealed last.
+    Bytes fragment(FragmentNumber number, PayloadType first, ByteView part);
+    /// A request in fragments of at most `size` bytes.
+    std::vector<Bytes> request_in_fragments(ExchangeType type, const std::vector<Payload>& payloads, std::size_t size);
     std::vector<Payload> read(const Bytes& message) const;
     /// Our response to a request of the target.
     Bytes answer(const Bytes& request, const std::vector<Payload>& payloads);
@@ -45,6 +50,7 @@ public:
     Header header{};
     SessionKeys keys{};
     std::uint32_t next_id = 1;
+    bool takes_fragments = false;  // says so in IKE_SA_INIT
 
 private:
     Lab& lab_;
