@@ -82,9 +82,10 @@ def unit(tally):
 
 def simulation(tally):
     for tree, extent in ((RELEASE, "full"), (SANITIZE, "reduced")):
-        status, output, seconds = run([tree / "tests" / "simulation" / "simulation"], {**SANITIZER_ENVIRONMENT, "NAVE_SIMULATION": extent}, timeout=900)
-        print("\n".join(output.splitlines()[-3:]))
-        tally.add(f"simulation, {extent} ({tree.name})", int(status == 0), int(status != 0), output, seconds)
+        for program in ("simulation", "collisions"):
+            status, output, seconds = run([tree / "tests" / "simulation" / program], {**SANITIZER_ENVIRONMENT, "NAVE_SIMULATION": extent}, timeout=900)
+            print("\n".join(output.splitlines()[-3:]))
+            tally.add(f"{program}, {extent} ({tree.name})", int(status == 0), int(status != 0), output, seconds)
     run_catch(tally, SANITIZE, programs(SANITIZE, "simulation", "simulation_cases"))
 
 

@@ -6,7 +6,13 @@
 namespace nave::ike {
 namespace {
 
-constexpr Duration kGraceMin = std::chrono::seconds{2}, kGraceMax = std::chrono::seconds{5};
+/// The initiator of an association may still wait for our answer to its IKE_AUTH: only what came after it shows that both ends hold it.
+bool is_held_by_both(const Association& association) {
+    const auto& established = *association.in<Established>();
+    return association.initiator || established.heard_at > established.established_at;
+}
+
+constexpr Duration kGraceMin = std::chrono::seconds{2}, kGraceMax = std::chrono::seconds{5}, kAskAgain = std::chrono::seconds{1};
 
 /// True if `a` loses against `b`.
 bool loses(const Association& a, const Association& b) {
@@ -36,7 +42,12 @@ void settle_duplicates(Context& context, Association& association) {
 
 void close_duplicate(Context& context, Association& association) {
     auto& established = *association.in<Established>();
-    const Association* survivor = context.table.find(established.duplicate->survivor);
+    Association* survivor = context.table.find(established.duplicate->survivor);
+    if (survivor && survivor->in<Established>() && !is_held_by_both(*survivor)) {
+        survivor->in<Established>()->probe_wanted = true;
+        established.duplicate->delete_at = context.now + kAskAgain;
+        return context.touch(*survivor);
+    }
     established.duplicate.reset();
     if (!survivor || !survivor->in<Established>()) return;
     end(context, association, DownReason::replaced_duplicate, "another association with the same peer survives", Ending::farewell);

@@ -173,7 +173,10 @@ void Endpoint::inbound_used(SaId sa, Spi inbound, TimePoint now, Outbox& out) {
     Association* association = impl_->table.find(sa);
     auto* established = association ? association->in<Established>() : nullptr;
     ChildSa* child = established ? child_by_inbound(*established, inbound) : nullptr;
-    if (child) use_outbound(context, *association, *child);
+    if (!child) return;
+    use_outbound(context, *association, *child);
+    context.touch(*association);
+    impl_->settle(context);
 }
 
 void Endpoint::peer_moved(SaId sa, const NbmaEndpoint& seen, TimePoint now, Outbox& out) {

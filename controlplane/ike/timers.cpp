@@ -119,6 +119,12 @@ struct Due {
     void operator()(Gone&) const {}
 };
 
+/// When we may rekey a child SA. Of one that the peer's own request made the peer knows nothing before it has our answer, and would say
+/// CHILD_SA_NOT_FOUND: we wait until it is in use, or the peer has surely stopped repeating that request.
+TimePoint rekey_due(const Context& context, const ChildSa& child) {
+    return child.is<Fresh>() ? std::max(child.rekey_at, child.established_at + context.peer_patience()) : child.rekey_at;
+}
+
 /// One step of make-before-break: whatever is wanted first, when the current IKE SA is free.
 void pursue_established(Context& context, Association& association, Established& established) {
     const auto dead = [&](const Sibling& sibling) { return sibling.give_up_at <= context.now; };
@@ -130,7 +136,7 @@ void pursue_established(Context& context, Association& association, Established&
         if (!in_doubt && child.is<Doomed>()) return start_child_delete(context, association, child);
     if (!in_doubt && established.rekey_at <= context.now) return start_ike_rekey(context, association);
     for (ChildSa& child : established.children) {
-        if (in_doubt || !child.is_live() || child.rekey_at > context.now) continue;
+        if (in_doubt || !child.is_live() || rekey_due(context, child) > context.now) continue;
         start_child_rekey(context, association, child);
         if (!association.ike->is_idle()) return;
     }
@@ -173,7 +179,7 @@ void consider_established(Earliest& earliest, const Context& context, const Asso
         if (sibling.give_up_at != TimePoint::max()) earliest.consider_wish(sibling.give_up_at);
     }
     for (const ChildSa& child : established.children) {
-        if (child.is_live()) earliest.consider_wish(child.rekey_at);
+        if (child.is_live()) earliest.consider_wish(rekey_due(context, child));
         if (!child.is<Doomed>()) earliest.consider(child.expires_at);
         if (const auto* replaced = std::get_if<Replaced>(&child.state)) earliest.consider(replaced->give_up_at);
     }

@@ -1,50 +1,19 @@
 // Runs the convergence of a whole DMVPN for many seeds, or replays one of them.
 #include "tests/simulation/convergence.hpp"
+#include "tests/simulation/seed_runner.hpp"
 
-#include <atomic>
+#include <algorithm>
 #include <boost/program_options.hpp>
-#include <cstdio>
 #include <cstdlib>
 #include <fmt/format.h>
 #include <iostream>
-#include <mutex>
 #include <thread>
-#include <vector>
 
 namespace options = boost::program_options;
-
-namespace {
-
-/// Tries all seeds on `jobs` threads; prints each that fails, with the words to replay it. True if none did.
-bool try_seeds(std::uint64_t first, std::uint64_t count, nave::simulation::ConvergencePlan plan, unsigned jobs) {
-    std::atomic<std::uint64_t> next = first, failed = 0;
-    std::mutex printing;
-    const auto work = [&] {
-        for (std::uint64_t seed = next++; seed < first + count; seed = next++) {
-            const auto result = converge(seed, plan);
-            const std::lock_guard lock{printing};
-            if (result.failures.empty()) {
-                fmt::print("seed {}: {} spokes registered after {:.1f} s, {} of {} pairs direct; {} events\n",
-                           seed, plan.spokes, result.registered_after, result.pairs_direct, plan.pairs, result.events);
-            } else {
-                ++failed;
-                fmt::print("seed {} FAILED; replay: simulation --seed {} --spokes {} --verbose\n", seed, seed, plan.spokes);
-                for (const auto& failure : result.failures) fmt::print("  {}\n", failure);
-            }
-            std::fflush(stdout);
-        }
-    };
-    std::vector<std::jthread> threads;
-    for (unsigned i = 0; i < jobs; ++i) threads.emplace_back(work);
-    threads.clear();
-    fmt::print("{} of {} seeds converged\n", count - failed, count);
-    return failed == 0;
-}
-
-}  // namespace
+using namespace nave::simulation;
 
 int main(int argc, char** argv) {
-    nave::simulation::ConvergencePlan plan;
+    ConvergencePlan plan;
     std::uint64_t seed = 0, seeds = 100;
     unsigned jobs = std::max(1u, std::thread::hardware_concurrency());
     options::options_description known{"Simulates one hub and many spokes in bad weather until all reach each other"};
@@ -70,6 +39,13 @@ int main(int argc, char** argv) {
         std::cout << known;
         return 0;
     }
-    const bool ok = given.contains("seed") ? try_seeds(seed, 1, plan, 1) : try_seeds(1, seeds, plan, jobs);
-    return ok ? 0 : 1;
+    const bool one = given.contains("seed");
+    const auto run = [&](std::uint64_t each) {
+        auto result = converge(each, plan);
+        return SeedReport{fmt::format("{} spokes registered after {:.1f} s, {} of {} pairs direct; {} events", plan.spokes, result.registered_after,
+                                      result.pairs_direct, plan.pairs, result.events),
+                          std::move(result.failures)};
+    };
+    const SeedRange range{.first = one ? seed : 1, .count = one ? 1 : seeds, .jobs = one ? 1 : jobs};
+    return try_seeds(range, run, [&](std::uint64_t each) { return fmt::format("simulation --seed {} --spokes {} --verbose", each, plan.spokes); }) ? 0 : 1;
 }

@@ -34,6 +34,31 @@ struct Established {
 
 }  // namespace
 
+TEST_CASE_METHOD(Established, "a child SA that the peer's request made is not rekeyed before the peer knows it") {
+    lab.rekey_child(spoke);
+    lab.deliver(spoke);  // CREATE_CHILD_SA { N(REKEY_SA), SA, Ni, TSi, TSr } -->
+    lab.lose(hub);       // <-- CREATE_CHILD_SA { SA, Nr, TSi, TSr } (lost)
+    lab.rekey_child(hub);
+    REQUIRE(lab.in_flight() == 0);  // the peer would not find it
+    lab.advance(1s);
+    REQUIRE(hub.count("rekey-refused-CHILD_SA_NOT_FOUND") == 0);
+    REQUIRE(hub.count("child-rekeys") == 1);
+    require_one_child();
+}
+
+TEST_CASE_METHOD(Established, "a rekey that waited begins when traffic shows that the peer holds the child SA") {
+    lab.rekey_child(spoke);
+    lab.deliver(spoke), lab.deliver(hub);
+    lab.rekey_child(hub);
+    lab.lose(spoke);  // INFORMATIONAL { D(old) } --> (lost)
+    REQUIRE(lab.in_flight() == 0);
+    lab.send_traffic(spoke, hub);
+    REQUIRE(lab.in_flight() == 1);
+    lab.run();
+    lab.advance(2s);
+    require_one_child();
+}
+
 TEST_CASE_METHOD(Established, "a child rekey makes the new pair before it breaks the old one") {
     const Spi old = spoke.inbound_spi();
     lab.rekey_child(spoke);

@@ -1,4 +1,5 @@
 // Plays of simultaneous initiation and restarts: two associations with one peer, of which one survives.
+#include "controlplane/ike/message.hpp"
 #include "tests/unit/ike/lab.hpp"
 
 #include <catch2/catch.hpp>
@@ -41,6 +42,29 @@ TEST_CASE_METHOD(Duplicates, "both ends initiate at once: both SAs come up, then
     lab.advance(1s);
     REQUIRE((a.downs.empty() && b.downs.empty()));
     require_one_survivor();
+}
+
+TEST_CASE_METHOD(Duplicates, "no SA is given up as redundant before both ends hold the other one") {
+    cross();
+    const auto lose_answers_of_a = [&] {
+        while (lab.in_flight() != 0) {
+            const Packet packet = lab.intercept();
+            const Header header = decode_header(packet.payload).value();
+            if (packet.sender != &a || header.exchange != ExchangeType::ike_auth || !header.response) lab.inject(packet);  // not: <-- IKE_AUTH { IDr, AUTH, ... }
+        }
+    };
+    lose_answers_of_a();
+    REQUIRE((a.ups.size() == 2 && b.ups.size() == 1));
+    for (const TimePoint end = lab.now + 7s; lab.now < end;) {
+        lab.advance_to_next_deadline();
+        lose_answers_of_a();
+        REQUIRE(b.is_up());
+        REQUIRE((a.downs.empty() && b.downs.empty()));
+    }
+    lab.advance(30s);
+    REQUIRE(a.view().initiator_spi == b.view().initiator_spi);
+    REQUIRE(Lab::talk(a, b));
+    REQUIRE((a.inbound.size() == 1 && b.inbound.size() == 1));
 }
 
 TEST_CASE_METHOD(Duplicates, "both tokens are answered in a crossing, also when one attempt overtakes the other") {

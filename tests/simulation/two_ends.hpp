@@ -1,0 +1,85 @@
+// Two IKE endpoints, a dataplane for each that only remembers, and a bad network between them, under a virtual clock and one seed.
+#pragma once
+
+#include "controlplane/ike/endpoint.hpp"
+#include "tests/simulation/seeded_random.hpp"
+#include "tests/simulation/underlay.hpp"
+
+#include <array>
+#include <cstdint>
+#include <functional>
+#include <map>
+#include <memory>
+#include <set>
+#include <string>
+#include <utility>
+#include <vector>
+
+namespace nave::simulation {
+
+/// One end: the real endpoint, and the SAs that its dataplane would hold.
+class End final : public ike::SpiSource {
+public:
+    End(std::string name, NbmaEndpoint local, std::uint64_t seed);
+    End(const End&) = delete;  // its endpoint refers to it
+
+    std::optional<Spi> allocate() override;
+    void release(Spi spi) override;
+
+    bool is_up() const { return !up.empty(); }
+
+    std::string name;
+    NbmaEndpoint local;
+    SeededRandom random;
+    std::set<Spi> taken;                          // inbound SPIs
+    std::map<Spi, ike::InstallInbound> inbound;   // as installed now
+    std::vector<ike::InstallOutbound> outbound;   // likewise, in order of installation: the last one is sent on
+    std::set<Spi> used;                           // inbound SAs on which something came
+    std::vector<ike::SaId> up;
+    std::unique_ptr<ike::Endpoint> endpoint;
+
+private:
+    std::uint32_t last_spi_ = 0x10000;
+};
+
+/// The event queue. What did not hold is told once, with its time.
+class TwoEnds {
+public:
+    TwoEnds(std::uint64_t seed, bool verbose);
+
+    /// Something that happens to an end at a time.
+    void at(TimePoint when, std::function<void()> event);
+    void run_until(TimePoint end);
+
+    void connect(End& end);
+    /// One of the endpoint's calls, with what comes of it carried out.
+    void act(End& end, std::string_view what, const std::function<void(ike::Endpoint&, ike::Outbox&)>& call);
+    End& other(const End& end) { return &end == &ends[0] ? ends[1] : ends[0]; }
+
+    /// True if every packet that `from` may send now on some SA can be opened by the other end.
+    bool can_send(const End& from) const;
+    bool usable() const { return can_send(ends[0]) && can_send(ends[1]); }
+    void violation(std::string text);
+    void say(const End& end, std::string_view text) const;
+
+    TimePoint now{std::chrono::hours{1}};
+    Weather weather = Weather::fair();
+    SeededRandom random;
+    std::array<End, 2> ends;
+    std::vector<std::string> violations;
+    std::function<void(End&, const ike::SaDown&)> on_down;  // an attempt or an association ended
+    std::function<void()> after_each;                       // event
+    std::uint64_t esp_opened = 0, esp_lost = 0;             // lost: came, and no SA was there to open it
+
+private:
+    void send(const NbmaEndpoint& destination, std::function<void(End&)> deliver);
+    void carry_out(End& end, const ike::Outbox& out);
+    void carry_out(End& end, const ike::Action& action);
+    void meet_deadlines();
+    void send_esp(End& end);
+
+    std::multimap<TimePoint, std::function<void()>> events_;
+    bool verbose_;
+};
+
+}  // namespace nave::simulation
