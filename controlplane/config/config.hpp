@@ -26,6 +26,7 @@ enum class PortRole : std::uint8_t { underlay, inside };
 struct Control {
     std::string socket;                                 // path of the management socket; never empty after loading
     ike::Severity log_level = ike::Severity::info;      // lines below it are not written
+    std::string key_log;                                // folder for all keys, as Wireshark's tables; empty: they are not written
 };
 
 /// [dataplane]. The numbers of SAs and peers stand in overlay::Settings.

@@ -58,6 +58,17 @@ Binding<Config> cores() {
     return {"cores", std::string{kAccepts}, read, [](const Config& config) { return fmt::format("[{}]", fmt::join(config.dataplane.cores, ", ")); }};
 }
 
+Binding<Config> key_log() {
+    constexpr std::string_view kAccepts = "an absolute path of a folder";
+    auto read = [=](Reader& reader, const Value& value, Config& out) {
+        if (value.kind != Value::Kind::text || !value.text.starts_with('/') || value.text.find('\0') != std::string::npos) return reader.refuse(value, kAccepts);
+        reader.warning(value, "all keys of IKE and ESP are written into this folder: whoever reads it reads all traffic. Only for finding faults; take it out afterwards");
+        out.control.key_log = value.text;
+        out.overlay.ike.key_log = true;
+    };
+    return {"key_log", std::string{kAccepts}, read, [](const Config& config) { return config.control.key_log.empty() ? std::string{} : quote(config.control.key_log); }};
+}
+
 }  // namespace
 
 const Bindings<Draft>& root_keys() {
@@ -79,6 +90,7 @@ const Bindings<Config>& control_keys() {
             "log_level",
             {{"info", ike::Severity::info}, {"notice", ike::Severity::notice}, {"warning", ike::Severity::warning}, {"error", ike::Severity::error}},
             via(&Config::control, &Control::log_level)),
+        key_log(),
     };
     return keys;
 }

@@ -89,6 +89,7 @@ struct Settings {
     std::size_t packet_size_max = 1280;  // of IP; a longer message goes in fragments to a peer that takes them (RFC 7383 §2.5.1)
     Duration keepalive_interval = std::chrono::seconds{20};  // RFC 3948 §4, when we are behind a NAT
     const Calendar* calendar = nullptr;  // outlives the endpoint; without it no certificate is believed
+    bool key_log = false;              // emit all keys of IKE and ESP, to decrypt captured traffic
 };
 
 /// Child SA pairs for single resources that one peer may have, whoever made them.
@@ -162,8 +163,14 @@ struct RemoveOutbound { SaId sa; ChildId child; Spi spi; };
 struct PeerEndpointChanged { SaId sa; NbmaEndpoint local, remote; };
 enum class Severity : std::uint8_t { info, notice, warning, error };
 struct Log { Severity severity; std::string text; };
+/// Keys as text, to be appended to one of Wireshark's tables; only with Settings::key_log.
+struct KeyLog {
+    enum class Table : std::uint8_t { ike, esp };
+    Table table;
+    Secret line;
+};
 
-using Action = std::variant<SendDatagram, SaUp, SaDown, InstallInbound, InstallOutbound, RemoveInbound, RemoveOutbound, PeerEndpointChanged, Log>;
+using Action = std::variant<SendDatagram, SaUp, SaDown, InstallInbound, InstallOutbound, RemoveInbound, RemoveOutbound, PeerEndpointChanged, Log, KeyLog>;
 using Outbox = std::vector<Action>;
 
 struct ConnectRequest {

@@ -5,6 +5,7 @@
 #include "controlplane/ike/child_negotiation.hpp"
 #include "controlplane/ike/exchange.hpp"
 #include "controlplane/ike/initial_exchange.hpp"
+#include "controlplane/ike/key_log.hpp"
 #include "controlplane/ike/lifecycle.hpp"
 #include "controlplane/ike/words.hpp"
 
@@ -113,6 +114,7 @@ void on_ike_rekey_response(Context& context, Association& association, IkeSa& ik
         context.table.forget_spi(rekey.spi);
         return end(context, association, DownReason::invalid_message, "the answer to our IKE rekey is not what we asked for", Ending::farewell);
     }
+    log_keys(context, *made);
     auto& established = *association.in<Established>();
     Sibling* rival = rekey.rival ? sibling_by_spi(established, rekey.rival->our_spi) : nullptr;
     const bool is_current = &ike == association.ike.get();
@@ -162,6 +164,7 @@ void on_ike_rekey_request(Context& context, Association& association, IkeSa& ike
     const Bytes our_nonce = fresh_nonce(context.random);
     const SessionSeed seed{choice->suite, nonce->data, our_nonce, made->initiator_spi, made->responder_spi};
     made->keys = derive_session_keys(seed, rekey_skeyseed(ike.keys, seed, *secret));
+    log_keys(context, *made);
     if (auto* ours = ike.doing<RekeyingIke>()) ours->rival = RekeyingIke::Rival{made->responder_spi, lower_nonce(nonce->data, our_nonce)};
     send_response(context, ike, arrival, {answer_ike(*choice, made->responder_spi), NoncePayload{our_nonce}, KeyExchange{key.group(), key.public_value()}});
     association.in<Established>()->siblings.push_back({Sibling::Standing::successor, std::move(made), TimePoint::max()});

@@ -5,6 +5,7 @@
 #include "controlplane/ike/duplicates.hpp"
 #include "controlplane/ike/exchange.hpp"
 #include "controlplane/ike/initial_exchange.hpp"
+#include "controlplane/ike/key_log.hpp"
 #include "controlplane/ike/lifecycle.hpp"
 #include "controlplane/ike/nat_detection.hpp"
 #include "controlplane/ike/words.hpp"
@@ -83,13 +84,14 @@ std::optional<Agreement> agree(Context& context, const Association& association,
     return std::nullopt;
 }
 
-void take_keys(IkeSa& ike, const Arrival& arrival, const Agreement& agreement, ByteView our_nonce) {
+void take_keys(Context& context, IkeSa& ike, const Arrival& arrival, const Agreement& agreement, ByteView our_nonce) {
     ike.responder_spi = arrival.header.responder_spi;
     ike.suite = agreement.suite;
     ike.fragments = agreement.fragments;
     ike.next_request_id = 1;
     const SessionSeed seed{agreement.suite, our_nonce, agreement.peer_nonce, ike.initiator_spi, ike.responder_spi};
     ike.keys = derive_session_keys(seed, initial_skeyseed(seed, agreement.shared_secret));
+    log_keys(context, ike);
 }
 
 }  // namespace
@@ -108,7 +110,7 @@ void on_init_answer(Context& context, Association& association, const Arrival& a
                               .peer_nonce = agreement->peer_nonce,
                               .inbound = *inbound,
                               .answer = {arrival.local, arrival.remote, Bytes{arrival.message.begin(), arrival.message.end()}}};
-    take_keys(ike, arrival, *agreement, next.nonce);
+    take_keys(context, ike, arrival, *agreement, next.nonce);
     take_nat(context, association, arrival, payloads);
     send_auth(context, association, next, agreement->means);
     move_to(context, association, std::move(next),
@@ -141,7 +143,7 @@ bool try_next_answer(Context& context, Association& association) {
     const auto agreement = agree(context, association, awaiting.key, arrival, message.payloads);
     if (!agreement) return false;
     awaiting.peer_nonce = agreement->peer_nonce;
-    take_keys(ike, arrival, *agreement, awaiting.nonce);
+    take_keys(context, ike, arrival, *agreement, awaiting.nonce);
     take_nat(context, association, arrival, message.payloads);
     send_auth(context, association, awaiting, agreement->means);
     ike.outstanding->sent = before.sent + 1;

@@ -4,6 +4,7 @@
 #include "controlplane/ike/cookie.hpp"
 #include "controlplane/ike/exchange.hpp"
 #include "controlplane/ike/initial_exchange.hpp"
+#include "controlplane/ike/key_log.hpp"
 #include "controlplane/ike/lifecycle.hpp"
 #include "controlplane/ike/nat_detection.hpp"
 #include "controlplane/ike/words.hpp"
@@ -120,6 +121,7 @@ void answer(Context& context, const Arrival& arrival, const InitRequest& request
     const Bytes nonce = fresh_nonce(context.random);
     const SessionSeed seed{choice.suite, request.nonce->data, nonce, ike.initiator_spi, ike.responder_spi};
     ike.keys = derive_session_keys(seed, initial_skeyseed(seed, *shared_secret));
+    log_keys(context, ike);
 
     std::vector<Payload> payloads{answer_ike(choice, 0), KeyExchange{key.group(), key.public_value()}, NoncePayload{nonce}};
     const bool force = is_encapsulation_forced(context);

@@ -155,6 +155,8 @@ void Gateway::Impl::handle(const ike::PeerEndpointChanged& changed, TimePoint, O
 
 void Gateway::Impl::handle(ike::Log& line, TimePoint, Outbox& out) { out.push_back(Log{line.severity, "ike", std::move(line.text)}); }
 
+void Gateway::Impl::handle(ike::KeyLog& keys, TimePoint, Outbox& out) { out.push_back(std::move(keys)); }
+
 void Gateway::Impl::peer_ready(Peer& peer, TimePoint now, Outbox& out) {
     TunnelState& home = tunnel(peer.tunnel);
     const PeerId id = peer.id;

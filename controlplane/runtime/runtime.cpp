@@ -20,6 +20,12 @@ std::expected<Runtime, std::string> Runtime::start(const Surroundings& surroundi
                                        static_cast<std::uint8_t>(surroundings.rings.size()));
     if (!kernel) return std::unexpected{kernel.error()};
     auto impl = std::make_unique<Impl>(surroundings, std::move(*kernel));
+    if (const std::string& folder = surroundings.config.control.key_log; !folder.empty()) {
+        auto files = KeyLogFiles::open(folder);
+        if (!files) return std::unexpected{files.error()};
+        impl->key_log = std::move(*files);
+        impl->log(ike::Severity::warning, "key-log", fmt::format("key_log is on: all keys of IKE and ESP are written to {}; whoever reads them reads all traffic", folder));
+    }
     auto server = management::Server::listen(surroundings.config.control.socket, [self = impl.get()](std::string_view line) {
         return management::answer(line, *self);
     });

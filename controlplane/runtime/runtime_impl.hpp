@@ -8,6 +8,7 @@
 #include "controlplane/management/server.hpp"
 #include "controlplane/overlay/gateway.hpp"
 #include "controlplane/runtime/command_dispatcher.hpp"
+#include "controlplane/runtime/key_log_files.hpp"
 #include "controlplane/runtime/log.hpp"
 #include "controlplane/runtime/runtime.hpp"
 
@@ -71,6 +72,7 @@ struct Runtime::Impl final : management::Operable {
     Surroundings around;
     EventLoop loop;
     Log log_lines;
+    std::optional<KeyLogFiles> key_log;
     CommandDispatcher commands;
     kernel::Kernel kernel;
     kernel::Underlay underlay;

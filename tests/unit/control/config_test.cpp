@@ -23,6 +23,7 @@ struct Case {
 const std::vector<Case> kCases{
     {"control", "socket", "\"/run/nave/other.sock\""},
     {"control", "log_level", "\"warning\""},
+    {"control", "key_log", "\"/root/keys\""},
     {"dataplane", "mode", "\"poll\""},
     {"dataplane", "workers", "2"},
     {"dataplane", "memory", "\"1GiB\""},

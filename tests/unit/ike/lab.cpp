@@ -46,6 +46,7 @@ void Gateway::take(const Outbox& out, std::vector<SendDatagram>& sent) {
         if (const auto* down = std::get_if<SaDown>(&action)) downs.push_back(*down);
         if (const auto* move = std::get_if<PeerEndpointChanged>(&action)) moves.push_back(*move);
         if (const auto* log = std::get_if<Log>(&action)) logs.push_back(log->text);
+        if (const auto* keys = std::get_if<KeyLog>(&action)) key_log.push_back(*keys);
         if (const auto* install = std::get_if<InstallInbound>(&action)) {
             REQUIRE(spis.contains(install->spi));
             REQUIRE(std::ranges::any_of(ups, [&](const SaUp& up) { return up.sa == install->sa; }));  // SaUp precedes

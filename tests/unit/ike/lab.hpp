@@ -73,6 +73,7 @@ public:
     std::vector<SaDown> downs;
     std::vector<PeerEndpointChanged> moves;
     std::vector<std::string> logs;
+    std::vector<KeyLog> key_log;
     std::map<ChildId, InstallInbound> inbound;  // as installed now
     std::vector<InstallOutbound> outbound;      // in order of installation: the last one is used
     std::set<Spi> spis;                         // taken

@@ -1,0 +1,78 @@
+// Tests of the key log's files: who may read them, what is appended, and what is refused.
+#include "controlplane/runtime/key_log_files.hpp"
+
+#include <catch2/catch.hpp>
+#include <filesystem>
+#include <fstream>
+#include <iterator>
+#include <sys/stat.h>
+#include <unistd.h>
+
+using namespace nave;
+using namespace nave::runtime;
+
+namespace {
+
+/// A folder that goes away with the test; the key log's own is inside of it.
+struct Folder {
+    std::filesystem::path outer;
+    std::filesystem::path keys;
+    Folder() {
+        std::string pattern = (std::filesystem::temp_directory_path() / "nave-keys-XXXXXX").string();
+        REQUIRE(mkdtemp(pattern.data()) != nullptr);
+        outer = pattern;
+        keys = outer / "keys";
+    }
+    ~Folder() { std::filesystem::remove_all(outer); }
+    std::string read(const char* name) const {
+        std::ifstream file{keys / name};
+        return {std::istreambuf_iterator<char>{file}, {}};
+    }
+    mode_t mode(const char* name) const {
+        struct stat status{};
+        REQUIRE(stat((keys / name).c_str(), &status) == 0);
+        return status.st_mode & 07777u;
+    }
+};
+
+ike::KeyLog line(ike::KeyLog::Table table, std::string_view text) { return {table, Secret{as_bytes(text)}}; }
+
+}  // namespace
+
+TEST_CASE_METHOD(Folder, "the tables of a key log are for their owner alone, and lines go into the one that they are for") {
+    auto files = KeyLogFiles::open(keys.string());
+    REQUIRE(files);
+    CHECK(files->append(line(ike::KeyLog::Table::ike, "first")));
+    CHECK(files->append(line(ike::KeyLog::Table::esp, "esp")));
+    CHECK(files->append(line(ike::KeyLog::Table::ike, "second")));
+    CHECK(read("ikev2_decryption_table") == "first\nsecond\n");
+    CHECK(read("esp_sa") == "esp\n");
+    CHECK(mode("") == 0700);
+    CHECK(mode("ikev2_decryption_table") == 0600);
+    CHECK(mode("esp_sa") == 0600);
+}
+
+TEST_CASE_METHOD(Folder, "a key log that exists is appended to") {
+    for (const char* text : {"one", "two"}) {
+        auto files = KeyLogFiles::open(keys.string());
+        REQUIRE(files);
+        CHECK(files->append(line(ike::KeyLog::Table::esp, text)));
+    }
+    CHECK(read("esp_sa") == "one\ntwo\n");
+}
+
+TEST_CASE_METHOD(Folder, "keys are not written into a file that others may read, a link, or no file at all") {
+    std::filesystem::create_directory(keys);
+    const auto esp = keys / "esp_sa";
+    std::ofstream{esp} << "";
+    chmod(esp.c_str(), 0640);
+    CHECK(KeyLogFiles::open(keys.string()).error() == "control.key_log: cannot write " + esp.string() + ": others than its owner may use it (mode 0640); chmod 600 it");
+    std::filesystem::remove(esp);
+    std::filesystem::create_symlink(outer / "elsewhere", esp);
+    CHECK_FALSE(KeyLogFiles::open(keys.string()));
+    std::filesystem::remove(esp);
+    mkfifo(esp.c_str(), 0600);
+    CHECK_FALSE(KeyLogFiles::open(keys.string()));
+    const std::string missing = (outer / "missing" / "keys").string();
+    CHECK(KeyLogFiles::open(missing).error() == "control.key_log: cannot make " + missing + ": No such file or directory");
+}
