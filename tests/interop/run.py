@@ -1,145 +1,112 @@
 #!/usr/bin/env python3
 """Runs nave against peers that we did not write: strongSwan, FRR nhrpd and Linux's own GRE and ESP, in user-mode-linux guests."""
 
+import argparse
+import fnmatch
+import importlib
+import json
 import os
-import re
 import sys
+import threading
 import time
 import traceback
 
-from guests import GuestLab, wait_until
+from guests import GuestLab
+from pair import INITIATOR, RESPONDER
+from world import World
+
+# Each has a list SCENARIOS; they run in this order.
+MODULES = ["handshakes", "proposals", "rekeying", "liveness", "nat", "dmvpn"]
 
 
-def configuration(lab, name, number, hubs, **tunnel):
-    """A nave gateway at 192.0.2.NUMBER with tunnel address 10.255.0.NUMBER and LAN 172.16.NUMBER.0/24."""
-    text = lab.configuration("hub", address=f"10.255.0.{number}/24", **tunnel).replace("hub.example", "frrhub.example")
-    text = text.replace('identity = "frrhub.example"\n', f'identity = "{name}.example"\n')
-    text = text.replace('"192.0.2.1/24"', f'"192.0.2.{number}/24"').replace('gateway = "192.0.2.254"\n', "").replace("172.16.1.1", f"172.16.{number}.1")
-    text = text.replace('name = "hub"', f'name = "{name}"').replace("hub.sock", f"{name}.sock")
-    if hubs:
-        text += 'hub = [{ address = "192.0.2.1", identity = "frrhub.example" }]\nroutes = ["172.16.0.0/16"]\n'
-    return text
+class Table:
+    """Rows of results, printed as they come; used by several threads."""
+
+    def __init__(self, width):
+        self.width, self.rows, self.lock = width, [], threading.Lock()
+        print(f"{'scenario':{width}}  role       result  seconds", flush=True)
+
+    def add(self, scenario, role, failure, seconds, logs):
+        with self.lock:
+            self.rows.append({"scenario": scenario.name, "role": role, "result": "fail" if failure else "pass", "seconds": round(seconds, 1)})
+            print(f"{scenario.name:{self.width}}  {role:9}  {'FAIL' if failure else 'pass':6}  {seconds:7.1f}", flush=True)
+            if failure:
+                print(failure)
+                for name, text in logs.items():
+                    print(f"--- end of the log of {name}\n{text}")
+                sys.stdout.flush()
 
 
-def start_nave(lab, name, number, hubs=False, **tunnel):
-    lab.nave_site(name, number)
-    lab.gateway(name, text=configuration(lab, name, number, hubs, **tunnel))
-    assert wait_until(lambda: lab.ctl(name, "show", "peers") is not None, 10), lab.log(name)
+def play(table, scenario, role, stage):
+    """One scenario in one role; true if it passed."""
+    started, failure = time.monotonic(), None
+    try:
+        scenario.play(stage)
+    except Exception:
+        failure = traceback.format_exc()
+    seconds = time.monotonic() - started
+    table.add(scenario, role, failure, seconds, stage.logs() if failure else {})
+    return not failure
 
 
-SPOKE_ROUTES = ["172.16.0.0/16 10.255.0.1", "10.255.0.0/24 10.255.0.1"]
-GCM = ["aes-gcm-256/no-esn/p384", "aes-gcm-256/no-esn"]
+def run_pairs(table, world, role, scenarios):
+    """All scenarios of one role with one peer, on a guest and a gateway of their own. When those cannot be had, the rest failed."""
+    left = [scenario for scenario in scenarios if role in scenario.roles]
+    try:
+        pair = world.pair(role)
+        while left:
+            passed = play(table, left[0], role, pair)
+            left.pop(0)
+            if not passed:
+                pair.prepare()
+    except Exception:
+        for scenario in left:
+            table.add(scenario, role, traceback.format_exc(limit=3), 0, {})
 
 
-def suites(*proposals):
-    """A value of esp_proposals: these before strongSwan's AES-GCM."""
-    return str([*proposals, *GCM]).replace("'", '"')
+def run_wide(table, world, roles, scenarios):
+    for scenario in scenarios:
+        for role in filter(roles.__contains__, scenario.roles):
+            world.fresh(role)
+            play(table, scenario, role, world)
 
 
-def proposals_with(lab, gateway, identity):
-    return {row["proposal"] for row in lab.ctl(gateway, "show", "sas") if row["identity"] == identity}
-
-
-class NaveHub:
-    """A nave hub with two all-Linux spokes, one of which prefers AES-CBC with HMAC and extended sequence numbers."""
-
-    def setup(self, lab):
-        start_nave(lab, "navehub", 1, esp_proposals=suites("aes-cbc-128/sha256/esn"))
-        lab.guest("frr21", 21, routes=SPOKE_ROUTES)
-        lab.guest("frr22", 22, routes=SPOKE_ROUTES, esp="aes128-sha256-esn,aes256gcm16-ecp384")
-        for number in (21, 22):
-            lab.run("navehub", f"ip route add 172.16.{number}.0/24 via 10.255.0.{number} dev nave0 onlink table 1000")
-        for number in (21, 22):
-            lab.guest_ready(f"frr{number}")
-
-    def frr_spokes_register_over_strongswan(self, lab):
-        def both():
-            rows = lab.peers("navehub")
-            return all(rows.get(f"frr{number}.example", {}).get("tunnel_addresses") == [f"10.255.0.{number}"] for number in (21, 22))
-        assert wait_until(both, 40, 0.5), (lab.peers("navehub"), lab.charon_log("frr21")[-1500:])
-
-    def a_host_behind_an_frr_spoke_reaches_a_host_behind_the_nave_hub(self, lab):
-        assert wait_until(lambda: lab.guest_ping("frr21", "172.16.1.10", 3) == [62, 62, 62], 10), lab.drops("navehub")
-        ping = lab.ping("host-navehub", "172.16.22.10")
-        assert ping.received == 5, ping.output
-
-    def linux_and_nave_speak_cbc_and_hmac_with_extended_numbers(self, lab):
-        assert proposals_with(lab, "navehub", "frr22.example") == {"aes-cbc-128/sha256/esn"}, lab.ctl("navehub", "show", "sas")
-        assert "hmac(sha256)" in lab.inside("frr22", "ip xfrm state"), lab.inside("frr22", "ip xfrm state")
-        assert lab.guest_ping("frr22", "172.16.1.10", 3) == [62, 62, 62], lab.drops("navehub")
-
-    def strongswan_rekeys_child_and_ike_sa_without_loss(self, lab):
-        lab.start("host-navehub", "ping -n -i 0.1 -c 80 172.16.21.10", "rekey.log")
-        time.sleep(1)
-        for kind in ("child", "ike"):
-            assert "completed successfully" in lab.inside("frr21", f"swanctl --rekey --{kind} dmvpn 2>/dev/null"), lab.charon_log("frr21")[-1500:]
-            time.sleep(2)
-        assert wait_until(lambda: "80 packets transmitted" in lab.log("rekey"), 15)
-        assert "80 received" in lab.log("rekey"), lab.log("rekey")[-300:]
-
-    def frr_spokes_make_a_shortcut_on_the_nave_hubs_indication(self, lab):
-        ttls = lab.guest_ping("frr21", "172.16.22.10", 20)
-        assert 61 in ttls and ttls[-1] == 62, (ttls, lab.counters("navehub"))
-
-
-class NaveSpoke:
-    """A nave spoke and an all-Linux spoke at an all-Linux hub."""
-
-    def setup(self, lab):
-        lab.guest("frrhub", 1, hub=True, routes=["172.16.21.0/24 10.255.0.21", "172.16.31.0/24 10.255.0.31"])
-        lab.guest("frr21", 21, routes=SPOKE_ROUTES, esp="aes256-sha512,aes256gcm16-ecp384")
-        start_nave(lab, "navespoke", 31, hubs=True, child_lifetime="20s", esp_proposals=suites("aes-cbc-256/sha512/no-esn"))
-        for name in ("frrhub", "frr21"):
-            lab.guest_ready(name)
-
-    def the_nave_spoke_registers_at_the_frr_hub(self, lab):
-        assert wait_until(lambda: re.search(r"10\.255\.0\.31 .*dynamic|dynamic +10\.255\.0\.31 ", lab.inside("frrhub", 'vtysh -c "show ip nhrp cache"')), 60,
-                          0.5), lab.log("navespoke")[-3000:]
-
-    def hosts_reach_each_other_both_ways(self, lab):
-        assert wait_until(lambda: lab.ping("host-navespoke", "172.16.1.10", 3).received == 3, 10), lab.drops("navespoke")
-        assert lab.guest_ping("frrhub", "172.16.31.10", 3) == [62, 62, 62]
-
-    def nave_rekeys_its_child_sa_without_loss(self, lab):
-        before = {row["spi"] for row in lab.ctl("navespoke", "show", "sas")}
-        ping = lab.ping("host-navespoke", "172.16.1.10", count=110, interval=0.2)
-        assert ping.received == 110, ping.output[-300:]
-        assert {row["spi"] for row in lab.ctl("navespoke", "show", "sas")} - before
-
-    def a_shortcut_comes_up_between_the_nave_and_the_frr_spoke(self, lab):
-        def direct():
-            return lab.ping("host-navespoke", "172.16.21.10", count=5).ttls[-1:] == [62]
-        assert wait_until(direct, 20), (lab.peers("navespoke"), lab.log("navespoke")[-3000:])
-
-    def the_shortcut_is_protected_by_cbc_and_hmac_which_both_prefer(self, lab):
-        assert proposals_with(lab, "navespoke", "frr21.example") == {"aes-cbc-256/sha512/no-esn"}, lab.ctl("navespoke", "show", "sas")
-
-
-def run(scenario):
-    cases = [name for name in vars(type(scenario)) if not name.startswith("_") and name != "setup"]
-    passed = 0
-    with GuestLab(f"navei{os.getpid()}") as lab:
-        lab.wide_area()
-        started = time.monotonic()
-        try:
-            scenario.setup(lab)
-            for name in cases:
-                started = time.monotonic()
-                getattr(scenario, name)(lab)
-                passed += 1
-                print(f"ok   {type(scenario).__name__}: {name.replace('_', ' ')} ({time.monotonic() - started:.1f} s)", flush=True)
-        except Exception:
-            traceback.print_exc()
-            print(f"FAIL {type(scenario).__name__}: {cases[passed]} and what follows ({time.monotonic() - started:.1f} s)", flush=True)
-            for name in lab.gateways:
-                print(f"--- end of the log of {name}\n{lab.log(name)[-3000:]}")
-    return passed, len(cases) - passed
+def chosen(names):
+    """The scenarios that are named, by themselves, by their file, or by a pattern of the shell; all when none is."""
+    found = [(module, scenario) for module in MODULES for scenario in importlib.import_module(module).SCENARIOS]
+    for name in names:
+        if not any(module == name or fnmatch.fnmatchcase(scenario.name, name) for module, scenario in found):
+            sys.exit(f"no scenario is named {name!r}; files: {', '.join(MODULES)}; scenarios: {', '.join(scenario.name for _, scenario in found)}")
+    return [scenario for module, scenario in found
+            if not names or any(module == name or fnmatch.fnmatchcase(scenario.name, name) for name in names)]
 
 
 def main():
-    results = [run(scenario()) for scenario in (NaveHub, NaveSpoke) if not sys.argv[1:] or scenario.__name__ in sys.argv[1:]]
-    print(f"{sum(passed for passed, _ in results)} passed, {sum(failed for _, failed in results)} failed")
-    sys.exit(1 if any(failed for _, failed in results) else 0)
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("names", nargs="*", metavar="NAME", help="a scenario, a pattern such as 'esp-*', or a file: " + ", ".join(MODULES))
+    parser.add_argument("--role", choices=[INITIATOR, RESPONDER], help="only with nave in this role")
+    parser.add_argument("--json", metavar="FILE", help="write the table to this file as well")
+    options = parser.parse_args()
+    scenarios = chosen(options.names)
+    roles = [options.role] if options.role else [INITIATOR, RESPONDER]
+    narrow, wide = ([scenario for scenario in scenarios if scenario.wide == is_wide] for is_wide in (False, True))
+    table = Table(max(len(scenario.name) for scenario in scenarios))
+    with GuestLab(f"navei{os.getpid()}") as lab:
+        lab.wide_area()
+        world = World(lab)
+        world.boot(*(["linux1", "linux2"] if narrow else []), *(["linux1", "linux2", "linux3"] if wide else []))
+        lanes = [threading.Thread(target=run_pairs, args=(table, world, role, narrow)) for role in roles if any(role in scenario.roles for scenario in narrow)]
+        for lane in lanes:
+            lane.start()
+        for lane in lanes:
+            lane.join()
+        run_wide(table, world, roles, wide)
+    if options.json:
+        with open(options.json, "w") as file:
+            json.dump(table.rows, file, indent=1)
+    failed = sum(row["result"] == "fail" for row in table.rows)
+    print(f"{len(table.rows) - failed} passed, {failed} failed")
+    sys.exit(1 if failed else 0)
 
 
 if __name__ == "__main__":

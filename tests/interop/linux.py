@@ -1,0 +1,162 @@
+"""A Linux DMVPN peer inside a guest: strongSwan, FRR nhrpd, and what they are told."""
+
+import base64
+import copy
+import re
+import shlex
+
+from lab import PSK, wait_until
+
+CHARON = {"load_modular": "yes", "plugins": {"include strongswan.d/charon/*.conf": None}, "retransmit_timeout": "1.0", "retransmit_base": "1.0",
+          "retransmit_tries": "5", "install_routes": "no",
+          "filelog": {"file": {"path": "/mnt/guest/charon.log", "default": "1", "flush_line": "yes"}}}
+REDIRECT = ("iptables-legacy -A FORWARD -i gre1 -o gre1 -m hashlimit --hashlimit-upto 4/minute --hashlimit-burst 1 --hashlimit-mode srcip,dstip "
+            "--hashlimit-name nhrp -j NFLOG --nflog-group 1 --nflog-size 128")
+
+
+def braces(values, indent=""):
+    """strongSwan's configuration syntax out of nested dictionaries; a key without a value is a line of its own."""
+    lines = []
+    for key, value in values.items():
+        if isinstance(value, dict):
+            lines += [f"{indent}{key} {{", braces(value, indent + "  "), f"{indent}}}"]
+        else:
+            lines.append(f"{indent}{key}" if value is None else f"{indent}{key} = {value}")
+    return "\n".join(lines)
+
+
+def merged(base, changes):
+    """`base` with `changes` laid over it, table by table; a key with the value None is taken out."""
+    result = copy.deepcopy(base)
+    for key, value in changes.items():
+        if value is None:
+            result.pop(key, None)
+        elif isinstance(value, dict) and isinstance(result.get(key), dict):
+            result[key] = merged(result[key], value)
+        else:
+            result[key] = value
+    return result
+
+
+class Linux:
+    """One guest. `identity` is its IKE identity; `become` gives it addresses and a part in the overlay, `speak` its IPsec."""
+
+    def __init__(self, lab, name, channel):
+        self.lab, self.name, self.identity = lab, name, "linux.example"
+        self.number, self.nbma, self.is_hub, self.log_start = 0, "", False, 0
+        self.charon_settings = None
+        lab.boot(name, channel)
+
+    def shell(self, commands, timeout=60):
+        return self.lab.inside(self.name, commands, timeout)
+
+    def put(self, path, content):
+        """Writes a file below the guest's /etc/swanctl, such as "x509ca/root.pem"."""
+        data = base64.b64encode(content if isinstance(content, bytes) else content.encode()).decode()
+        self.shell(f"echo {data} | base64 -d >/etc/swanctl/{path}; chmod 600 /etc/swanctl/{path}")
+
+    def log(self):
+        """What charon wrote since the scenario began."""
+        file = self.lab.directory / self.name / "charon.log"
+        return file.read_text(errors="replace")[self.log_start:] if file.exists() else ""
+
+    def forget_log(self):
+        file = self.lab.directory / self.name / "charon.log"
+        self.log_start = len(file.read_text(errors="replace")) if file.exists() else 0
+
+    def become(self, number, nbma, gateway=None, hub_nbma=None, routes=(), bridge="underlay0", identity="linux.example", start=True, shortcut=True):
+        """Underlay address `nbma`, tunnel address 10.255.0.NUMBER, LAN 172.16.NUMBER.0/24; a spoke of the hub at `hub_nbma`, or itself a hub.
+        `start` starts FRR, and with it a spoke's registration."""
+        self.number, self.nbma, self.is_hub, self.identity = number, nbma, hub_nbma is None, identity
+        self.lab.plug(self.name, bridge)
+        nhrp = ["debug nhrp all", *(["nhrp nflog-group 1"] if self.is_hub else []), "interface gre1", " ip nhrp network-id 1", " ip nhrp holdtime 60",
+                " ip nhrp registration no-unique",
+                *([" ip nhrp redirect"] if self.is_hub else [f" ip nhrp nhs dynamic nbma {hub_nbma}", *([" ip nhrp shortcut"] if shortcut else [])]), " tunnel source eth0", "exit"]
+        files = {"nhrpd": nhrp, "zebra": [f"hostname {self.name}"], "staticd": [f"ip route {route}" for route in routes]}
+        commands = ["for each in nhrpd staticd zebra; do pkill -9 -x $each; done", "ip xfrm state flush; ip xfrm policy flush", "ip link del gre1 2>/dev/null",
+                    "ip addr flush dev eth0; ip addr flush dev lan0; ip -n lan addr flush dev eth0; ip neigh flush all", f"ip addr add {nbma}/24 dev eth0",
+                    f"ip route add default via {gateway}" if gateway else "true",
+                    f"ip addr add 172.16.{number}.1/24 dev lan0; ip -n lan addr add 172.16.{number}.10/24 dev eth0",
+                    f"ip -n lan route replace default via 172.16.{number}.1", f"ip link add gre1 type gre key 42 ttl 64 local {nbma} dev eth0",
+                    f"ip addr add 10.255.0.{number}/32 dev gre1; ip link set gre1 mtu 1400 multicast off up",
+                    "iptables-legacy -F FORWARD", REDIRECT if self.is_hub else "true", "touch /etc/frr/vtysh.conf"]
+        commands += [f"echo {shlex.quote(chr(10).join(lines))} >/etc/frr/{daemon}.conf" for daemon, lines in files.items()]
+        self.shell("\n".join(commands))
+        if start:
+            self.start_nhrp("zebra", "staticd", "nhrpd")
+
+    def start_nhrp(self, *daemons):
+        """Starts nhrpd, or the named FRR daemons, anew: a spoke registers at once, whatever pause it had come to."""
+        daemons = daemons or ("nhrpd",)
+        self.shell("\n".join(f"pkill -9 -x {daemon}; while pgrep -x {daemon} >/dev/null; do sleep 0.02; done; /usr/lib/frr/{daemon} -d -A 127.0.0.1 "
+                             f"-f /etc/frr/{daemon}.conf -u frr -g frr --log file:/run/frr/{daemon}.log" for daemon in daemons))
+
+    def stop_nhrp(self):
+        self.shell("pkill -9 -x nhrpd")
+
+    # -- IPsec
+
+    def charon(self, **settings):
+        """Starts charon anew with keys of strongswan.conf's charon section over ours, and with nothing left of before."""
+        self.charon_settings = settings
+        text = braces({"charon-systemd": merged(CHARON, settings)})
+        self.shell(f"pkill -9 -x charon-systemd; while pgrep -x charon-systemd >/dev/null; do sleep 0.02; done; rm -f /run/charon*; echo {shlex.quote(text)} >/etc/strongswan.conf\n"
+                   "ip xfrm state flush; ip xfrm policy flush\n"
+                   "charon-systemd >>/mnt/guest/charon.out 2>&1 &\nfor i in $(seq 300); do [ -S /run/charon.vici ] && break; sleep 0.02; done")
+
+    def kill_charon(self):
+        """Kill -9, and its kernel state with it, as if the machine had lost its power."""
+        self.shell("pkill -9 -x charon-systemd; ip xfrm policy flush; ip xfrm state flush")
+        self.charon_settings = None
+
+    def connection(self, remote, changes):
+        """swanctl.conf's connection `dmvpn` towards `remote`; `changes` holds keys of it, and tables `local`, `remote` and `child`."""
+        child = {"mode": "transport", "local_ts": "dynamic[gre]", "remote_ts": "dynamic[gre]", "esp_proposals": "aes256gcm16-esn-ecp384,aes256gcm16-ecp384,aes256gcm16",
+                 "rekey_time": "1h", "start_action": "trap"}
+        base = {"version": "2", "mobike": "no", "local_addrs": self.nbma, "remote_addrs": remote, "proposals": "aes256gcm16-prfsha384-ecp384",
+                "dpd_delay": "30s", "keyingtries": "1", "unique": "replace", "local": {"auth": "psk", "id": self.identity}, "remote": {"auth": "psk", "id": "%any"}}
+        changes = dict(changes)
+        child = merged(child, changes.pop("child", None) or {})
+        return merged(base, changes) | {"children": {"dmvpn": child}}
+
+    def speak(self, remote, changes=None, secrets=None, authorities=None):
+        """Loads the connection towards `remote` in the place of what was there; existing SAs end."""
+        text = braces({"connections": {"dmvpn": self.connection(remote, changes or {})},
+                       "secrets": secrets if secrets is not None else {"ike-any": {"secret": f'"{PSK}"'}}, **({"authorities": authorities} if authorities else {})})
+        output = self.shell(f"swanctl --terminate --ike dmvpn --force --timeout 1 >/dev/null 2>&1\necho {shlex.quote(text)} >/etc/swanctl/conf.d/guest.conf\n"
+                            "chmod 600 /etc/swanctl/conf.d/guest.conf\nswanctl --load-all --clear 2>&1")
+        if "successfully loaded 1 connections" not in output:
+            raise RuntimeError(f"swanctl in {self.name} did not load: {output}\n{text}")
+
+    def initiate(self, timeout=10):
+        """What `swanctl --initiate` prints; "completed successfully" when the child SA is up."""
+        return self.shell(f"swanctl --initiate --child dmvpn --timeout {timeout} 2>&1")
+
+    def terminate(self):
+        return self.shell("swanctl --terminate --ike dmvpn --force --timeout 2 2>&1")
+
+    def rekey(self, kind):
+        """Asks strongSwan to rekey its "child" or "ike" SA; returns when it has begun."""
+        return self.shell(f"swanctl --rekey --{kind} dmvpn 2>&1")
+
+    def sas(self):
+        return self.shell("swanctl --list-sas 2>&1")
+
+    def established(self):
+        """How many IKE SAs and installed child SAs strongSwan has."""
+        text = self.sas()
+        return text.count("ESTABLISHED"), text.count("INSTALLED")
+
+    # -- traffic
+
+    def ping(self, target, count=5, interval=0.1):
+        """TTLs of the replies that the host behind this peer got."""
+        output = self.shell(f"ip netns exec lan ping -n -c {count} -i {interval} -W 2 {target}", timeout=60 + int(count * interval))
+        return [int(ttl) for ttl in re.findall(r"ttl=(\d+)", output)]
+
+    def reaches(self, target, seconds=8):
+        """Whether a ping of the host behind this peer is answered within that time."""
+        return wait_until(lambda: self.ping_once(target), seconds)
+
+    def ping_once(self, target):
+        return "alive" in self.shell(f"for i in 1 2 3 4 5; do ip netns exec lan ping -n -c 1 -W 0.4 {target} >/dev/null && echo alive && break; done")

@@ -1,0 +1,111 @@
+"""New keys for child and IKE SAs, begun by either side and by both at once, while a ping flood goes both ways and loses nothing."""
+
+import re
+import subprocess
+
+from lab import Ping, wait_until
+from scenario import Scenario
+
+INTERVAL = 0.005  # seconds between two packets of one flood
+
+
+class Flood:
+    """Pings both ways for some seconds; `lossless` waits for their end."""
+
+    def __init__(self, pair, seconds):
+        self.pair, self.seconds, self.count = pair, seconds, int(seconds / INTERVAL)
+        self.target = f"172.16.{pair.linux.number}.10"
+
+    def __enter__(self):
+        self.file = f"flood-{self.pair.role}-{id(self)}.log"
+        command = f"ping -q -n -i {INTERVAL} -c {self.count} -W 2"
+        self.pair.linux.shell(f"ip netns exec lan {command} {self.pair.nave.host} >/run/flood 2>&1 &")
+        self.process = self.pair.lab.start(f"host-{self.pair.nave.name}", f"{command} {self.target}", self.file)
+        return self
+
+    def __exit__(self, kind, *_):
+        if kind:
+            self.process.terminate()
+            return
+        self.process.wait(timeout=self.seconds * 4 + 20)
+        wait_until(lambda: "packets transmitted" in self.theirs(), self.seconds + 10)
+        for who, output in (("nave's host", (self.pair.lab.directory / self.file).read_text()), ("Linux's host", self.theirs())):
+            ping = Ping(output)
+            assert ping.sent == ping.received == self.count, f"{who}: {ping.sent} sent, {ping.received} received: {output} {self.pair.lab.drops(self.pair.nave.name)}"
+
+    def theirs(self):
+        return self.pair.linux.shell("cat /run/flood")
+
+
+def spis(pair):
+    """The inbound SPIs of nave's child SAs, and the IKE SPIs."""
+    children = {row["spi"] for row in pair.nave.sas(pair.linux.identity) if row["direction"] == "in"}
+    return children, {row["initiator_spi"] for row in pair.nave.ike(pair.linux.identity)}
+
+
+def settled(pair):
+    """Exactly one IKE SA and one child SA pair on both sides."""
+    def one_of_each():
+        children, ikes = spis(pair)
+        return len(children) == 1 and len(ikes) == 1 and len(pair.nave.sas(pair.linux.identity)) == 2 and pair.linux.established() == (1, 1)
+    assert wait_until(one_of_each, 8, 0.2), f"{pair.nave.rows('sas')} {pair.nave.rows('ike')} {pair.linux.sas()}"
+
+
+def rekeyed(pair, kind, before, seconds):
+    index = ("child", "ike").index(kind)
+    assert wait_until(lambda: (now := spis(pair)[index]) and not now & before[index], seconds), f"no new {kind} SA: {pair.nave.rows('sas')} {pair.nave.rows('ike')}"
+
+
+def by_linux(pair, kind):
+    pair.start()
+    pair.works()
+    with Flood(pair, 4):
+        for _ in range(3):
+            before = spis(pair)
+            assert "completed successfully" in pair.linux.rekey(kind), pair.linux.sas()
+            rekeyed(pair, kind, before, 4)
+    settled(pair)
+
+
+def child_by_nave(pair):
+    """nave makes a new SA after nine tenths of a thousand packets."""
+    pair.start(nave={"child_lifetime_packets": 1000})
+    pair.works()
+    begun = pair.nave.log().count("child")
+    with Flood(pair, 10):
+        for _ in range(2):
+            before = spis(pair)
+            rekeyed(pair, "child", before, 8)
+    settled(pair)
+    assert pair.nave.log().count("child") >= begun
+
+
+def ike_by_nave(pair):
+    pair.start(nave={"ike_lifetime": "10s"})
+    pair.works()
+    with Flood(pair, 10):
+        rekeyed(pair, "ike", spis(pair), 10)
+    settled(pair)
+
+
+def collision(pair, kind):
+    """Both have sent their request before either sees the other's: strongSwan is deaf from before nave's goes out until its own is out."""
+    lifetime = {"child": {"child_lifetime": "10s"}, "ike": {"ike_lifetime": "10s"}}[kind]
+    pair.start(nave=lifetime)
+    pair.works()
+    for _ in range(3):
+        before = spis(pair)
+        pair.linux.shell("iptables-legacy -I INPUT -p udp --dport 500 -j DROP")
+        request = f"tcpdump -c 1 -nni w-{pair.nave.name} src {pair.nave.nbma} and udp port 500 and udp[26] == 36"  # CREATE_CHILD_SA
+        subprocess.run(["ip", "netns", "exec", pair.lab.full("wan"), "timeout", "14", *request.split()], check=True, capture_output=True)
+        pair.linux.shell(f"swanctl --rekey --{kind} dmvpn >/dev/null 2>&1; sleep 0.2; iptables-legacy -F INPUT")
+        rekeyed(pair, kind, before, 8)
+        settled(pair)
+    pair.traffic()
+    log = pair.linux.log()
+    assert re.search("collision", log), "strongSwan saw no collision"
+
+
+SCENARIOS = [Scenario(f"{kind}-rekey-by-linux", lambda pair, kind=kind: by_linux(pair, kind)) for kind in ("child", "ike")]
+SCENARIOS += [Scenario("child-rekey-by-nave", child_by_nave), Scenario("ike-rekey-by-nave", ike_by_nave)]
+SCENARIOS += [Scenario(f"{kind}-rekey-collision", lambda pair, kind=kind: collision(pair, kind)) for kind in ("child", "ike")]

@@ -1,0 +1,127 @@
+"""Everything of the lab, for scenarios with more than one peer: three Linux guests, three nave gateways, two NATs."""
+
+from gateway import Nave
+from lab import wait_until
+from linux import Linux
+from pair import INITIATOR, RESPONDER, Pair
+
+HUB_NBMA = "192.0.2.1"
+NAT_INSIDE = {"nat1": 101, "nat2": 102}
+
+
+def nat_address(nat):
+    """The address on the wide area that a NAT shows for all behind it."""
+    return f"192.0.2.{NAT_INSIDE[nat]}"
+
+
+class World:
+    """A wide scenario places its own gateways; numbers name tunnel address 10.255.0.N and LAN 172.16.N.0/24. Guests and gateways are booted when first used."""
+
+    def __init__(self, lab):
+        self.lab, self.role = lab, None
+        self.guests, self.naves, self.nats = {}, {}, set()
+        self.used = []
+
+    # -- what there is
+
+    def guest(self, name):
+        if name not in self.guests:
+            self.boot(name)
+        return self.guests[name]
+
+    def boot(self, *names):
+        """Boots guests side by side."""
+        fresh = [name for name in names if name not in self.guests]
+        self.guests |= {name: Linux(self.lab, name, int(name[-1])) for name in fresh}
+        for name in fresh:
+            self.lab.booted(name)
+
+    def nave(self, number):
+        """The nave gateway of that number."""
+        if number not in self.naves:
+            self.naves[number] = Nave(self.lab, f"nave{number}", number)
+        return self.naves[number]
+
+    def pair(self, role):
+        """Guest and gateway for all scenarios of that role with one peer."""
+        pair = Pair(self.lab, role, self.nave(31 if role == INITIATOR else 2), self.guest("linux1" if role == INITIATOR else "linux2"))
+        pair.prepare()
+        return pair
+
+    # -- a scenario of its own
+
+    def fresh(self, role):
+        """Nothing of an earlier scenario is left: gateways stopped, guests without SAs."""
+        self.role, self.used = role, []
+        for nave in self.naves.values():
+            nave.stop()
+        for linux in self.guests.values():
+            linux.shell("for each in nhrpd staticd zebra; do pkill -9 -x $each; done; ip link del gre1 2>/dev/null; iptables-legacy -F INPUT; iptables-legacy -F OUTPUT")
+
+    def place(self, nat, number):
+        """Where a gateway of that number sits: keys for Linux.become and Nave.start."""
+        if not nat:
+            return {"nbma": f"192.0.2.{number}"}
+        inside = NAT_INSIDE[nat]
+        if nat not in self.nats:
+            self.lab.nat(nat, nat_address(nat), inside)
+            self.nats.add(nat)
+        return {"nbma": f"192.168.{inside}.{number}", "gateway": f"192.168.{inside}.1", "bridge": nat}
+
+    def linux_hub(self, spokes):
+        """linux1 as the hub 192.0.2.1, tunnel address 10.255.0.1, with a route to the LAN of each spoke."""
+        hub = self.guest("linux1")
+        hub.become(1, HUB_NBMA, routes=[f"172.16.{number}.0/24 10.255.0.{number}" for number in spokes], identity="hub.example")
+        hub.charon()
+        hub.speak("%any", {"child": {"start_action": "none"}})
+        self.used.append(hub)
+        return hub
+
+    def nave_hub(self, spokes, **tunnel):
+        """nave as the hub 192.0.2.1, tunnel address 10.255.0.2, with a route to the LAN of each Linux spoke."""
+        hub = self.nave(2)
+        hub.start(HUB_NBMA, tunnel={"identity": "hub.example"} | tunnel, spokes=spokes)
+        self.used.append(hub)
+        return hub
+
+    def linux_spoke(self, number, hub_number, nat=None, connection=None, shortcut=True):
+        """A guest, linux2 for number 21 and linux3 for 22, as a spoke with identity linuxN.example; an outbound packet to any peer begins IKE."""
+        spoke = self.guest(f"linux{number - 19}")
+        spoke.become(number, hub_nbma=HUB_NBMA, routes=[f"172.16.0.0/16 10.255.0.{hub_number}", f"10.255.0.0/24 10.255.0.{hub_number}"],
+                     identity=f"{spoke.name}.example", start=False, shortcut=shortcut, **self.place(nat, number))
+        spoke.charon()
+        spoke.speak("192.0.2.0/24", connection or {})
+        spoke.start_nhrp("zebra", "staticd", "nhrpd")
+        self.used.append(spoke)
+        return spoke
+
+    def nave_spoke(self, number, nat=None, **tunnel):
+        """A nave gateway as a spoke with identity naveN.example."""
+        spoke = self.nave(number)
+        spoke.start(hub={"address": HUB_NBMA, "identity": "hub.example"}, tunnel={"identity": f"nave{number}.example"} | tunnel, **self.place(nat, number))
+        self.used.append(spoke)
+        return spoke
+
+    # -- what holds
+
+    def reach(self, *pairs, count=5):
+        """Each first one's host reaches the second one's: the TTLs of a run of pings without loss, pair by pair."""
+        ttls = []
+        for one, other in pairs:
+            target = f"172.16.{other.number}.10"
+            assert one.reaches(target, 25), f"{one.name} does not reach {other.name}"
+            ping = one.ping(target, count)
+            got = ping.ttls if isinstance(one, Nave) else ping
+            assert len(got) == count, f"{one.name} to {other.name}: {len(got)} of {count} answered"
+            ttls.append(got)
+        return ttls
+
+    def direct(self, one, other, seconds=25):
+        """Whether traffic of one's host to the other's goes without the hub within that time; each turn sends some."""
+        def once():
+            ping = one.ping(f"172.16.{other.number}.10", 5)
+            return (ping.ttls if isinstance(one, Nave) else ping)[-1:] == [62]
+        return wait_until(once, seconds)
+
+    def logs(self):
+        return {each.name: each.log()[-3500:] for each in self.used}
