@@ -7,12 +7,14 @@ import os
 import re
 import subprocess
 import sys
+import threading
 import time
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
 RELEASE, SANITIZE = ROOT / "build", ROOT / "build-sanitize"
 FUZZ_SECONDS = 30
+INTEROP_SECONDS_MAX = 900
 KINDS = ["tidy", "unit", "simulation", "rig", "e2e", "interop", "fuzz"]
 SANITIZER_ENVIRONMENT = {
     "ASAN_OPTIONS": "detect_leaks=1:abort_on_error=0:exitcode=99:detect_stack_use_after_return=0",
@@ -110,9 +112,18 @@ def e2e(tally):
     tally.add("demo --once", int(status == 0), int(status != 0), output, seconds)
 
 
-def interop(tally):
-    status, output, seconds = run([sys.executable, "tests/interop/run.py"], timeout=900)
-    count(tally, "interop", status, output, seconds)
+def interop(tally, arguments=()):
+    """Its table is shown while it grows."""
+    started, lines = time.monotonic(), []
+    with subprocess.Popen([sys.executable, "tests/interop/run.py", *arguments], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, cwd=ROOT, text=True,
+                          errors="replace") as process:
+        watchdog = threading.Timer(INTEROP_SECONDS_MAX, process.terminate)
+        watchdog.start()
+        for line in process.stdout:
+            print(line, end="", flush=True)
+            lines.append(line)
+        watchdog.cancel()
+    count(tally, "interop", process.returncode, "".join(lines), time.monotonic() - started)
 
 
 def count(tally, name, status, output, seconds):
@@ -138,11 +149,16 @@ def fuzz(tally):
 
 
 def main():
-    parser = argparse.ArgumentParser(description=__doc__, prog="scripts/test")
+    parser = argparse.ArgumentParser(description=__doc__, prog="scripts/test",
+                                     epilog="What follows -- goes to tests/interop/run.py: scripts/test interop -- psk 'esp-*' --json table.json")
     parser.add_argument("kinds", nargs="*", metavar="KIND", help="one or more of " + ", ".join(KINDS) + "; all when none is named")
-    kinds = parser.parse_args().kinds or KINDS
+    words = sys.argv[1:]
+    end = words.index("--") if "--" in words else len(words)
+    kinds = parser.parse_args(words[:end]).kinds or KINDS
     for unknown in set(kinds) - set(KINDS):
         parser.error(f"unknown kind {unknown!r}; known: {', '.join(KINDS)}")
+    if words[end + 1:] and kinds != ["interop"]:
+        parser.error("only the kind interop takes arguments behind --")
     tally = Tally()
     if {"unit", "simulation", "rig", "e2e", "fuzz"} & set(kinds):
         build("sanitize")
@@ -150,7 +166,7 @@ def main():
         build("with-simulation")
     for kind in kinds:
         print(f"\n== {kind}", flush=True)
-        globals()[kind](tally)
+        globals()[kind](tally, *([words[end + 1:]] if kind == "interop" else []))
     for name in tally.failures:
         print(f"failed: {name}")
     print(f"{tally.passed} passed, {len(tally.failures)} failed")

@@ -89,7 +89,7 @@ class Linux:
         """Starts nhrpd, or the named FRR daemons, anew: a spoke registers at once, whatever pause it had come to."""
         daemons = daemons or ("nhrpd",)
         self.shell("\n".join(f"pkill -9 -x {daemon}; while pgrep -x {daemon} >/dev/null; do sleep 0.02; done; /usr/lib/frr/{daemon} -d -A 127.0.0.1 "
-                             f"-f /etc/frr/{daemon}.conf -u frr -g frr --log file:/run/frr/{daemon}.log" for daemon in daemons))
+                             f"-f /etc/frr/{daemon}.conf -u frr -g frr --log file:/run/frr/{daemon}.log </dev/null >/dev/null 2>&1" for daemon in daemons))
 
     def stop_nhrp(self):
         self.shell("pkill -9 -x nhrpd")
@@ -102,7 +102,7 @@ class Linux:
         text = braces({"charon-systemd": merged(CHARON, settings)})
         self.shell(f"pkill -9 -x charon-systemd; while pgrep -x charon-systemd >/dev/null; do sleep 0.02; done; rm -f /run/charon*; echo {shlex.quote(text)} >/etc/strongswan.conf\n"
                    "ip xfrm state flush; ip xfrm policy flush\n"
-                   "charon-systemd >>/mnt/guest/charon.out 2>&1 &\nfor i in $(seq 300); do [ -S /run/charon.vici ] && break; sleep 0.02; done")
+                   "setsid charon-systemd </dev/null >>/mnt/guest/charon.out 2>&1 &\nfor i in $(seq 300); do [ -S /run/charon.vici ] && break; sleep 0.02; done")
 
     def kill_charon(self):
         """Kill -9, and its kernel state with it, as if the machine had lost its power."""

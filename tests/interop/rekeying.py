@@ -1,7 +1,6 @@
 """New keys for child and IKE SAs, begun by either side and by both at once, while a ping flood goes both ways and loses nothing."""
 
 import re
-import subprocess
 
 from lab import Ping, wait_until
 from scenario import Scenario
@@ -19,7 +18,7 @@ class Flood:
     def __enter__(self):
         self.file = f"flood-{self.pair.role}-{id(self)}.log"
         command = f"ping -q -n -i {INTERVAL} -c {self.count} -W 2"
-        self.pair.linux.shell(f"ip netns exec lan {command} {self.pair.nave.host} >/run/flood 2>&1 &")
+        self.pair.linux.shell(f"ip netns exec lan {command} {self.pair.nave.host} >/run/flood 2>&1 </dev/null &")
         self.process = self.pair.lab.start(f"host-{self.pair.nave.name}", f"{command} {self.target}", self.file)
         return self
 
@@ -90,14 +89,16 @@ def ike_by_nave(pair):
 
 def collision(pair, kind):
     """Both have sent their request before either sees the other's: strongSwan is deaf from before nave's goes out until its own is out."""
-    lifetime = {"child": {"child_lifetime": "10s"}, "ike": {"ike_lifetime": "10s"}}[kind]
-    pair.start(nave=lifetime)
+    pair.start(nave={"child": {"child_lifetime_packets": 1000}, "ike": {"ike_lifetime": "10s"}}[kind])
     pair.works()
-    for _ in range(3):
+    for turn in range({"child": 4, "ike": 2}[kind]):
         before = spis(pair)
         pair.linux.shell("iptables-legacy -I INPUT -p udp --dport 500 -j DROP")
-        request = f"tcpdump -c 1 -nni w-{pair.nave.name} src {pair.nave.nbma} and udp port 500 and udp[26] == 36"  # CREATE_CHILD_SA
-        subprocess.run(["ip", "netns", "exec", pair.lab.full("wan"), "timeout", "14", *request.split()], check=True, capture_output=True)
+        request = f"timeout 14 tcpdump -c 1 -nni w-{pair.nave.name} src {pair.nave.nbma} and udp port 500 and udp[26] == 36"  # CREATE_CHILD_SA
+        sniffer = pair.lab.start("wan", request, f"collision-{pair.role}-{kind}-{turn}.log")
+        if kind == "child":
+            pair.nave.ping(f"172.16.{pair.linux.number}.10", 1000, 0.002)
+        assert sniffer.wait(timeout=20) == 0, "nave did not begin"
         pair.linux.shell(f"swanctl --rekey --{kind} dmvpn >/dev/null 2>&1; sleep 0.2; iptables-legacy -F INPUT")
         rekeyed(pair, kind, before, 8)
         settled(pair)

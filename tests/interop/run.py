@@ -6,12 +6,15 @@ import fnmatch
 import importlib
 import json
 import os
+import signal
 import sys
 import threading
 import time
 import traceback
+from pathlib import Path
 
 from guests import GuestLab
+from lab import take_down_orphans
 from pair import INITIATOR, RESPONDER
 from world import World
 
@@ -90,19 +93,21 @@ def main():
     scenarios = chosen(options.names)
     roles = [options.role] if options.role else [INITIATOR, RESPONDER]
     narrow, wide = ([scenario for scenario in scenarios if scenario.wide == is_wide] for is_wide in (False, True))
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit("ended from outside"))  # so that the lab is taken down
+    take_down_orphans("navei")
     table = Table(max(len(scenario.name) for scenario in scenarios))
     with GuestLab(f"navei{os.getpid()}") as lab:
         lab.wide_area()
         world = World(lab)
         world.boot(*(["linux1", "linux2"] if narrow else []), *(["linux1", "linux2", "linux3"] if wide else []))
-        lanes = [threading.Thread(target=run_pairs, args=(table, world, role, narrow)) for role in roles if any(role in scenario.roles for scenario in narrow)]
+        lanes = [threading.Thread(target=run_pairs, args=(table, world, role, narrow), daemon=True) for role in roles if any(role in scenario.roles for scenario in narrow)]
         for lane in lanes:
             lane.start()
         for lane in lanes:
             lane.join()
         run_wide(table, world, roles, wide)
     if options.json:
-        with open(options.json, "w") as file:
+        with open(Path(os.environ.get("NAVE_CALLED_FROM", ".")) / options.json, "w", encoding="utf-8") as file:
             json.dump(table.rows, file, indent=1)
     failed = sum(row["result"] == "fail" for row in table.rows)
     print(f"{len(table.rows) - failed} passed, {failed} failed")
