@@ -1,6 +1,7 @@
 """User-mode-linux guests on the lab's wide area: booted once, told what to do over a channel of their own. The kernel's GRE and ESP, no code of nave's."""
 
 import os
+import select
 import subprocess
 import sys
 import time
@@ -10,6 +11,8 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "namespaces"))
 from lab import Lab, wait_until  # noqa: E402
 
 HERE = Path(__file__).resolve().parent
+SHELL_PORT, VICI_PORT = 2300, 2301  # of guest_init
+END = "end-of-what-it-printed"
 
 SETUP = """set -x
 ip link set vec0 name eth0; ip link set vec1 name control0
@@ -29,7 +32,7 @@ class GuestLab(Lab):
 
     def __init__(self, prefix):
         super().__init__(prefix)
-        self.guests = {}
+        self.guests, self.shells = {}, {}
 
     def wide_area(self):
         self.namespace("wan")
@@ -93,11 +96,30 @@ class GuestLab(Lab):
         # A guest opens its side of the cable with offloads that it cannot take.
         self.run("wan", f"ethtool -K w-{name} tx off tso off gso off", check=False)
 
-    def inside(self, name, commands, timeout=60):
-        """Runs shell commands in a guest and gives what they print."""
+    def connect(self, name, port):
+        """A process whose standard input and output are a connection to a guest's port."""
         number = self.guests[name][0]
-        return subprocess.run(["ip", "netns", "exec", self.full("wan"), "socat", "-t", str(timeout), "-", f"TCP:10.99.0.{number}:2300,connect-timeout=5"],
-                              input=commands.encode() + b"\n", capture_output=True, timeout=timeout + 10, check=False).stdout.decode(errors="replace")
+        command = ["ip", "netns", "exec", self.full("wan"), "socat", "-", f"TCP:10.99.0.{number}:{port},connect-timeout=5"]
+        process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, bufsize=0)
+        self.processes.append(process)
+        return process
+
+    def inside(self, name, commands, timeout=60):
+        """Runs shell commands in a guest, one after another in one shell, and gives what they print. What must go on behind it is started with its
+        input and output elsewhere."""
+        if name not in self.shells or self.shells[name].poll() is not None:
+            self.shells[name] = self.connect(name, SHELL_PORT)
+        shell, output = self.shells[name], b""
+        shell.stdin.write(commands.encode() + f"\necho; echo {END}\n".encode())
+        deadline = time.monotonic() + timeout
+        while not output.endswith(f"\n{END}\n".encode()):
+            ready, _, _ = select.select([shell.stdout], [], [], max(0, deadline - time.monotonic()))
+            piece = os.read(shell.stdout.fileno(), 65536) if ready else b""
+            if not piece:
+                shell.kill()
+                raise RuntimeError(f"{name} did not finish {commands!r}: {output.decode(errors='replace')}")
+            output += piece
+        return output[:-len(END) - 2].decode(errors="replace")
 
     def close(self):
         for name, (_, process) in self.guests.items():

@@ -5,7 +5,9 @@ import copy
 import re
 import shlex
 
+from guests import VICI_PORT
 from lab import PSK, wait_until
+from vici import Vici
 
 CHARON = {"load_modular": "yes", "plugins": {"include strongswan.d/charon/*.conf": None}, "retransmit_timeout": "1.0", "retransmit_base": "1.0",
           "retransmit_tries": "5", "install_routes": "no",
@@ -21,7 +23,8 @@ def braces(values, indent=""):
         if isinstance(value, dict):
             lines += [f"{indent}{key} {{", braces(value, indent + "  "), f"{indent}}}"]
         else:
-            lines.append(f"{indent}{key}" if value is None else f"{indent}{key} = {value}")
+            quoted = f'"{value}"' if "#" in str(value) and not str(value).startswith('"') else value  # # begins a comment
+            lines.append(f"{indent}{key}" if value is None else f"{indent}{key} = {quoted}")
     return "\n".join(lines)
 
 
@@ -43,8 +46,8 @@ class Linux:
 
     def __init__(self, lab, name, channel):
         self.lab, self.name, self.identity = lab, name, "linux.example"
-        self.number, self.nbma, self.is_hub, self.log_start = 0, "", False, 0
-        self.charon_settings = None
+        self.number, self.nbma, self.hub_nbma, self.log_start = 0, "", None, 0
+        self.charon_settings, self.vici = None, None
         lab.boot(name, channel)
 
     def shell(self, commands, timeout=60):
@@ -67,11 +70,12 @@ class Linux:
     def become(self, number, nbma, gateway=None, hub_nbma=None, routes=(), bridge="underlay0", identity="linux.example", start=True, shortcut=True):
         """Underlay address `nbma`, tunnel address 10.255.0.NUMBER, LAN 172.16.NUMBER.0/24; a spoke of the hub at `hub_nbma`, or itself a hub.
         `start` starts FRR, and with it a spoke's registration."""
-        self.number, self.nbma, self.is_hub, self.identity = number, nbma, hub_nbma is None, identity
+        self.number, self.nbma, self.hub_nbma, self.identity = number, nbma, hub_nbma, identity
         self.lab.plug(self.name, bridge)
-        nhrp = ["debug nhrp all", *(["nhrp nflog-group 1"] if self.is_hub else []), "interface gre1", " ip nhrp network-id 1", " ip nhrp holdtime 60",
+        nhrp = ["debug nhrp all", *(["nhrp nflog-group 1"] if not hub_nbma else []), "interface gre1", " ip nhrp network-id 1", " ip nhrp holdtime 60",
                 " ip nhrp registration no-unique",
-                *([" ip nhrp redirect"] if self.is_hub else [f" ip nhrp nhs dynamic nbma {hub_nbma}", *([" ip nhrp shortcut"] if shortcut else [])]), " tunnel source eth0", "exit"]
+                *([f" ip nhrp nhs dynamic nbma {hub_nbma}"] if hub_nbma else [" ip nhrp redirect"]), *([" ip nhrp shortcut"] if hub_nbma and shortcut else []),
+                " tunnel source eth0", "exit", "line vty", " no login", "exit"]
         files = {"nhrpd": nhrp, "zebra": [f"hostname {self.name}"], "staticd": [f"ip route {route}" for route in routes]}
         commands = ["for each in nhrpd staticd zebra; do pkill -9 -x $each; done", "ip xfrm state flush; ip xfrm policy flush", "ip link del gre1 2>/dev/null",
                     "ip addr flush dev eth0; ip addr flush dev lan0; ip -n lan addr flush dev eth0; ip neigh flush all", f"ip addr add {nbma}/24 dev eth0",
@@ -79,27 +83,30 @@ class Linux:
                     f"ip addr add 172.16.{number}.1/24 dev lan0; ip -n lan addr add 172.16.{number}.10/24 dev eth0",
                     f"ip -n lan route replace default via 172.16.{number}.1", f"ip link add gre1 type gre key 42 ttl 64 local {nbma} dev eth0",
                     f"ip addr add 10.255.0.{number}/32 dev gre1; ip link set gre1 mtu 1400 multicast off up",
-                    "iptables-legacy -F FORWARD", REDIRECT if self.is_hub else "true", "touch /etc/frr/vtysh.conf"]
+                    "iptables-legacy -F FORWARD", REDIRECT if not hub_nbma else "true", "touch /etc/frr/vtysh.conf"]
         commands += [f"echo {shlex.quote(chr(10).join(lines))} >/etc/frr/{daemon}.conf" for daemon, lines in files.items()]
         self.shell("\n".join(commands))
         if start:
-            self.start_nhrp("zebra", "staticd", "nhrpd")
+            self.start_frr()
 
-    def start_nhrp(self, *daemons):
-        """Starts nhrpd, or the named FRR daemons, anew: a spoke registers at once, whatever pause it had come to."""
-        daemons = daemons or ("nhrpd",)
-        self.shell("\n".join(f"pkill -9 -x {daemon}; while pgrep -x {daemon} >/dev/null; do sleep 0.02; done; /usr/lib/frr/{daemon} -d -A 127.0.0.1 "
-                             f"-f /etc/frr/{daemon}.conf -u frr -g frr --log file:/run/frr/{daemon}.log </dev/null >/dev/null 2>&1" for daemon in daemons))
+    def start_frr(self):
+        """Starts FRR's daemons; a spoke registers at once."""
+        self.shell("\n".join(f"/usr/lib/frr/{daemon} -d -A 127.0.0.1 -f /etc/frr/{daemon}.conf -u frr -g frr --log file:/run/frr/{daemon}.log "
+                             "</dev/null >/dev/null 2>&1" for daemon in ("zebra", "staticd", "nhrpd")))
 
-    def stop_nhrp(self):
-        self.shell("pkill -9 -x nhrpd")
+    def register(self):
+        """Makes a spoke register now, whatever pause nhrpd had come to, by naming its hub anew."""
+        server = f"ip nhrp nhs dynamic nbma {self.hub_nbma}"
+        lines = f"enable\nconfigure terminal\ninterface gre1\nno {server}\n{server}\nend\nexit\n"
+        self.shell(f"exec 3<>/dev/tcp/127.0.0.1/2610; printf %s {shlex.quote(lines)} >&3; mapfile -t <&3; exec 3>&-")
 
     # -- IPsec
 
     def charon(self, **settings):
         """Starts charon anew with keys of strongswan.conf's charon section over ours, and with nothing left of before."""
         self.charon_settings = settings
-        text = braces({"charon-systemd": merged(CHARON, settings)})
+        self.vici = None
+        text = braces({"charon-systemd": merged(CHARON, settings), "swanctl": {"load": "pem pkcs1 pkcs8 x509 pubkey openssl random nonce"}})
         self.shell(f"pkill -9 -x charon-systemd; while pgrep -x charon-systemd >/dev/null; do sleep 0.02; done; rm -f /run/charon*; echo {shlex.quote(text)} >/etc/strongswan.conf\n"
                    "ip xfrm state flush; ip xfrm policy flush\n"
                    "setsid charon-systemd </dev/null >>/mnt/guest/charon.out 2>&1 &\nfor i in $(seq 300); do [ -S /run/charon.vici ] && break; sleep 0.02; done")
@@ -107,13 +114,13 @@ class Linux:
     def kill_charon(self):
         """Kill -9, and its kernel state with it, as if the machine had lost its power."""
         self.shell("pkill -9 -x charon-systemd; ip xfrm policy flush; ip xfrm state flush")
-        self.charon_settings = None
+        self.charon_settings, self.vici = None, None
 
     def connection(self, remote, changes):
         """swanctl.conf's connection `dmvpn` towards `remote`; `changes` holds keys of it, and tables `local`, `remote` and `child`."""
-        child = {"mode": "transport", "local_ts": "dynamic[gre]", "remote_ts": "dynamic[gre]", "esp_proposals": "aes256gcm16-esn-ecp384,aes256gcm16-ecp384,aes256gcm16",
+        child = {"mode": "transport", "local_ts": "dynamic[gre]", "remote_ts": "dynamic[gre]", "esp_proposals": "aes256gcm16-esn-curve25519,aes256gcm16-curve25519,aes256gcm16",
                  "rekey_time": "1h", "start_action": "trap"}
-        base = {"version": "2", "mobike": "no", "local_addrs": self.nbma, "remote_addrs": remote, "proposals": "aes256gcm16-prfsha384-ecp384",
+        base = {"version": "2", "mobike": "no", "local_addrs": self.nbma, "remote_addrs": remote, "proposals": "aes256gcm16-prfsha384-curve25519",
                 "dpd_delay": "30s", "keyingtries": "1", "unique": "replace", "local": {"auth": "psk", "id": self.identity}, "remote": {"auth": "psk", "id": "%any"}}
         changes = dict(changes)
         child = merged(child, changes.pop("child", None) or {})
@@ -121,31 +128,47 @@ class Linux:
 
     def speak(self, remote, changes=None, secrets=None, authorities=None):
         """Loads the connection towards `remote` in the place of what was there; existing SAs end."""
+        self.terminate()
         text = braces({"connections": {"dmvpn": self.connection(remote, changes or {})},
                        "secrets": secrets if secrets is not None else {"ike-any": {"secret": f'"{PSK}"'}}, **({"authorities": authorities} if authorities else {})})
-        output = self.shell(f"swanctl --terminate --ike dmvpn --force --timeout 1 >/dev/null 2>&1\necho {shlex.quote(text)} >/etc/swanctl/conf.d/guest.conf\n"
-                            "chmod 600 /etc/swanctl/conf.d/guest.conf\nswanctl --load-all --clear 2>&1")
+        output = self.shell(f"umask 077; echo {shlex.quote(text)} >/etc/swanctl/conf.d/guest.conf; umask 022\nswanctl --load-all --clear 2>&1")
         if "successfully loaded 1 connections" not in output:
             raise RuntimeError(f"swanctl in {self.name} did not load: {output}\n{text}")
 
-    def initiate(self, timeout=10):
-        """What `swanctl --initiate` prints; "completed successfully" when the child SA is up."""
-        return self.shell(f"swanctl --initiate --child dmvpn --timeout {timeout} 2>&1")
+    def ask(self, command, **message):
+        """A command of vici, answered with charon's words."""
+        if self.vici is None:
+            pipes = self.lab.connect(self.name, VICI_PORT)
+            self.vici = Vici(pipes.stdout, pipes.stdin)
+        return self.vici.command(command, message)
+
+    def initiate(self, seconds=10):
+        """What became of `swanctl --initiate --child dmvpn`."""
+        return self.ask("initiate", child="dmvpn", timeout=str(seconds * 1000), **{"init-limits": "no"})
 
     def terminate(self):
-        return self.shell("swanctl --terminate --ike dmvpn --force --timeout 2 2>&1")
+        """Ends all SAs; what the peer does not answer to is forgotten."""
+        return self.ask("terminate", ike="dmvpn", force="yes", timeout="1000")
 
     def rekey(self, kind):
         """Asks strongSwan to rekey its "child" or "ike" SA; returns when it has begun."""
-        return self.shell(f"swanctl --rekey --{kind} dmvpn 2>&1")
+        answer = self.ask("rekey", **{kind: "dmvpn"})
+        assert answer["success"] == "yes", answer
 
     def sas(self):
-        return self.shell("swanctl --list-sas 2>&1")
+        """The IKE SAs by `swanctl --list-sas`, each with "child-sas"."""
+        self.ask("version")
+        return [sa for _, sa in self.vici.stream("list-sas", "list-sa")]
 
     def established(self):
         """How many IKE SAs and installed child SAs strongSwan has."""
-        text = self.sas()
-        return text.count("ESTABLISHED"), text.count("INSTALLED")
+        sas = [sa for sa in self.sas() if sa["state"] == "ESTABLISHED"]
+        return len(sas), sum(child["state"] == "INSTALLED" for sa in sas for child in sa.get("child-sas", {}).values())
+
+    def encapsulated(self):
+        """Whether all its ESP goes in UDP."""
+        children = [child for sa in self.sas() for child in sa.get("child-sas", {}).values()]
+        return bool(children) and all(child.get("encap") == "yes" for child in children)
 
     # -- traffic
 

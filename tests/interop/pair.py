@@ -12,7 +12,7 @@ class Pair:
 
     def __init__(self, lab, role, nave, linux):
         self.lab, self.role, self.nave, self.linux = lab, role, nave, linux
-        self.initiation, self.nave_keys = "", {}
+        self.initiation, self.nave_keys, self.linux_keys = None, {}, {}
 
     @property
     def nave_initiates(self):
@@ -33,20 +33,21 @@ class Pair:
         self.linux.forget_log()
         if self.linux.charon_settings != (charon or {}):
             self.linux.charon(**(charon or {}))
-        # A hub has no trap, so that nobody but nave begins.
-        changes = merged({"child": {"start_action": "none"}} if self.nave_initiates else {}, linux or {})
-        self.linux.speak("192.0.2.31" if self.nave_initiates else "192.0.2.2", changes, secrets, authorities)
         self.nave_keys = {"tunnel": nave, "ike": ike}
+        self.linux_keys = {"changes": linux, "secrets": secrets, "authorities": authorities}
         self.begin()
 
     def begin(self):
-        """Starts nave anew with the keys of `start`, and lets the side begin whose turn it is."""
+        """Starts nave anew with the keys of `start`, and lets the side begin whose turn it is. The responder is there first."""
         if self.nave_initiates:
+            # A hub has no trap, so that nobody but nave begins.
+            changes = merged({"child": {"start_action": "none"}}, self.linux_keys["changes"] or {})
+            self.linux.speak("192.0.2.31", **self.linux_keys | {"changes": changes})
             return self.nave.start("192.0.2.31", {"address": "192.0.2.1", "identity": self.linux.identity}, **self.nave_keys)
-        self.linux.stop_nhrp()
         self.nave.start("192.0.2.2", spokes=[self.linux.number], **self.nave_keys)
+        self.linux.speak("192.0.2.2", **self.linux_keys)
         self.initiation = self.linux.initiate()
-        self.linux.start_nhrp()
+        self.linux.register()
 
     def is_up(self):
         return len(self.nave.sas(self.linux.identity)) >= 2 and self.linux.established()[1] >= 1

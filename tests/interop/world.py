@@ -91,7 +91,7 @@ class World:
                      identity=f"{spoke.name}.example", start=False, shortcut=shortcut, **self.place(nat, number))
         spoke.charon()
         spoke.speak("192.0.2.0/24", connection or {})
-        spoke.start_nhrp("zebra", "staticd", "nhrpd")
+        spoke.start_frr()
         self.used.append(spoke)
         return spoke
 
