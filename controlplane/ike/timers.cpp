@@ -106,8 +106,11 @@ struct Due {
             return end(context, association, DownReason::timed_out, unanswered(*association.ike) + ": the peer is dead", Ending::silent);
         tend_siblings(context, association, established);
         expire_children(context, association, established);
-        if (established.expires_at <= context.now)
-            return end(context, association, DownReason::limit_reached, "the lifetime of the IKE SA is over and rekeying failed", Ending::farewell);
+        if (established.expires_at <= context.now) {
+            if (!successor_of(established))
+                return end(context, association, DownReason::limit_reached, "the lifetime of the IKE SA is over and rekeying failed", Ending::farewell);
+            promote_successor(context, association);  // the peer has replaced it in time, and only its DELETE is late
+        }
         if (established.duplicate && established.duplicate->delete_at && *established.duplicate->delete_at <= context.now) close_duplicate(context, association);
     }
     void operator()(Closing&) const {

@@ -102,9 +102,11 @@ std::vector<NhrpView> Gateway::nhrp(TimePoint now) const {
 std::vector<IkeView> Gateway::ike(TimePoint now) const {
     std::vector<IkeView> rows;
     for (const ike::SaView& sa : impl_->endpoint.snapshot()) {
+        const bool is_known = sa.remote_identity.has_value();  // before, and after its end, an association has no age
         rows.push_back({sa.remote_identity ? sa.remote_identity->to_string() : "", sa.state, sa.local.to_string(), sa.remote.to_string(), sa.ike_proposal,
                         sa.initiator ? "initiator" : "responder", nat_words(sa.local_behind_nat, sa.remote_behind_nat), fmt::format("{:016x}", sa.initiator_spi),
-                        fmt::format("{:016x}", sa.responder_spi), seconds_between(sa.established_at, now), seconds_between(now, sa.rekey_at)});
+                        fmt::format("{:016x}", sa.responder_spi), is_known ? seconds_between(sa.established_at, now) : std::chrono::seconds{0},
+                        is_known ? seconds_between(now, sa.rekey_at) : std::chrono::seconds{0}});
     }
     return rows;
 }

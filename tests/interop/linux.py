@@ -83,7 +83,7 @@ class Linux:
                     f"ip addr add 172.16.{number}.1/24 dev lan0; ip -n lan addr add 172.16.{number}.10/24 dev eth0",
                     f"ip -n lan route replace default via 172.16.{number}.1", f"ip link add gre1 type gre key 42 ttl 64 local {nbma} dev eth0",
                     f"ip addr add 10.255.0.{number}/32 dev gre1; ip link set gre1 mtu 1400 multicast off up",
-                    "iptables-legacy -F FORWARD", REDIRECT if not hub_nbma else "true", "touch /etc/frr/vtysh.conf"]
+                    "for chain in INPUT OUTPUT FORWARD; do iptables-legacy -F $chain; done", REDIRECT if not hub_nbma else "true", "touch /etc/frr/vtysh.conf"]
         commands += [f"echo {shlex.quote(chr(10).join(lines))} >/etc/frr/{daemon}.conf" for daemon, lines in files.items()]
         self.shell("\n".join(commands))
         if start:

@@ -1,12 +1,17 @@
 """New keys for child and IKE SAs, begun by either side and by both at once, while a ping flood goes both ways and loses nothing."""
 
-import re
-import time
+import contextlib
+import functools
+import itertools
 
 from lab import Ping, wait_until
 from scenario import Scenario
 
 INTERVAL = 0.005  # seconds between two packets of one flood
+SERIAL = itertools.count()
+DEAF = "INPUT -p udp --dport 500"
+# The R flag of an IKE header behind the UDP header, as xt_u32 finds it.
+DEAF_TO_RESPONSES = f"{DEAF} -m u32 --u32 '0>>22&0x3C@24&0x20=0x20'"
 
 
 class Flood:
@@ -17,7 +22,7 @@ class Flood:
         self.target = f"172.16.{pair.linux.number}.10"
 
     def __enter__(self):
-        self.file = f"flood-{self.pair.role}-{id(self)}.log"
+        self.file = f"flood-{self.pair.role}-{next(SERIAL)}.log"
         command = f"ping -q -n -i {INTERVAL} -c {self.count} -W 2"
         self.pair.linux.shell(f"ip netns exec lan {command} {self.pair.nave.host} >/run/flood 2>&1 </dev/null &")
         self.process = self.pair.lab.start(f"host-{self.pair.nave.name}", f"{command} {self.target}", self.file)
@@ -107,30 +112,49 @@ def group_guessed_wrong_by_nave(pair):
     pair.traffic()
 
 
-def collision(pair, kind):
-    """Both have sent their request before either sees the other's: strongSwan is deaf from before nave's goes out until its own is out."""
-    pair.start(nave={"child": {"child_lifetime_packets": 1000}, "ike": {"ike_lifetime": "10s"}}[kind])
+@contextlib.contextmanager
+def dropping(pair, rule):
+    """Packets of that rule do not come in to the Linux peer for a while."""
+    pair.linux.shell(f"iptables-legacy -I {rule} -j DROP")
+    try:
+        yield
+    finally:
+        pair.linux.shell(f"iptables-legacy -D {rule} -j DROP")
+
+
+def let_nave_begin(pair, kind, name):
+    """Returns once a CREATE_CHILD_SA request of nave is on the wire."""
+    sniffer = pair.lab.start("wan", f"timeout 16 tcpdump -c 1 -nni w-{pair.nave.name} src {pair.nave.nbma} and udp port 500 and udp[26] == 36", name)
+    if kind == "child":
+        pair.nave.ping(f"172.16.{pair.linux.number}.10", 1000, 0.002)
+    assert sniffer.wait(timeout=20) == 0, "nave did not begin"
+
+
+def collision(pair, kind, meet):
+    """Both send their request before they see the other's. When they `meet`, strongSwan gets nave's before the answer to its own; if not,
+    nave's is repeated until it comes too late."""
+    lifetime = {"child": {"child_lifetime_packets": 1000}, "ike": {"ike_lifetime": "12s"}}[kind]
+    pair.start(nave=lifetime | {"liveness_interval": "1h"})  # a question whether the deaf one lives would keep nave from its rekey
     pair.works()
-    for turn in range({"child": 4, "ike": 2}[kind]):
-        before = spis(pair)
-        pair.linux.shell("iptables-legacy -I INPUT -p udp --dport 500 -j DROP")
-        request = f"timeout 14 tcpdump -c 1 -nni w-{pair.nave.name} src {pair.nave.nbma} and udp port 500 and udp[26] == 36"  # CREATE_CHILD_SA
-        sniffer = pair.lab.start("wan", request, f"collision-{pair.role}-{kind}-{turn}.log")
-        if kind == "child":
-            pair.nave.ping(f"172.16.{pair.linux.number}.10", 1000, 0.002)
-        assert sniffer.wait(timeout=20) == 0, "nave did not begin"
-        pair.linux.rekey(kind)
-        time.sleep(0.2)
-        pair.linux.shell("iptables-legacy -F INPUT")
+    for turn in range({"child": 3, "ike": 2}[kind]):
+        before, collisions = spis(pair), pair.nave.counter(f"ike-{kind}-rekey-collisions")
+        pair.linux.forget_log()
+        with dropping(pair, DEAF_TO_RESPONSES) if meet else contextlib.nullcontext():
+            with dropping(pair, DEAF):
+                let_nave_begin(pair, kind, f"collision-{pair.role}-{kind}-{turn}.log")
+                pair.linux.rekey(kind)
+                assert wait_until(lambda: "generating CREATE_CHILD_SA request" in pair.linux.log(), 3), "strongSwan did not begin"
+            if meet:
+                assert wait_until(lambda: "generating CREATE_CHILD_SA response" in pair.linux.log(), 6, 0.02), "nave's request did not come"
         rekeyed(pair, kind, before, 8)
         settled(pair)
+        assert not meet or pair.nave.counter(f"ike-{kind}-rekey-collisions") > collisions, pair.nave.rows("counters")
     pair.traffic()
-    log = pair.linux.log()
-    assert re.search("collision", log), "strongSwan saw no collision"
 
 
-SCENARIOS = [Scenario(f"{kind}-rekey-by-linux", lambda pair, kind=kind: by_linux(pair, kind)) for kind in ("child", "ike")]
+SCENARIOS = [Scenario(f"{kind}-rekey-by-linux", functools.partial(by_linux, kind=kind)) for kind in ("child", "ike")]
 SCENARIOS += [Scenario("child-rekey-by-nave", child_by_nave), Scenario("ike-rekey-by-nave", ike_by_nave),
               Scenario("child-rekey-group-guessed-wrong-by-linux", group_guessed_wrong_by_linux),
               Scenario("child-rekey-group-guessed-wrong-by-nave", group_guessed_wrong_by_nave)]
-SCENARIOS += [Scenario(f"{kind}-rekey-collision", lambda pair, kind=kind: collision(pair, kind)) for kind in ("child", "ike")]
+SCENARIOS += [Scenario(f"{kind}-rekey-{name}", functools.partial(collision, kind=kind, meet=meet))
+              for kind in ("child", "ike") for name, meet in (("collision", True), ("comes-late", False))]

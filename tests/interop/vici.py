@@ -3,7 +3,7 @@
 import select
 import struct
 
-REQUEST, RESPONSE, UNKNOWN, REGISTER, _, CONFIRM, _, EVENT = range(8)
+REQUEST, RESPONSE, UNKNOWN, REGISTER, UNREGISTER, CONFIRM, _, EVENT = range(8)
 SECTION_START, SECTION_END, KEY_VALUE, LIST_START, LIST_ITEM, LIST_END = range(1, 7)
 
 
@@ -87,10 +87,11 @@ class Vici:
         if self.receive()[0] != CONFIRM:
             raise ValueError(f"charon does not know the event {event}")
         self.send(REQUEST, name, encode(message or {}))
+        self.send(UNREGISTER, event)
         events = []
         while True:
             kind, data = self.receive()
-            if kind == RESPONSE:
-                return events
             if kind == EVENT:
                 events += decode(data[1 + data[0]:]).items()
+            if kind == CONFIRM:
+                return events

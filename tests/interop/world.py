@@ -56,7 +56,7 @@ class World:
         for nave in self.naves.values():
             nave.stop()
         for linux in self.guests.values():
-            linux.shell("for each in nhrpd staticd zebra; do pkill -9 -x $each; done; ip link del gre1 2>/dev/null; iptables-legacy -F INPUT; iptables-legacy -F OUTPUT")
+            linux.shell("for each in nhrpd staticd zebra; do pkill -9 -x $each; done; ip link del gre1 2>/dev/null; ip addr flush dev eth0")
 
     def place(self, nat, number):
         """Where a gateway of that number sits: keys for Linux.become and Nave.start."""

@@ -270,6 +270,19 @@ TEST_CASE("when a NAT box gives a spoke another port, the hub's packets follow t
     CHECK(world.counter(fleet.hub(), "ike-peer-endpoint-changes") == 1);
 }
 
+TEST_CASE("an association that is not up has no age in the operator's view") {
+    Play play{{.spokes = 1}, Weather::fair()};
+    REQUIRE(play.registered());
+    play.world.shut_down(play.fleet.hub());
+    play.world.run_for(20s);
+    const auto rows = play.world.gateway(play.fleet.spoke(0)).ike(play.world.now());
+    REQUIRE_FALSE(rows.empty());
+    for (const overlay::IkeView& row : rows) {
+        CHECK(row.state != "established");
+        CHECK((row.age == 0s && row.rekey_in == 0s));
+    }
+}
+
 TEST_CASE("the kernel of a hub learns of its spokes' LANs, the kernel of a spoke of what lies behind the hub") {
     Play play{{.spokes = 1}, Weather::fair()};
     REQUIRE(play.registered());

@@ -188,6 +188,23 @@ TEST_CASE_METHOD(IkeRekey, "an IKE SA whose rekey is refused ends at its lifetim
     REQUIRE(spoke.downs.at(0).reason == DownReason::timed_out);
 }
 
+TEST_CASE_METHOD(IkeRekey, "an IKE SA that the peer has rekeyed outlives its lifetime, though the peer's DELETE is late") {
+    hub.settings.profiles[0].ike_lifetime = 20s;
+    hub.start();
+    spoke.start();
+    lab.wire.clear();
+    lab.establish(spoke, hub);
+    lab.advance(16s);
+    lab.rekey_ike(spoke);
+    lab.deliver(spoke);            // CREATE_CHILD_SA { SA, Ni, KEi } -->
+    lab.deliver(hub);              // <-- CREATE_CHILD_SA { SA, Nr, KEr }
+    lab.advance_losing(5s, spoke); // INFORMATIONAL { D } --> (lost, several times)
+    REQUIRE(hub.is_up());
+    REQUIRE(hub.downs.empty());
+    REQUIRE(hub.view().initiator_spi == spoke.view().initiator_spi);
+    REQUIRE(Lab::talk(spoke, hub));
+}
+
 TEST_CASE_METHOD(IkeRekey, "deleting during an IKE rekey ends the association at both ends") {
     lab.rekey_ike(spoke);
     lab.deliver(spoke);
