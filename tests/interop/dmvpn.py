@@ -42,20 +42,20 @@ def linux_hub_mixed_spokes(world):
     """A suite that only the spokes know proves that the shortcut's SA is theirs. Who has packets for the other asks first, and often begins."""
     hub = world.linux_hub([31, 21])
     nave = world.nave_spoke(31, esp_proposals=["aes-cbc-256/sha512/no-esn", *GCM])
-    linux = world.linux_spoke(21, 1, connection={"child": {"esp_proposals": "aes256-sha512,aes256gcm16-ecp384"}})
+    linux = world.linux_spoke(21, connection={"child": {"esp_proposals": "aes256-sha512,aes256gcm16-ecp384"}})
     registered_at_linux(hub, [nave, linux])
     relay_and_shortcut(world, hub, *((nave, linux) if world.role == INITIATOR else (linux, nave)))
     assert {row["proposal"] for row in nave.sas(linux.identity)} == {"aes-cbc-256/sha512/no-esn"}, nave.rows("sas")
 
 
 def nave_hub_linux_spokes(world):
-    hub, spokes = world.nave_hub([21, 22]), [world.linux_spoke(21, 2), world.linux_spoke(22, 2)]
+    hub, spokes = world.nave_hub([21, 22]), [world.linux_spoke(21), world.linux_spoke(22)]
     registered_at_nave(hub, {"linux2.example": 21, "linux3.example": 22})
     relay_and_shortcut(world, hub, *spokes)
 
 
 def nave_hub_mixed_spokes(world):
-    hub, nave, linux = world.nave_hub([21]), world.nave_spoke(31), world.linux_spoke(21, 2)
+    hub, nave, linux = world.nave_hub([21]), world.nave_spoke(31), world.linux_spoke(21)
     registered_at_nave(hub, {"nave31.example": 31, "linux2.example": 21})
     relay_and_shortcut(world, hub, *((nave, linux) if world.role == INITIATOR else (linux, nave)))
 

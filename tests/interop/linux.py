@@ -77,15 +77,18 @@ class Linux:
                 *([f" ip nhrp nhs dynamic nbma {hub_nbma}"] if hub_nbma else [" ip nhrp redirect"]), *([" ip nhrp shortcut"] if hub_nbma and shortcut else []),
                 " tunnel source eth0", "exit", "line vty", " no login", "exit"]
         files = {"nhrpd": nhrp, "zebra": [f"hostname {self.name}"], "staticd": [f"ip route {route}" for route in routes]}
-        commands = ["for each in nhrpd staticd zebra; do pkill -9 -x $each; done", "ip xfrm state flush; ip xfrm policy flush", "ip link del gre1 2>/dev/null",
-                    "ip addr flush dev eth0; ip addr flush dev lan0; ip -n lan addr flush dev eth0; ip neigh flush all", f"ip addr add {nbma}/24 dev eth0",
-                    f"ip route add default via {gateway}" if gateway else "true",
-                    f"ip addr add 172.16.{number}.1/24 dev lan0; ip -n lan addr add 172.16.{number}.10/24 dev eth0",
-                    f"ip -n lan route replace default via 172.16.{number}.1", f"ip link add gre1 type gre key 42 ttl 64 local {nbma} dev eth0",
-                    f"ip addr add 10.255.0.{number}/32 dev gre1; ip link set gre1 mtu 1400 multicast off up",
-                    "for chain in INPUT OUTPUT FORWARD; do iptables-legacy -F $chain; done", REDIRECT if not hub_nbma else "true", "touch /etc/frr/vtysh.conf"]
+        links = ["addr flush dev eth0", "addr flush dev lan0", "neigh flush all", f"addr add {nbma}/24 dev eth0",
+                 *([f"route add default via {gateway}"] if gateway else []), f"addr add 172.16.{number}.1/24 dev lan0",
+                 f"link add gre1 type gre key 42 ttl 64 local {nbma} dev eth0", f"addr add 10.255.0.{number}/32 dev gre1", "link set gre1 mtu 1400 multicast off up"]
+        lan = ["addr flush dev eth0", f"addr add 172.16.{number}.10/24 dev eth0", f"route add default via 172.16.{number}.1"]
+        batch = lambda lines: "<<end\n" + "\n".join(lines) + "\nend"
+        commands = ["pkill -9 -x 'nhrpd|staticd|zebra'; ip xfrm state flush; ip xfrm policy flush; ip link del gre1 2>/dev/null",
+                    f"ip -batch - {batch(links)}", f"ip -n lan -batch - {batch(lan)}", "for chain in INPUT OUTPUT FORWARD; do iptables-legacy -F $chain; done",
+                    "true" if hub_nbma else REDIRECT, ">/etc/frr/vtysh.conf"]
         commands += [f"echo {shlex.quote(chr(10).join(lines))} >/etc/frr/{daemon}.conf" for daemon, lines in files.items()]
-        self.shell("\n".join(commands))
+        output = self.shell("\n".join(commands) + " 2>&1")
+        if "rror" in output:
+            raise RuntimeError(f"{self.name}: {output}")
         if start:
             self.start_frr()
 
@@ -110,6 +113,11 @@ class Linux:
         self.shell(f"pkill -9 -x charon-systemd; while pgrep -x charon-systemd >/dev/null; do sleep 0.02; done; rm -f /run/charon*; echo {shlex.quote(text)} >/etc/strongswan.conf\n"
                    "ip xfrm state flush; ip xfrm policy flush\n"
                    "setsid charon-systemd </dev/null >>/mnt/guest/charon.out 2>&1 &\nfor i in $(seq 300); do [ -S /run/charon.vici ] && break; sleep 0.02; done")
+
+    def charon_with(self, settings):
+        """Starts charon anew only if it runs with other settings."""
+        if self.charon_settings != settings:
+            self.charon(**settings)
 
     def kill_charon(self):
         """Kill -9, and its kernel state with it, as if the machine had lost its power."""

@@ -8,7 +8,7 @@ def one_behind_nat(world):
     if world.role == INITIATOR:
         hub, spoke = world.linux_hub([31]), world.nave_spoke(31, "nat1")
     else:
-        hub, spoke = world.nave_hub([21]), world.linux_spoke(21, 2, "nat1")
+        hub, spoke = world.nave_hub([21]), world.linux_spoke(21, "nat1")
     world.reach((spoke, hub), (hub, spoke))
     linux = hub if world.role == INITIATOR else spoke
     assert linux.encapsulated(), linux.sas()
@@ -17,7 +17,7 @@ def one_behind_nat(world):
 def behind_different_nats(world):
     """A nave and a Linux spoke. nhrpd installs a shortcut before it knows that the way is open, so none is made here."""
     hub = world.linux_hub([31, 21]) if world.role == INITIATOR else world.nave_hub([21])
-    spokes = [world.nave_spoke(31, "nat1", shortcut=False), world.linux_spoke(21, 1 if world.role == INITIATOR else 2, "nat2", shortcut=False)]
+    spokes = [world.nave_spoke(31, "nat1", shortcut=False), world.linux_spoke(21, "nat2", shortcut=False)]
     for spoke in spokes:
         world.reach((spoke, hub), (hub, spoke))
     world.reach(tuple(spokes), tuple(reversed(spokes)))
@@ -36,12 +36,12 @@ def two_behind_one_nat(world, build):
 
 def nave_and_linux(world):
     world.nave_hub([21])
-    return [world.nave_spoke(31, "nat1", shortcut=False), world.linux_spoke(21, 2, "nat1", shortcut=False)]
+    return [world.nave_spoke(31, "nat1", shortcut=False), world.linux_spoke(21, "nat1", shortcut=False)]
 
 
 def linux_and_linux(world):
     world.nave_hub([21, 22])
-    return [world.linux_spoke(21, 2, "nat1", shortcut=False), world.linux_spoke(22, 2, "nat1", shortcut=False)]
+    return [world.linux_spoke(21, "nat1", shortcut=False), world.linux_spoke(22, "nat1", shortcut=False)]
 
 
 SCENARIOS = [

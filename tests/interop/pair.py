@@ -31,8 +31,7 @@ class Pair:
         tables `local`, `remote` and `child`; None takes a default key out. `secrets`, `authorities`: swanctl's sections. `charon`: strongswan.conf."""
         self.nave.stop()
         self.linux.forget_log()
-        if self.linux.charon_settings != (charon or {}):
-            self.linux.charon(**(charon or {}))
+        self.linux.charon_with(charon or {})
         self.nave_keys = {"tunnel": nave, "ike": ike}
         self.linux_keys = {"changes": linux, "secrets": secrets, "authorities": authorities}
         self.begin()

@@ -5,7 +5,7 @@ from lab import wait_until
 from linux import Linux
 from pair import INITIATOR, RESPONDER, Pair
 
-HUB_NBMA = "192.0.2.1"
+LINUX_HUB, NAVE_HUB = 1, 2  # numbers, and last bytes of addresses on the wide area
 NAT_INSIDE = {"nat1": 101, "nat2": 102}
 
 
@@ -18,7 +18,7 @@ class World:
     """A wide scenario places its own gateways; numbers name tunnel address 10.255.0.N and LAN 172.16.N.0/24. Guests and gateways are booted when first used."""
 
     def __init__(self, lab):
-        self.lab, self.role = lab, None
+        self.lab, self.role, self.hub_number = lab, None, 0
         self.guests, self.naves, self.nats = {}, {}, set()
         self.used = []
 
@@ -56,7 +56,14 @@ class World:
         for nave in self.naves.values():
             nave.stop()
         for linux in self.guests.values():
-            linux.shell("for each in nhrpd staticd zebra; do pkill -9 -x $each; done; ip link del gre1 2>/dev/null; ip addr flush dev eth0")
+            if linux.charon_settings is not None:
+                linux.terminate()
+            linux.forget_log()
+            linux.shell("pkill -9 -x 'nhrpd|staticd|zebra'; ip link del gre1 2>/dev/null; ip addr flush dev eth0")
+
+    @property
+    def hub_nbma(self):
+        return f"192.0.2.{self.hub_number}"
 
     def place(self, nat, number):
         """Where a gateway of that number sits: keys for Linux.become and Nave.start."""
@@ -71,25 +78,28 @@ class World:
     def linux_hub(self, spokes):
         """linux1 as the hub 192.0.2.1, tunnel address 10.255.0.1, with a route to the LAN of each spoke."""
         hub = self.guest("linux1")
-        hub.become(1, HUB_NBMA, routes=[f"172.16.{number}.0/24 10.255.0.{number}" for number in spokes], identity="hub.example")
-        hub.charon()
+        self.hub_number = LINUX_HUB
+        hub.become(LINUX_HUB, self.hub_nbma, routes=[f"172.16.{number}.0/24 10.255.0.{number}" for number in spokes], identity="hub.example")
+        hub.charon_with({})
         hub.speak("%any", {"child": {"start_action": "none"}})
         self.used.append(hub)
         return hub
 
     def nave_hub(self, spokes, **tunnel):
-        """nave as the hub 192.0.2.1, tunnel address 10.255.0.2, with a route to the LAN of each Linux spoke."""
-        hub = self.nave(2)
-        hub.start(HUB_NBMA, tunnel={"identity": "hub.example"} | tunnel, spokes=spokes)
+        """nave as the hub 192.0.2.2, tunnel address 10.255.0.2, with a route to the LAN of each Linux spoke."""
+        self.hub_number = NAVE_HUB
+        hub = self.nave(NAVE_HUB)
+        hub.start(self.hub_nbma, tunnel={"identity": "hub.example"} | tunnel, spokes=spokes)
         self.used.append(hub)
         return hub
 
-    def linux_spoke(self, number, hub_number, nat=None, connection=None, shortcut=True):
+    def linux_spoke(self, number, nat=None, connection=None, shortcut=True):
         """A guest, linux2 for number 21 and linux3 for 22, as a spoke with identity linuxN.example; an outbound packet to any peer begins IKE."""
         spoke = self.guest(f"linux{number - 19}")
-        spoke.become(number, hub_nbma=HUB_NBMA, routes=[f"172.16.0.0/16 10.255.0.{hub_number}", f"10.255.0.0/24 10.255.0.{hub_number}"],
+        spoke.become(number, hub_nbma=self.hub_nbma,
+                     routes=[f"{block} 10.255.0.{self.hub_number}" for block in ("172.16.0.0/16", "10.255.0.0/24")],
                      identity=f"{spoke.name}.example", start=False, shortcut=shortcut, **self.place(nat, number))
-        spoke.charon()
+        spoke.charon_with({})
         spoke.speak("192.0.2.0/24", connection or {})
         spoke.start_frr()
         self.used.append(spoke)
@@ -98,7 +108,7 @@ class World:
     def nave_spoke(self, number, nat=None, **tunnel):
         """A nave gateway as a spoke with identity naveN.example."""
         spoke = self.nave(number)
-        spoke.start(hub={"address": HUB_NBMA, "identity": "hub.example"}, tunnel={"identity": f"nave{number}.example"} | tunnel, **self.place(nat, number))
+        spoke.start(hub={"address": self.hub_nbma, "identity": "hub.example"}, tunnel={"identity": f"nave{number}.example"} | tunnel, **self.place(nat, number))
         self.used.append(spoke)
         return spoke
 
