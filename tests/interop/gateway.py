@@ -76,6 +76,12 @@ class Nave:
         os.kill(self.lab.gateways[self.name].pid, signal.SIGKILL)
         self.lab.gateways[self.name].wait()
 
+    def evidence(self):
+        """The end of its log, and what it counted, for whoever asks why something failed."""
+        counted = {row["reason"]: row["packets"] for row in self.rows("drops") or [] if row["packets"]}
+        events = {row["name"]: row["value"] for row in self.rows("counters") or [] if row["value"]}
+        return f"{self.log()[-4000:]}drops {counted}\ncounters {events}\nESP {self.rows('sas')}"
+
     # -- what it says of itself
 
     def log(self):

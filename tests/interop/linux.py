@@ -63,6 +63,10 @@ class Linux:
         file = self.lab.directory / self.name / "charon.log"
         return file.read_text(errors="replace")[self.log_start:] if file.exists() else ""
 
+    def evidence(self):
+        """The end of charon's log and what the kernel counted, for whoever asks why something failed."""
+        return self.log()[-4000:] + self.shell("grep -v ' 0$' /proc/net/xfrm_stat; ip -s link show gre1; ip neigh show dev gre1; ip route show dev gre1")
+
     def forget_log(self):
         file = self.lab.directory / self.name / "charon.log"
         self.log_start = len(file.read_text(errors="replace")) if file.exists() else 0
@@ -82,7 +86,7 @@ class Linux:
                  f"link add gre1 type gre key 42 ttl 64 local {nbma} dev eth0", f"addr add 10.255.0.{number}/32 dev gre1", "link set gre1 mtu 1400 multicast off up"]
         lan = ["addr flush dev eth0", f"addr add 172.16.{number}.10/24 dev eth0", f"route add default via 172.16.{number}.1"]
         batch = lambda lines: "<<end\n" + "\n".join(lines) + "\nend"
-        commands = ["pkill -9 -x 'nhrpd|staticd|zebra'; ip xfrm state flush; ip xfrm policy flush; ip link del gre1 2>/dev/null",
+        commands = ["pkill -9 -x 'nhrpd|staticd|zebra'; ip link del gre1 2>/dev/null",
                     f"ip -batch - {batch(links)}", f"ip -n lan -batch - {batch(lan)}", "for chain in INPUT OUTPUT FORWARD; do iptables-legacy -F $chain; done",
                     "true" if hub_nbma else REDIRECT, ">/etc/frr/vtysh.conf"]
         commands += [f"echo {shlex.quote(chr(10).join(lines))} >/etc/frr/{daemon}.conf" for daemon, lines in files.items()]

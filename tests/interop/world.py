@@ -134,4 +134,4 @@ class World:
         return wait_until(once, seconds)
 
     def logs(self):
-        return {each.name: each.log()[-3500:] for each in self.used}
+        return {each.name: each.evidence() for each in self.used}
