@@ -75,6 +75,12 @@ void expire_children(Context& context, Association& association, Established& es
 
 std::string unanswered(const IkeSa& ike) { return fmt::format("no answer to {} transmissions", ike.outstanding->sent); }
 
+/// The peer has replaced the IKE SA in time. Its DELETE is late, or the answer to a rekey of ours, which has to say first whose SA stays.
+void outlive(Context& context, Association& association, Established& established) {
+    if (association.ike->doing<RekeyingIke>()) established.expires_at = context.now + context.peer_patience();
+    else promote_successor(context, association);
+}
+
 struct Due {
     Context& context;
     Association& association;
@@ -106,11 +112,9 @@ struct Due {
             return end(context, association, DownReason::timed_out, unanswered(*association.ike) + ": the peer is dead", Ending::silent);
         tend_siblings(context, association, established);
         expire_children(context, association, established);
-        if (established.expires_at <= context.now) {
-            if (!successor_of(established))
-                return end(context, association, DownReason::limit_reached, "the lifetime of the IKE SA is over and rekeying failed", Ending::farewell);
-            promote_successor(context, association);  // the peer has replaced it in time, and only its DELETE is late
-        }
+        if (established.expires_at <= context.now && !successor_of(established))
+            return end(context, association, DownReason::limit_reached, "the lifetime of the IKE SA is over and rekeying failed", Ending::farewell);
+        if (established.expires_at <= context.now) outlive(context, association, established);
         if (established.duplicate && established.duplicate->delete_at && *established.duplicate->delete_at <= context.now) close_duplicate(context, association);
     }
     void operator()(Closing&) const {

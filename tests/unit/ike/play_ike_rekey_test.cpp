@@ -205,6 +205,25 @@ TEST_CASE_METHOD(IkeRekey, "an IKE SA that the peer has rekeyed outlives its lif
     REQUIRE(Lab::talk(spoke, hub));
 }
 
+TEST_CASE("an IKE SA that both ends rekey around the end of its lifetime leaves one to both, whoever wins") {
+    Lab lab{static_cast<std::uint64_t>(GENERATE(range(1, 9)))};
+    Gateway& spoke = lab.gateway("spoke", "192.0.2.10");
+    Gateway& hub = lab.gateway("hub", "192.0.2.1");
+    hub.settings.profiles[0].ike_lifetime = 20s;
+    hub.start();
+    lab.establish(spoke, hub);
+    lab.advance(16s);
+    lab.rekey_ike(spoke);
+    lab.rekey_ike(hub);
+    lab.deliver(spoke);             // CREATE_CHILD_SA { SA, Ni, KEi } -->
+    lab.advance_losing(5s, spoke);  // <-- CREATE_CHILD_SA { SA, Nr, KEr }, <-- CREATE_CHILD_SA { SA, Ni, KEi }; its answers are lost
+    lab.advance(2s);
+    REQUIRE((spoke.is_up() && hub.is_up()));
+    REQUIRE((spoke.downs.empty() && hub.downs.empty()));
+    REQUIRE(hub.view().initiator_spi == spoke.view().initiator_spi);
+    REQUIRE(Lab::talk(spoke, hub));
+}
+
 TEST_CASE_METHOD(IkeRekey, "deleting during an IKE rekey ends the association at both ends") {
     lab.rekey_ike(spoke);
     lab.deliver(spoke);
