@@ -31,7 +31,7 @@ class World:
 
     def boot(self, *names):
         """Boots guests side by side."""
-        fresh = [name for name in names if name not in self.guests]
+        fresh = [name for name in dict.fromkeys(names) if name not in self.guests]
         self.guests |= {name: Linux(self.lab, name, int(name[-1])) for name in fresh}
         for name in fresh:
             self.lab.booted(name)
