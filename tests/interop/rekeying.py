@@ -7,7 +7,8 @@ import itertools
 from lab import Ping, wait_until
 from scenario import Scenario
 
-INTERVAL = 0.005  # seconds between two packets of one flood
+# Seconds between two packets; a guest's clock ticks a hundred times a second.
+NAVE_INTERVAL, LINUX_INTERVAL = 0.002, 0.01
 SERIAL = itertools.count()
 DEAF = "INPUT -p udp --dport 500"
 # The R flag of an IKE header behind the UDP header, as xt_u32 finds it.
@@ -18,14 +19,14 @@ class Flood:
     """Pings both ways for some seconds; `lossless` waits for their end."""
 
     def __init__(self, pair, seconds):
-        self.pair, self.seconds, self.count = pair, seconds, int(seconds / INTERVAL)
+        self.pair, self.seconds = pair, seconds
         self.target = f"172.16.{pair.linux.number}.10"
 
     def __enter__(self):
         self.file = f"flood-{self.pair.role}-{next(SERIAL)}.log"
-        command = f"ping -q -n -i {INTERVAL} -c {self.count} -W 2"
-        self.pair.linux.shell(f"ip netns exec lan {command} {self.pair.nave.host} >/run/flood 2>&1 </dev/null &")
-        self.process = self.pair.lab.start(f"host-{self.pair.nave.name}", f"{command} {self.target}", self.file)
+        command = lambda interval, target: f"ping -q -n -i {interval} -c {int(self.seconds / interval)} -W 2 {target}"
+        self.pair.linux.shell(f"ip netns exec lan {command(LINUX_INTERVAL, self.pair.nave.host)} >/run/flood 2>&1 </dev/null &")
+        self.process = self.pair.lab.start(f"host-{self.pair.nave.name}", command(NAVE_INTERVAL, self.target), self.file)
         return self
 
     def __exit__(self, kind, *_):
@@ -36,7 +37,7 @@ class Flood:
         wait_until(lambda: "packets transmitted" in self.theirs(), self.seconds + 10)
         for who, output in (("nave's host", (self.pair.lab.directory / self.file).read_text()), ("Linux's host", self.theirs())):
             ping = Ping(output)
-            assert ping.sent == ping.received == self.count, f"{who}: {ping.sent} sent, {ping.received} received: {output} {self.pair.lab.drops(self.pair.nave.name)}"
+            assert 0 < ping.sent == ping.received, f"{who}: {ping.sent} sent, {ping.received} received: {output} {self.pair.lab.drops(self.pair.nave.name)}"
 
     def theirs(self):
         return self.pair.linux.shell("cat /run/flood")
@@ -76,7 +77,7 @@ def child_by_nave(pair):
     """nave makes a new SA after nine tenths of a thousand packets."""
     pair.start(nave={"child_lifetime_packets": 1000})
     pair.works()
-    with Flood(pair, 10):
+    with Flood(pair, 5):
         for _ in range(2):
             before = spis(pair)
             rekeyed(pair, "child", before, 8)
@@ -124,19 +125,19 @@ def dropping(pair, rule):
 
 def let_nave_begin(pair, kind, name):
     """Returns once a CREATE_CHILD_SA request of nave is on the wire."""
-    sniffer = pair.lab.start("wan", f"timeout 16 tcpdump -c 1 -nni w-{pair.nave.name} src {pair.nave.nbma} and udp port 500 and udp[26] == 36", name)
+    sniffer = pair.lab.start("wan", f"timeout 30 tcpdump -c 1 -nni w-{pair.nave.name} src {pair.nave.nbma} and udp port 500 and udp[26] == 36", name)
     if kind == "child":
         pair.nave.ping(f"172.16.{pair.linux.number}.10", 1000, 0.002)
-    assert sniffer.wait(timeout=20) == 0, "nave did not begin"
+    assert sniffer.wait(timeout=35) == 0, "nave did not begin"
 
 
 def collision(pair, kind, meet):
     """Both send their request before they see the other's. When they `meet`, strongSwan gets nave's before the answer to its own; if not,
     nave's is repeated until it comes too late."""
-    lifetime = {"child": {"child_lifetime_packets": 1000}, "ike": {"ike_lifetime": "12s"}}[kind]
+    lifetime = {"child": {"child_lifetime_packets": 1000}, "ike": {"ike_lifetime": "24s"}}[kind]  # long enough to settle before its end
     pair.start(nave=lifetime | {"liveness_interval": "1h"})  # a question whether the deaf one lives would keep nave from its rekey
     pair.works()
-    for turn in range({"child": 3, "ike": 2}[kind]):
+    for turn in range({"child": 3, "ike": 1}[kind]):
         before, collisions = spis(pair), pair.nave.counter(f"ike-{kind}-rekey-collisions")
         pair.linux.forget_log()
         with dropping(pair, DEAF_TO_RESPONSES) if meet else contextlib.nullcontext():

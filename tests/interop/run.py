@@ -2,6 +2,7 @@
 """Runs nave against peers that we did not write: strongSwan, FRR nhrpd and Linux's own GRE and ESP, in user-mode-linux guests."""
 
 import argparse
+import contextlib
 import fnmatch
 import importlib
 import json
@@ -56,7 +57,7 @@ def run_pairs(table, world, role, scenarios):
     """All scenarios of one role with one peer, on a guest and a gateway of their own. When those cannot be had, the rest failed."""
     left = [scenario for scenario in scenarios if role in scenario.roles]
     try:
-        pair = world.pair(role)
+        pair = world.pair(role) if left else None
         while left:
             passed = play(table, left[0], role, pair)
             left.pop(0)
@@ -68,10 +69,16 @@ def run_pairs(table, world, role, scenarios):
 
 
 def run_wide(table, world, roles, scenarios):
-    for scenario in scenarios:
-        for role in filter(roles.__contains__, scenario.roles):
-            world.fresh(role)
-            play(table, scenario, role, world)
+    left = [(scenario, role) for scenario in scenarios for role in scenario.roles if role in roles]
+    try:
+        world.boot("linux1", "linux2", "linux3")
+        while left:
+            world.fresh(left[0][1])
+            play(table, *left[0], world)
+            left.pop(0)
+    except Exception:
+        for scenario, role in left:
+            table.add(scenario, role, traceback.format_exc(limit=3), 0, {})
 
 
 def chosen(names):
@@ -96,16 +103,20 @@ def main():
     signal.signal(signal.SIGTERM, lambda *_: sys.exit("ended from outside"))  # so that the lab is taken down
     take_down_orphans("navei")
     table = Table(max(len(scenario.name) for scenario in scenarios))
-    with GuestLab(f"navei{os.getpid()}") as lab:
-        lab.wide_area()
-        world = World(lab)
-        world.boot(*(["linux1", "linux2"] if narrow else []), *(["linux1", "linux2", "linux3"] if wide else []))
-        lanes = [threading.Thread(target=run_pairs, args=(table, world, role, narrow), daemon=True) for role in roles if any(role in scenario.roles for scenario in narrow)]
-        for lane in lanes:
-            lane.start()
-        for lane in lanes:
-            lane.join()
-        run_wide(table, world, roles, wide)
+    with contextlib.ExitStack() as labs:
+        lanes = []
+        # Two labs that share nothing: much of the time goes into waiting.
+        for wanted, letter in ((narrow, "n"), (wide, "w")):
+            if wanted:
+                lab = labs.enter_context(GuestLab(f"navei{os.getpid()}-{letter}"))
+                lab.wide_area()
+                world = World(lab)
+                lanes += [(run_wide, table, world, roles, wanted)] if wanted is wide else [(run_pairs, table, world, role, wanted) for role in roles]
+        threads = [threading.Thread(target=lane[0], args=lane[1:], daemon=True) for lane in lanes]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
     if options.json:
         with open(Path(os.environ.get("NAVE_CALLED_FROM", ".")) / options.json, "w", encoding="utf-8") as file:
             json.dump(table.rows, file, indent=1)
