@@ -1,4 +1,4 @@
-// Everything that IKE computes with keys, as plain functions; of IKE's files those named crypto* know OpenSSL.
+// What IKE computes with keys, as plain functions; key exchange is in key_exchange.hpp. Of IKE's files those named crypto* know OpenSSL.
 #pragma once
 
 #include "common/bytes.hpp"
@@ -8,11 +8,9 @@
 
 #include <array>
 #include <cstdint>
-#include <expected>
 #include <initializer_list>
 #include <optional>
 #include <span>
-#include <string_view>
 
 namespace nave::ike {
 
@@ -44,32 +42,6 @@ std::optional<Bytes> aes_gcm_open(ByteView key, ByteView nonce, ByteView associa
 /// AES-CBC without padding of its own; the input is a multiple of kAesBlockSize.
 Bytes aes_cbc_encrypt(ByteView key, ByteView iv, ByteView plaintext);
 Bytes aes_cbc_decrypt(ByteView key, ByteView iv, ByteView ciphertext);
-
-enum class KeyExchangeError : std::uint8_t { wrong_length, not_on_curve, zero_result };
-std::string_view name(KeyExchangeError reason);
-
-bool is_supported(Group group);
-
-/// One end of a Diffie-Hellman exchange: RFC 8031 (X25519) or RFC 5903 (P-256, P-384). A value; wipes its private half.
-class DhKeyPair {
-public:
-    /// Draws the private key from `random` alone, so that a seed replays. The group must be supported.
-    static DhKeyPair generate(Group group, Random& random);
-    /// From a given private key (32, 32 or 48 bytes); nothing if it is out of the group's range.
-    static std::optional<DhKeyPair> from_private(Group group, ByteView private_key);
-
-    Group group() const { return group_; }
-    /// As it stands in a KE payload.
-    const Bytes& public_value() const { return public_; }
-    /// g^ir as the key derivation takes it. The peer's value is checked: length, point on the curve, result not zero.
-    std::expected<Secret, KeyExchangeError> shared_secret(ByteView peer_public_value) const;
-
-private:
-    DhKeyPair(Group group, Secret private_key, Bytes public_value);
-    Group group_;
-    Secret private_;
-    Bytes public_;
-};
 
 /// The operating system's and OpenSSL's random generator.
 class SystemRandom final : public Random {

@@ -1,9 +1,9 @@
 // One IKE SA: its SPIs and keys, the message-ID windows of both directions, and what our own request is for.
 #pragma once
 
-#include "controlplane/ike/crypto.hpp"
 #include "controlplane/ike/endpoint.hpp"
 #include "controlplane/ike/fragmentation.hpp"
+#include "controlplane/ike/key_exchange.hpp"
 #include "controlplane/ike/keys.hpp"
 #include "controlplane/ike/retransmission.hpp"
 #include "controlplane/ike/wire_types.hpp"

@@ -8,6 +8,11 @@ namespace nave::ike {
 
 namespace {
 
+/// Fast and strong ones first, then one for peers without elliptic curves: modp3072 is as strong as p256 or AES-128 and takes no longer than
+/// p384. Of the others modp2048 is weaker than all else that we offer, and p521, x448 and modp4096 cost much more without making the whole
+/// suite stronger: they serve who configures them.
+constexpr std::array kDefaultGroups{Group::x25519, Group::p384, Group::p256, Group::modp3072};
+
 template <class T>
 struct Named {
     std::string_view text;
@@ -20,7 +25,9 @@ constexpr std::array kEncryptions{
 constexpr std::array kIntegrities{Named<Integrity>{"sha256", Integrity::hmac_sha256_128}, Named<Integrity>{"sha384", Integrity::hmac_sha384_192},
                                   Named<Integrity>{"sha512", Integrity::hmac_sha512_256}};
 constexpr std::array kPrfs{Named<Prf>{"prf-sha256", Prf::hmac_sha256}, Named<Prf>{"prf-sha384", Prf::hmac_sha384}, Named<Prf>{"prf-sha512", Prf::hmac_sha512}};
-constexpr std::array kGroups{Named<Group>{"p256", Group::p256}, Named<Group>{"p384", Group::p384}, Named<Group>{"x25519", Group::x25519}};
+constexpr std::array kGroups{Named<Group>{"x25519", Group::x25519},     Named<Group>{"x448", Group::x448},         Named<Group>{"p256", Group::p256},
+                             Named<Group>{"p384", Group::p384},         Named<Group>{"p521", Group::p521},         Named<Group>{"modp2048", Group::modp2048},
+                             Named<Group>{"modp3072", Group::modp3072}, Named<Group>{"modp4096", Group::modp4096}};
 enum class EspCipher : std::uint8_t { aes_gcm_128, aes_gcm_256, chacha20_poly1305, aes_cbc_128, aes_cbc_256 };
 constexpr std::array kEspCiphers{Named<EspCipher>{"aes-gcm-128", EspCipher::aes_gcm_128}, Named<EspCipher>{"aes-gcm-256", EspCipher::aes_gcm_256},
                                  Named<EspCipher>{"chacha20-poly1305", EspCipher::chacha20_poly1305},
@@ -128,26 +135,26 @@ std::string to_string(const EspProposal& proposal) {
 }
 
 std::vector<IkeProposal> default_ike_proposals() {
-    constexpr std::array kPreferredGroups{Group::x25519, Group::p384, Group::p256};
     std::vector<IkeProposal> proposals;
     for (const auto encryption : {IkeEncryption::aes_gcm_256, IkeEncryption::aes_gcm_128})
         for (const auto prf : {Prf::hmac_sha384, Prf::hmac_sha256, Prf::hmac_sha512})
-            for (const auto group : kPreferredGroups) proposals.push_back({encryption, Integrity::none, prf, group});
+            for (const auto group : kDefaultGroups) proposals.push_back({encryption, Integrity::none, prf, group});
     // Peers that have only CBC use one hash for both purposes; all combinations would make the offer four times as long.
     constexpr std::array kHashes{std::pair{Integrity::hmac_sha256_128, Prf::hmac_sha256}, std::pair{Integrity::hmac_sha384_192, Prf::hmac_sha384},
                                  std::pair{Integrity::hmac_sha512_256, Prf::hmac_sha512}};
     for (const auto encryption : {IkeEncryption::aes_cbc_256, IkeEncryption::aes_cbc_128})
         for (const auto& [integrity, prf] : kHashes)
-            for (const auto group : kPreferredGroups) proposals.push_back({encryption, integrity, prf, group});
+            for (const auto group : kDefaultGroups) proposals.push_back({encryption, integrity, prf, group});
     return proposals;
 }
 
 std::vector<EspProposal> default_esp_proposals() {
-    constexpr std::array<std::optional<Group>, 4> kGroupsOrNone{Group::x25519, Group::p384, Group::p256, std::nullopt};
     std::vector<EspProposal> proposals;
     for (const auto algorithm : {EspAlgorithm::aes_gcm_256, EspAlgorithm::aes_gcm_128, EspAlgorithm::chacha20_poly1305})
-        for (const bool esn : {true, false})
-            for (const auto& group : kGroupsOrNone) proposals.push_back({algorithm, esn, group});
+        for (const bool esn : {true, false}) {
+            for (const Group group : kDefaultGroups) proposals.push_back({algorithm, esn, group});
+            proposals.push_back({algorithm, esn, std::nullopt});
+        }
     return proposals;
 }
 

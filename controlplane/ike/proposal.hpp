@@ -14,12 +14,13 @@ namespace nave::ike {
 enum class IkeEncryption : std::uint8_t { aes_gcm_128, aes_gcm_256, aes_cbc_128, aes_cbc_256 };
 enum class Integrity : std::uint8_t { none, hmac_sha256_128, hmac_sha384_192, hmac_sha512_256 };
 enum class Prf : std::uint8_t { hmac_sha256, hmac_sha384, hmac_sha512 };
-enum class Group : std::uint16_t { p256 = 19, p384 = 20, x25519 = 31 };  // IANA transform type 4
+/// IANA transform type 4.
+enum class Group : std::uint16_t { modp2048 = 14, modp3072 = 15, modp4096 = 16, p256 = 19, p384 = 20, p521 = 21, x25519 = 31, x448 = 32 };
 
 /// None for an AEAD.
 Integrity integrity_of(EspAlgorithm algorithm);
 
-/// "p256", "p384", "x25519", or "group-14" for a number that we only know from the wire.
+/// "x25519", "p384", "modp3072" ..., or "group-1" for a number that we only know from the wire.
 std::string name(Group group);
 
 /// One complete suite for the IKE SA. `integrity` is none exactly with an AEAD.
@@ -46,7 +47,7 @@ std::optional<EspProposal> parse_esp_proposal(std::string_view text);
 std::string to_string(const IkeProposal& proposal);
 std::string to_string(const EspProposal& proposal);
 
-/// Strong and fast ones first: AES-GCM-256 and -128 with X25519, P-384, P-256; CBC + HMAC-SHA2 last, for peers without GCM in IKE.
+/// Strong and fast ones first: AES-GCM-256 and -128 with X25519, P-384, P-256, MODP-3072; CBC + HMAC-SHA2 last, for peers without GCM in IKE.
 std::vector<IkeProposal> default_ike_proposals();
 /// AES-GCM-256, AES-GCM-128, ChaCha20-Poly1305; with ESN preferred and without it accepted; a rekey with a fresh key exchange
 /// preferred and without it accepted. AES-CBC with HMAC-SHA2 only for who configures it: every peer of today has an AEAD, which is

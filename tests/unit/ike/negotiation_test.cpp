@@ -59,7 +59,7 @@ TEST_CASE("the responder's order of preference decides") {
 TEST_CASE("of suites that differ in the group only, the one whose key exchange came is taken") {
     const auto ours = default_ike_proposals();
     CHECK(choose_ike(offer_ike(ours, 0), ours, Group::p256, false)->suite == ike_suite("aes-gcm-256/prf-sha384/p256"));
-    CHECK(choose_ike(offer_ike(ours, 0), ours, Group{14}, false)->suite == ours.front());
+    CHECK(choose_ike(offer_ike(ours, 0), ours, Group{5}, false)->suite == ours.front());
 }
 
 TEST_CASE("a peer's group does not talk us into weaker encryption") {

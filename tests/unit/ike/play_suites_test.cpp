@@ -1,4 +1,6 @@
-// Plays of child SAs without AEAD: AES-CBC with HMAC-SHA2, for who configures it.
+// Plays of suites that somebody configures: child SAs without AEAD, and every group.
+#include "controlplane/ike/message.hpp"
+#include "controlplane/ike/negotiation.hpp"
 #include "tests/unit/ike/lab.hpp"
 
 #include <catch2/catch.hpp>
@@ -83,4 +85,45 @@ TEST_CASE_METHOD(Configured, "a rekey with a fresh key exchange keeps the suite 
     REQUIRE_FALSE(std::ranges::equal(std::span{before}.first(16), std::span{after}.first(16)));
     REQUIRE_FALSE(std::ranges::equal(std::span{before}.subspan(16), std::span{after}.subspan(16)));
     REQUIRE(Lab::talk(spoke, hub));
+}
+
+TEST_CASE_METHOD(Configured, "every group serves IKE_SA_INIT, a rekey of the IKE SA and fresh keys of a child SA") {
+    const std::string group = GENERATE(as<std::string>{}, "x25519", "x448", "p256", "p384", "p521", "modp2048", "modp3072", "modp4096");
+    const std::string ike = "aes-gcm-256/prf-sha384/" + group, esp = "aes-gcm-256/esn/" + group;
+    for (Gateway* gateway : {&spoke, &hub}) gateway->settings.profiles[0].ike_proposals = {parse_ike_proposal(ike).value()};
+    use(spoke, {esp.c_str()}), use(hub, {esp.c_str()});
+    lab.establish(spoke, hub);
+    REQUIRE(hub.view().ike_proposal == ike);
+    lab.rekey_ike(spoke);
+    lab.run();
+    REQUIRE(hub.view().ike_proposal == ike);
+    lab.rekey_child(hub);
+    lab.run();
+    lab.advance(8s);
+    REQUIRE(hub.view().children.at(0).proposal == esp);
+    REQUIRE(Lab::talk(spoke, hub));
+    REQUIRE(spoke.count("ike-rekeyed") == 1);
+}
+
+TEST_CASE_METHOD(Configured, "a peer without elliptic curves meets the default offer in modp3072, after INVALID_KE_PAYLOAD") {
+    hub.settings.profiles[0].ike_proposals = {parse_ike_proposal("aes-cbc-128/sha256/prf-sha256/modp2048").value(),
+                                              parse_ike_proposal("aes-cbc-128/sha256/prf-sha256/modp3072").value()};
+    hub.start();
+    lab.establish(spoke, hub);
+    REQUIRE(spoke.count("invalid-ke-received") == 1);
+    REQUIRE(spoke.view().ike_proposal == "aes-cbc-128/sha256/prf-sha256/modp3072");
+}
+
+TEST_CASE_METHOD(Configured, "a MODP value of the wrong length or without secrecy is not answered") {
+    hub.settings.profiles[0].ike_proposals = {parse_ike_proposal("aes-gcm-256/prf-sha384/modp2048").value()};
+    hub.start();
+    Bytes one(256, 0);
+    one.back() = 1;
+    for (const Bytes& value : {Bytes{}, Bytes(255, 7), Bytes(257, 7), Bytes(256, 0xff), one}) {
+        const Header header{.initiator_spi = 77, .exchange = ExchangeType::ike_sa_init, .from_initiator = true};
+        const std::vector<Payload> payloads{offer_ike(hub.settings.profiles[0].ike_proposals, 0), KeyExchange{Group::modp2048, value}, NoncePayload{Bytes(32, 5)}};
+        lab.inject({nullptr, at("192.0.2.66"), {hub.address, 500}, encode_message(header, payloads)});
+        REQUIRE(lab.in_flight() == 0);
+    }
+    REQUIRE(hub.count("bad-key-exchange") == 5);
 }

@@ -66,6 +66,25 @@ TEST_CASE("the default suites begin with AES-GCM-256 and X25519, and CBC comes l
     CHECK(default_esp_proposals().front() == EspProposal{EspAlgorithm::aes_gcm_256, true, Group::x25519});
 }
 
+TEST_CASE("every group has a word, for IKE and for fresh keys of a child SA") {
+    const std::pair<const char*, unsigned> groups[] = {{"modp2048", 14}, {"modp3072", 15}, {"modp4096", 16}, {"p256", 19}, {"p384", 20},
+                                                       {"p521", 21}, {"x25519", 31}, {"x448", 32}};
+    for (const auto& [word, number] : groups) {
+        INFO(word);
+        CHECK(name(Group{static_cast<std::uint16_t>(number)}) == word);
+        CHECK(parse_ike_proposal("aes-gcm-256/prf-sha384/" + std::string{word})->group == Group{static_cast<std::uint16_t>(number)});
+        CHECK(parse_esp_proposal("aes-gcm-256/" + std::string{word})->group == Group{static_cast<std::uint16_t>(number)});
+    }
+}
+
+TEST_CASE("by default no group is weaker than 128 bits, and elliptic curves go before MODP") {
+    for (const IkeProposal& suite : default_ike_proposals()) CHECK(suite.group != Group::modp2048);
+    for (const EspProposal& suite : default_esp_proposals()) CHECK(suite.group != Group::modp2048);
+    const auto suites = default_ike_proposals();
+    CHECK(suites[0].group == Group::x25519);
+    CHECK(suites[3].group == Group::modp3072);
+}
+
 TEST_CASE("by default ESP is offered AEADs only") {
     for (const EspProposal& suite : default_esp_proposals()) CHECK(integrity_of(suite.algorithm) == Integrity::none);
     CHECK(integrity_of(EspAlgorithm::aes_cbc_256_sha384) == Integrity::hmac_sha384_192);
@@ -73,5 +92,5 @@ TEST_CASE("by default ESP is offered AEADs only") {
 
 TEST_CASE("a group that we only know from the wire has a printable name") {
     CHECK(name(Group::x25519) == "x25519");
-    CHECK(name(Group{14}) == "group-14");
+    CHECK(name(Group{5}) == "group-5");
 }

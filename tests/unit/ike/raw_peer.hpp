@@ -1,8 +1,8 @@
 // An initiator that is driven by hand, message by message: for peers that behave in ways our own endpoint never does.
 #pragma once
 
-#include "controlplane/ike/crypto.hpp"
 #include "controlplane/ike/fragmentation.hpp"
+#include "controlplane/ike/key_exchange.hpp"
 #include "controlplane/ike/message.hpp"
 #include "controlplane/ike/protected_message.hpp"
 #include "tests/unit/ike/lab.hpp"
