@@ -8,13 +8,25 @@
 namespace nave::config {
 namespace {
 
+void check_source(Reader& reader, const Value& source) {
+    const bool inline_key = source.member("key") != nullptr, in_file = source.member("key_file") != nullptr;
+    if (inline_key == in_file)
+        reader.problem(source, fmt::format("found {}; accepted: exactly one of them", inline_key ? "both key and key_file" : "neither key nor key_file"));
+}
+
+void check_ppks(Reader& reader, const TunnelDraft& tunnel) {
+    for (const PpkDraft& draft : tunnel.ppk) {
+        check_source(reader, *draft.source);
+        const bool again = std::ranges::any_of(tunnel.ppk, [&](const PpkDraft& other) { return &other < &draft && other.ppk.id == draft.ppk.id; });
+        if (again && !draft.ppk.id.empty()) reader.problem(at(*draft.source, "id"), fmt::format("there is a PPK {} already", quote(draft.ppk.id)));
+    }
+}
+
 void check_keys(Reader& reader, const TunnelDraft& tunnel) {
     if (tunnel.psk.empty() && tunnel.source->member("psk") != nullptr)
         reader.problem(at(*tunnel.source, "psk"), "there is no key, so nobody could be authenticated");
     for (const KeyDraft& key : tunnel.psk) {
-        const bool inline_key = key.source->member("key") != nullptr, in_file = key.source->member("key_file") != nullptr;
-        if (inline_key == in_file)
-            reader.problem(*key.source, fmt::format("found {}; accepted: exactly one of them", inline_key ? "both key and key_file" : "neither key nor key_file"));
+        check_source(reader, *key.source);
         const bool again = std::ranges::any_of(tunnel.psk, [&](const KeyDraft& other) { return &other < &key && other.identity.text() == key.identity.text(); });
         if (again && !key.identity.text().empty()) reader.problem(at(*key.source, "identity"), fmt::format("{} has a key already", quote(key.identity.text())));
     }
@@ -87,6 +99,7 @@ void check_trust(Reader& reader, const Draft& draft, const Value& root) {
     check_limits(reader, draft, root);
     for (const TunnelDraft& tunnel : draft.tunnels) {
         check_keys(reader, tunnel);
+        check_ppks(reader, tunnel);
         check_access(reader, tunnel);
         for (const HubDraft& hub : tunnel.hubs) check_hub(reader, draft, tunnel, hub);
     }

@@ -68,8 +68,9 @@ std::expected<Loaded, Problems> parse(std::string_view text, const std::string& 
     sort_by_place(reader.problems());
     sort_by_place(reader.warnings());
     if (!reader.problems().empty()) return std::unexpected{std::move(reader.problems())};
-    const bool holds_keys = std::ranges::any_of(draft.tunnels, [](const TunnelDraft& tunnel) {
-        return std::ranges::any_of(tunnel.psk, [](const KeyDraft& key) { return key.source->member("key") != nullptr; });
+    const auto in_text = [](const auto& secret) { return secret.source->member("key") != nullptr; };
+    const bool holds_keys = std::ranges::any_of(draft.tunnels, [&](const TunnelDraft& tunnel) {
+        return std::ranges::any_of(tunnel.psk, in_text) || std::ranges::any_of(tunnel.ppk, in_text);
     });
     return Loaded{assemble(draft), std::move(reader.warnings()), holds_keys};
 }

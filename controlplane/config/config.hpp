@@ -103,7 +103,7 @@ using Problems = std::vector<Problem>;
 struct Loaded {
     Config config;
     Problems warnings;
-    bool holds_keys = false;                            // a pre-shared key stands in the text itself
+    bool holds_keys = false;                            // a pre-shared or post-quantum key stands in the text itself
 };
 
 /// Gives the content of a key file, or in words why it may not be used.

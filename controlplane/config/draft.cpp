@@ -19,6 +19,7 @@ TunnelDraft draft_of(const Config& config, const overlay::Tunnel& tunnel) {
     for (const auto& key : draft.profile.keys) draft.psk.push_back({nullptr, key.remote, key.key});
     draft.files = config.files[tunnel.id.value];
     for (const auto& authority : draft.files.authorities) draft.ca.push_back({nullptr, authority.identity, authority.file, {}});
+    for (const auto& ppk : draft.profile.ppks) draft.ppk.push_back({nullptr, ppk});
     for (const auto& hub : tunnel.hubs) draft.hubs.push_back({nullptr, hub});
     for (const auto& rule : tunnel.access) draft.access.push_back({nullptr, rule});
     return draft;

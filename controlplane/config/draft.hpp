@@ -24,6 +24,11 @@ struct CaDraft {
     std::vector<ike::Certificate> certificates;
 };
 
+struct PpkDraft {
+    const Value* source = nullptr;
+    ike::Ppk ppk;
+};
+
 struct HubDraft {
     const Value* source = nullptr;
     overlay::Hub hub;
@@ -51,6 +56,7 @@ struct TunnelDraft {
     std::vector<ike::Certificate> certificate;
     std::optional<ike::PrivateKey> private_key;
     std::vector<CaDraft> ca;
+    std::vector<PpkDraft> ppk;
     std::vector<HubDraft> hubs;
     std::vector<AccessDraft> access;
 };

@@ -19,6 +19,7 @@ const Bindings<KeyDraft>& psk_keys();
 const Bindings<CaDraft>& ca_keys();
 /// A part of tunnel_keys().
 Bindings<TunnelDraft> certificate_keys();
+const Bindings<PpkDraft>& ppk_keys();
 const Bindings<HubDraft>& hub_keys();
 const Bindings<AccessDraft>& access_keys();
 

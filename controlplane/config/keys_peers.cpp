@@ -1,38 +1,55 @@
-// The keys that say whom a tunnel trusts: its pre-shared keys, hubs and access rules.
+// The keys that say whom a tunnel trusts: its pre-shared keys, post-quantum keys, hubs and access rules.
 #include "controlplane/config/keys.hpp"
 #include "controlplane/config/texts.hpp"
 
 namespace nave::config {
 namespace {
 
-constexpr std::size_t kKeyMin = 16, kKeyMax = 4096;  // bytes; a shorter one falls to a dictionary (RFC 7296 §2.15)
 constexpr std::size_t kPrefixesMax = 64;
-constexpr std::string_view kAcceptsKey = "a text of 16 to 4096 characters, as random as possible (openssl rand -base64 32)";
+constexpr std::size_t kPpkIdMax = 64;
+
+/// How long a secret is, in bytes, and how its length is asked for.
+struct KeyLength {
+    std::size_t least, most;
+    std::string_view accepts;
+};
+/// A shorter key falls to a dictionary (RFC 7296 §2.15).
+constexpr KeyLength kPskLength{16, 4096, "a text of 16 to 4096 characters, as random as possible (openssl rand -base64 32)"};
+/// A quantum computer halves the bits, so RFC 8784 §6 wants 256 of them: no text of fewer than 32 characters can have so many.
+constexpr KeyLength kPpkLength{32, 4096, "a text of 32 to 4096 characters, as random as possible (openssl rand -base64 32)"};
 
 /// Takes the key over unless its length is wrong. Never says what the key is.
-void take_key(Reader& reader, const Value& value, Secret key, KeyDraft& out) {
-    if (key.size() < kKeyMin || key.size() > kKeyMax)
-        return reader.problem(value, fmt::format("found a key of {} characters; accepted: {}", key.size(), kAcceptsKey));
-    out.key = std::move(key);
+void take_key(Reader& reader, const Value& value, const KeyLength& length, Secret key, Secret& out) {
+    if (key.size() < length.least || key.size() > length.most)
+        return reader.problem(value, fmt::format("found a key of {} characters; accepted: {}", key.size(), length.accepts));
+    out = std::move(key);
 }
 
-Binding<KeyDraft> key() {
-    auto read = [](Reader& reader, const Value& value, KeyDraft& out) {
-        if (value.kind != Value::Kind::text) return reader.problem(value, fmt::format("accepted: {}", kAcceptsKey));
-        take_key(reader, value, Secret{as_bytes(value.text)}, out);
+template <class T, class Get>
+Binding<T> key(const KeyLength& length, Get get) {
+    auto read = [=](Reader& reader, const Value& value, T& out) {
+        if (value.kind != Value::Kind::text) return reader.problem(value, fmt::format("accepted: {}", length.accepts));
+        take_key(reader, value, length, Secret{as_bytes(value.text)}, get(out));
     };
-    return {"key", std::string{kAcceptsKey}, read, [](const KeyDraft& draft) { return std::string{draft.key.empty() ? "" : "\"(secret)\""}; }};
+    return {"key", std::string{length.accepts}, read, [get](const T& draft) { return std::string{get(draft).empty() ? "" : "\"(secret)\""}; }};
 }
 
-Binding<KeyDraft> key_file() {
+template <class T, class Get>
+Binding<T> key_file(const KeyLength& length, Get get) {
     constexpr std::string_view kAccepts = "the path of a file that only its owner may read, relative to this file's folder";
-    auto read = [=](Reader& reader, const Value& value, KeyDraft& out) {
+    auto read = [=](Reader& reader, const Value& value, T& out) {
         if (value.kind != Value::Kind::text || value.text.empty() || value.text.find('\0') != std::string::npos) return reader.refuse(value, kAccepts);
         const std::size_t problems = reader.problems().size();
         Secret content = reader.key_from_file(value);
-        if (reader.problems().size() == problems) take_key(reader, value, std::move(content), out);
+        if (reader.problems().size() == problems) take_key(reader, value, length, std::move(content), get(out));
     };
-    return {"key_file", std::string{kAccepts}, read, [](const KeyDraft&) { return std::string{}; }};
+    return {"key_file", std::string{kAccepts}, read, [](const T&) { return std::string{}; }};
+}
+
+Parsed<std::string> parse_ppk_id(std::string_view text) {
+    const bool printable = std::ranges::all_of(text, [](char c) { return c > ' ' && c < 0x7f; });
+    if (text.empty() || text.size() > kPpkIdMax || !printable) return std::unexpected{std::string{}};
+    return std::string{text};
 }
 
 Parsed<NbmaAddress> parse_nbma(std::string_view text) {
@@ -52,8 +69,20 @@ Parsed<ike::IdentityPattern> parse_hub_identity(std::string_view text) {
 const Bindings<KeyDraft>& psk_keys() {
     static const Bindings<KeyDraft> keys{
         required(parsed<KeyDraft>("identity", std::string{kAcceptsPattern}, parse_pattern, print_pattern, via(&KeyDraft::identity))),
-        key(),
-        key_file(),
+        key<KeyDraft>(kPskLength, via(&KeyDraft::key)),
+        key_file<KeyDraft>(kPskLength, via(&KeyDraft::key)),
+    };
+    return keys;
+}
+
+const Bindings<PpkDraft>& ppk_keys() {
+    static const Bindings<PpkDraft> keys{
+        required(parsed<PpkDraft>("id", "a name of 1 to 64 printable characters without blanks, the same at both ends", parse_ppk_id, print_text,
+                                  via(&PpkDraft::ppk, &ike::Ppk::id))),
+        parsed<PpkDraft>("identity", std::string{kAcceptsPattern}, parse_pattern, print_pattern, via(&PpkDraft::ppk, &ike::Ppk::remote)),
+        key<PpkDraft>(kPpkLength, via(&PpkDraft::ppk, &ike::Ppk::key)),
+        key_file<PpkDraft>(kPpkLength, via(&PpkDraft::ppk, &ike::Ppk::key)),
+        truth<PpkDraft>("required", via(&PpkDraft::ppk, &ike::Ppk::required)),
     };
     return keys;
 }

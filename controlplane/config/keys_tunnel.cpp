@@ -91,6 +91,8 @@ Bindings<TunnelDraft> security_keys() {
     return {
         identity(),
         tables<TunnelDraft, KeyDraft>("psk", "an array of tables with identity and either key or key_file, psk = [{ ... }]", kSecretsMax, psk_keys(), via(&TunnelDraft::psk)),
+        tables<TunnelDraft, PpkDraft>("ppk", "an array of tables with id and either key or key_file, [[tunnel.NAME.ppk]]", kSecretsMax, ppk_keys(),
+                                      via(&TunnelDraft::ppk)),
         list<TunnelDraft>(
             "ike_proposals", "a suite such as \"aes-gcm-256/prf-sha384/p384\" or \"aes-cbc-256/sha256/prf-sha256/x25519\"", Count{1, kProposalsMax},
             [](std::string_view text) { return without_hint(ike::parse_ike_proposal(text)); },
@@ -139,6 +141,7 @@ std::vector<KnownKey> known_keys() {
     add("tunnel.NAME", tunnel_keys(), all);
     add("tunnel.NAME.psk", psk_keys(), all);
     add("tunnel.NAME.ca", ca_keys(), all);
+    add("tunnel.NAME.ppk", ppk_keys(), all);
     add("tunnel.NAME.hub", hub_keys(), all);
     add("tunnel.NAME.access", access_keys(), all);
     return all;

@@ -72,6 +72,7 @@ void resolve_trust(TunnelDraft& draft) {
     overlay::Tunnel& tunnel = draft.tunnel;
     const Prefix network = Prefix::of(tunnel.address.value, tunnel.address_length);
     for (const KeyDraft& key : draft.psk) draft.profile.keys.push_back({key.identity, key.key});
+    for (const PpkDraft& ppk : draft.ppk) draft.profile.ppks.push_back(ppk.ppk);
     for (const HubDraft& hub : draft.hubs) {
         tunnel.hubs.push_back(hub.hub);
         // Before all other rules, so that none of them can take a hub's right to relay away.

@@ -38,6 +38,7 @@ struct AwaitingAuthResponse {
     Bytes nonce, peer_nonce;
     Spi inbound;
     InitMessage answer;        // the one that IKE_AUTH went out for
+    const Ppk* ppk = nullptr;  // of our profile, if both ends know how to use one
     std::vector<InitMessage> others{};
 };
 
@@ -48,6 +49,7 @@ struct AwaitingAuthRequest {
     std::vector<InitMessage> asked;
     Bytes nonce, peer_nonce;
     TimePoint began_at, give_up_at;
+    bool may_use_ppk = false;  // both ends said so
     std::optional<TimePoint> impatient_at{};  // then an own attempt starts for the caller that joined this one
 };
 

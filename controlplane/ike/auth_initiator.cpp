@@ -3,6 +3,7 @@
 #include "controlplane/ike/children.hpp"
 #include "controlplane/ike/initial_exchange.hpp"
 #include "controlplane/ike/lifecycle.hpp"
+#include "controlplane/ike/ppk.hpp"
 #include "controlplane/ike/resources.hpp"
 #include "controlplane/ike/words.hpp"
 
@@ -19,9 +20,16 @@ DownReason reason_of(NotifyType type) {
     }
 }
 
+/// The PPK that the responder takes; its answer is authenticated by the keys that follow from it.
+const Ppk* accepted_ppk(Association& association, const AwaitingAuthResponse& awaiting, const std::vector<Payload>& payloads) {
+    if (!awaiting.ppk || !find_notify(payloads, NotifyType::ppk_identity)) return nullptr;
+    association.ike->keys = with_ppk(association.ike->keys, awaiting.ppk->key);  // another answer to IKE_SA_INIT makes keys anew
+    return awaiting.ppk;
+}
+
 /// By what the responder is whom we want, or in words why it is not.
 std::expected<Proven, std::string> judge(const Context& context, const Association& association, const AwaitingAuthResponse& awaiting,
-                                         const IdentificationPayload& id, const std::vector<Payload>& payloads) {
+                                         const IdentificationPayload& id, const std::vector<Payload>& payloads, const Ppk* ppk) {
     const Profile& profile = context.profile_of(association);
     const auto& expected = association.requests.front().expected;
     const std::string peer = id.identity.to_string();
@@ -40,7 +48,9 @@ std::expected<Proven, std::string> judge(const Context& context, const Associati
         if (!verify_shared_key_auth(association.ike->keys, Role::responder, key->key, input, auth.data))
             return distrust(fmt::format("wrong pre-shared key for {}: compare the key for '{}' in profile '{}' with the peer's", peer, key->remote.text(), profile.name));
     }
+    if (auto why = distrust_ppk(profile, id.identity, ppk)) return distrust(std::move(*why));
     if (auto why = misplaced(profile, id.identity, association.remote.address)) return distrust(std::move(*why));
+    proven->ppk = ppk;
     return proven;
 }
 
@@ -52,7 +62,9 @@ void on_authenticated(Context& context, Association& association, const Awaiting
                             .began_at = context.now,
                             .established_at = context.now,
                             .heard_at = context.now};
-    come_up(context, association, std::move(established), fmt::format("authenticated {} by {}", peer.to_string(), proven.means));
+    come_up(context, association, std::move(established), fmt::format("authenticated {} by {}{}", peer.to_string(), proven.means, in_words(proven.ppk)));
+    if (awaiting.ppk && !proven.ppk)
+        context.log(Severity::warning, fmt::format("ike {}: established without PPK: the peer does not have '{}' for us", describe(association), awaiting.ppk->id));
     const ChildId child = install_child(context, association,
                                         {.inbound = awaiting.inbound,
                                          .terms = terms,
@@ -71,8 +83,9 @@ void on_auth_response(Context& context, Association& association, const std::vec
     const auto* auth = find<AuthPayload>(payloads);
     const Notify* error = find_error(payloads);
     const bool is_refused = !auth && error;
+    const Ppk* ppk = accepted_ppk(association, awaiting, payloads);
     std::expected<Proven, std::string> proven;
-    if (id && auth) proven = judge(context, association, awaiting, *id, payloads);
+    if (id && auth) proven = judge(context, association, awaiting, *id, payloads, ppk);
     // What looks wrong may be an IKE_SA_INIT that somebody altered on its way: the genuine answer gets its chance.
     if ((is_refused || !proven) && try_next_answer(context, association)) return;
     if (is_refused) {

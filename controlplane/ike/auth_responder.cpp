@@ -5,6 +5,7 @@
 #include "controlplane/ike/exchange.hpp"
 #include "controlplane/ike/initial_exchange.hpp"
 #include "controlplane/ike/lifecycle.hpp"
+#include "controlplane/ike/ppk.hpp"
 #include "controlplane/ike/resources.hpp"
 
 #include <fmt/format.h>
@@ -28,18 +29,23 @@ struct Proof {
 /// In words why there is no proof. An unknown identity costs the same computation
 /// and gets the same answer as a wrong key, so that nobody can ask which identities we know.
 std::expected<Proof, std::string> authenticate_by_key(const Context& context, const IkeSa& ike, const AwaitingAuthRequest& awaiting, const IdentificationPayload& id,
-                                                      const AuthPayload& auth, const IdentificationPayload* wanted) {
+                                                      const AuthPayload& auth, const IdentificationPayload* wanted, const std::vector<Payload>& payloads) {
     const auto choice = choose_profile(context.settings.profiles, ike.suite, id.identity, wanted ? &wanted->identity : nullptr);
+    const auto ppk = choice ? choose_ppk(context.settings.profiles[choice->profile.value], awaiting.may_use_ppk, id.identity, payloads)
+                            : std::expected<PpkChoice, std::string>{PpkChoice{nullptr, auth.data}};
+    const SessionKeys keys = keys_with(ike.keys, ppk ? ppk->ppk : nullptr);
     static constexpr std::uint8_t kNoKey[32] = {};
     const Secret key = choice ? choice->key->key : Secret{ByteView{kNoKey}};
     const InitMessage* genuine = nullptr;
     for (const InitMessage& each : awaiting.asked)
-        if (verify_shared_key_auth(ike.keys, Role::initiator, key, {each.message, awaiting.nonce, &id}, auth.data)) genuine = &each;
+        if (verify_shared_key_auth(keys, Role::initiator, key, {each.message, awaiting.nonce, &id}, ppk ? ppk->auth : ByteView{auth.data})) genuine = &each;
     const std::string peer = id.identity.to_string();
     if (!choice) return std::unexpected{fmt::format("no pre-shared key is configured for {}: add one whose identity matches it", peer)};
     if (auth.method != AuthMethod::shared_key) return std::unexpected{fmt::format("{} authenticates by another method than a pre-shared key or a certificate", peer)};
-    if (genuine) return Proof{*choice, genuine, {"pre-shared key"}};
-    return std::unexpected{fmt::format("wrong pre-shared key for {}: compare the key for '{}' in profile '{}' with the peer's", peer, choice->key->remote.text(),
+    if (!ppk) return std::unexpected{ppk.error()};
+    if (genuine) return Proof{*choice, genuine, {.means = "pre-shared key", .ppk = ppk->ppk}};
+    return std::unexpected{fmt::format("wrong pre-shared key{} for {}: compare the key for '{}' in profile '{}' with the peer's",
+                                       ppk->ppk ? fmt::format(" or wrong PPK '{}'", ppk->ppk->id) : "", peer, choice->key->remote.text(),
                                        context.settings.profiles[choice->profile.value].name)};
 }
 
@@ -55,7 +61,7 @@ std::expected<Proof, std::string> authenticate(const Context& context, const Ass
     const auto& auth = *find<AuthPayload>(payloads);
     const auto* wanted = find<IdentificationPayload>(payloads, Role::responder);
     auto proof = is_signature(auth.method) ? authenticate_by_certificate(context, *association.ike, awaiting, id, wanted, payloads)
-                                           : authenticate_by_key(context, *association.ike, awaiting, id, auth, wanted);
+                                           : authenticate_by_key(context, *association.ike, awaiting, id, auth, wanted, payloads);
     if (!proof) return proof;
     if (auto why = misplaced(context.settings.profiles[proof->choice.profile.value], id.identity, arrival.remote.address)) return std::unexpected{std::move(*why)};
     return proof;
@@ -74,7 +80,8 @@ struct Answer {
     Spi inbound{};
 };
 
-Answer compose(Context& context, const Association& association, const AwaitingAuthRequest& awaiting, const Means& means, const std::vector<Payload>& request) {
+Answer compose(Context& context, const Association& association, const AwaitingAuthRequest& awaiting, const Means& means, const Ppk* ppk,
+               const std::vector<Payload>& request) {
     const Profile& profile = context.profile_of(association);
     const IdentificationPayload id{.role = Role::responder, .identity = profile.local};
     Answer answer{.payloads = {id}, .terms = choose_child(association, profile, request, ChildExchange::ike_auth)};
@@ -86,6 +93,7 @@ Answer compose(Context& context, const Association& association, const AwaitingA
     if (answer.terms) append_child_answer(answer.payloads, *answer.terms, answer.inbound);
     else answer.payloads.emplace_back(Notify{.type = answer.terms.error().type, .data = answer.terms.error().data});
     if (answer.terms && find_notify(request, NotifyType::sa_resource_info)) answer.payloads.emplace_back(resource_notify());
+    if (ppk) answer.payloads.emplace_back(Notify{.type = NotifyType::ppk_identity});
     return answer;
 }
 
@@ -97,7 +105,9 @@ void on_authenticated(Context& context, Association& association, const Arrival&
                             .began_at = awaiting.began_at,
                             .established_at = context.now,
                             .heard_at = context.now};
-    come_up(context, association, std::move(established), fmt::format("authenticated {} by {}", peer.to_string(), proven.means));
+    come_up(context, association, std::move(established), fmt::format("authenticated {} by {}{}", peer.to_string(), proven.means, in_words(proven.ppk)));
+    if (awaiting.may_use_ppk && !proven.ppk)
+        context.log(Severity::warning, fmt::format("ike {}: established without PPK: the one that the peer named is not configured for it", describe(association)));
     const ChildId child = install_child(context, association,
                                         {.inbound = answer.inbound,
                                          .terms = *answer.terms,
@@ -136,6 +146,7 @@ void on_auth_request(Context& context, Association& association, const Arrival& 
         return refuse(context, association, arrival, NotifyType::no_additional_sas, DownReason::limit_reached, "as many SAs as established_max allows are up");
     }
     association.profile = proof->choice.profile;
+    association.ike->keys = keys_with(association.ike->keys, proof->proven.ppk);
     take_nat_of(context, association, *proof->request);
     association.local = arrival.local;
     association.remote = arrival.remote;
@@ -143,7 +154,7 @@ void on_auth_request(Context& context, Association& association, const Arrival& 
     const Identity peer = settled(id->identity);
     if (find_notify(payloads, NotifyType::initial_contact)) on_initial_contact(context, association.profile, peer, awaiting.began_at);
 
-    const Answer answer = compose(context, association, awaiting, *means, payloads);
+    const Answer answer = compose(context, association, awaiting, *means, proof->proven.ppk, payloads);
     if (answer.terms) {
         on_authenticated(context, association, arrival, awaiting, peer, answer, proof->proven);
         return note_resources(context, association, payloads);

@@ -3,6 +3,7 @@
 
 #include "controlplane/ike/association.hpp"
 #include "controlplane/ike/crypto_chain.hpp"
+#include "controlplane/ike/ppk.hpp"
 #include "controlplane/ike/lifecycle.hpp"
 
 #include <algorithm>
@@ -131,10 +132,19 @@ std::expected<CertificateProof, std::string> prove_initiator(const Context& cont
             why = trusted.error();
             continue;
         }
+        const auto ppk = choose_ppk(context.settings.profiles[i], awaiting.may_use_ppk, id.identity, payloads);
+        if (!ppk) return std::unexpected{ppk.error()};
+        const SessionKeys keys = keys_with(ike.keys, ppk->ppk);
+        const AuthPayload auth{find<AuthPayload>(payloads)->method, Bytes{ppk->auth.begin(), ppk->auth.end()}};
         for (const InitMessage& each : awaiting.asked) {
-            const auto algorithm = verify_auth(chain->own, *find<AuthPayload>(payloads), signed_octets(ike.keys, Role::initiator, {each.message, awaiting.nonce, &id}));
-            if (algorithm) return CertificateProof{ProfileId{static_cast<std::uint16_t>(i)}, &each, proven_by(*chain, *algorithm)};
-            why = algorithm.error();
+            const auto algorithm = verify_auth(chain->own, auth, signed_octets(keys, Role::initiator, {each.message, awaiting.nonce, &id}));
+            if (!algorithm) {
+                why = algorithm.error();
+                continue;
+            }
+            CertificateProof proof{ProfileId{static_cast<std::uint16_t>(i)}, &each, proven_by(*chain, *algorithm)};
+            proof.proven.ppk = ppk->ppk;
+            return proof;
         }
         break;  // another profile does not make the signature genuine
     }

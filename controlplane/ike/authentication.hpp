@@ -55,6 +55,7 @@ Identity settled(const Identity& identity);
 struct Proven {
     std::string means;
     std::vector<CertificateId> certificates{};
+    const Ppk* ppk = nullptr;  // that went into the keys of the proof
 };
 
 /// The profile for an initiator that signs, and which of the messages in its name is its own.

@@ -49,6 +49,14 @@ struct TrustedAuthority {
     Certificate certificate;
 };
 
+/// A post-quantum preshared key (RFC 8784): mixed into the keys of an IKE SA, so that who breaks the key exchange later still reads nothing.
+struct Ppk {
+    std::string id;          // by which both ends know it; sent in clear to whoever answers us
+    IdentityPattern remote;  // the peers that it is for
+    Secret key;
+    bool required = false;   // these peers are refused without one
+};
+
 /// An identity that counts at these addresses only. Where many share a key, each of them could say that it is the hub.
 struct PinnedIdentity {
     IdentityPattern identity;
@@ -65,6 +73,7 @@ struct Profile {
     std::vector<TrustedAuthority> authorities{};
     std::vector<RevocationList> revocations{};     // with any, every authority needs one
     std::vector<PinnedIdentity> pinned{};
+    std::vector<Ppk> ppks{};
     std::vector<IkeProposal> ike_proposals = default_ike_proposals();
     std::vector<EspProposal> esp_proposals = default_esp_proposals();
     bool accept_tunnel_mode = true;     // when the peer leaves out USE_TRANSPORT_MODE (PROTOCOL: Cisco's fallback)

@@ -8,6 +8,7 @@
 #include "controlplane/ike/key_log.hpp"
 #include "controlplane/ike/lifecycle.hpp"
 #include "controlplane/ike/nat_detection.hpp"
+#include "controlplane/ike/ppk.hpp"
 #include "controlplane/ike/words.hpp"
 
 #include <algorithm>
@@ -42,9 +43,27 @@ void send_auth(Context& context, Association& association, const AwaitingAuthRes
     if (const auto wanted = expected ? expected->exact() : std::nullopt)
         payloads.emplace_back(IdentificationPayload{.role = Role::responder, .identity = *wanted});
     if (const auto request = certificate_request({&profile, 1})) payloads.emplace_back(*request);
-    append_proof(payloads, means, ike.keys, Role::initiator, {awaiting.first_message, awaiting.peer_nonce, &id});
+    const AuthInput input{awaiting.first_message, awaiting.peer_nonce, &id};
+    append_proof(payloads, means, keys_with(ike.keys, awaiting.ppk), Role::initiator, input);
+    const auto auth_without_ppk = [&] {
+        std::vector<Payload> proof;
+        append_proof(proof, means, ike.keys, Role::initiator, input);
+        return find<AuthPayload>(proof)->data;
+    };
+    if (awaiting.ppk) append_ppk_offer(payloads, *awaiting.ppk, auth_without_ppk);
     append_child_offer(payloads, association, profile, awaiting.inbound, ChildExchange::ike_auth);
     send_request(context, association, ike, ExchangeType::ike_auth, payloads, Initial{}, context.settings.retransmit_tries);
+}
+
+/// The PPK of this attempt, whatever the peer says.
+const Ppk* our_ppk(const Context& context, const Association& association) {
+    return ppk_for_attempt(context.profile_of(association), association.requests.front().expected);
+}
+
+/// Whether the answer leaves out a PPK on which we insist.
+bool lacks_ppk(const Context& context, const Association& association, std::span<const Payload> answer) {
+    const Ppk* ppk = our_ppk(context, association);
+    return ppk && ppk->required && !offers_ppk(answer);
 }
 
 struct Agreement {
@@ -53,6 +72,7 @@ struct Agreement {
     Bytes peer_nonce;
     bool fragments;
     Means means;  // by which we can prove ourselves to whoever answered so
+    const Ppk* ppk;
 };
 
 /// What an answer makes us share; nothing, and counted, if it is not within our offer or leaves us no way to prove ourselves.
@@ -79,7 +99,7 @@ std::optional<Agreement> agree(Context& context, const Association& association,
     }
     auto shared_secret = key.shared_secret(key_exchange->data);
     const bool fragments = find_notify(payloads, NotifyType::ikev2_fragmentation_supported) != nullptr;
-    if (shared_secret) return Agreement{choice->suite, std::move(*shared_secret), nonce->data, fragments, *means};
+    if (shared_secret) return Agreement{choice->suite, std::move(*shared_secret), nonce->data, fragments, *means, offers_ppk(payloads) ? our_ppk(context, association) : nullptr};
     context.count("bad-key-exchange");
     return std::nullopt;
 }
@@ -98,6 +118,9 @@ void take_keys(Context& context, IkeSa& ike, const Arrival& arrival, const Agree
 
 void on_init_answer(Context& context, Association& association, const Arrival& arrival, std::span<const Payload> payloads) {
     auto& awaiting = *association.in<AwaitingInitResponse>();
+    if (lacks_ppk(context, association, payloads))
+        return note_refusal(context, association, DownReason::refused_by_peer,
+                            fmt::format("the peer uses no PPK, and '{}' is required: configure it there, or require none here", our_ppk(context, association)->id));
     auto agreement = agree(context, association, awaiting.key, arrival, payloads);
     if (!agreement) return;
     const auto inbound = context.spis.allocate();
@@ -109,7 +132,8 @@ void on_init_answer(Context& context, Association& association, const Arrival& a
                               .nonce = std::move(awaiting.nonce),
                               .peer_nonce = agreement->peer_nonce,
                               .inbound = *inbound,
-                              .answer = {arrival.local, arrival.remote, Bytes{arrival.message.begin(), arrival.message.end()}}};
+                              .answer = {arrival.local, arrival.remote, Bytes{arrival.message.begin(), arrival.message.end()}},
+                              .ppk = agreement->ppk};
     take_keys(context, ike, arrival, *agreement, next.nonce);
     take_nat(context, association, arrival, payloads);
     send_auth(context, association, next, agreement->means);
@@ -124,6 +148,7 @@ void on_competing_answer(Context& context, Association& association, const Arriv
     if (is_same(awaiting.answer) || std::ranges::any_of(awaiting.others, is_same)) return context.count("init-answers-repeated");
     const auto message = decode_message(arrival.message);
     if (!message || !find<SaPayload>(message->payloads) || awaiting.others.size() >= kOtherAnswersMax) return context.count("unexpected-responses");
+    if (lacks_ppk(context, association, message->payloads)) return context.count("init-refusals-received");
     if (!agree(context, association, awaiting.key, arrival, message->payloads)) return;  // counted
     context.count("init-answers-competing");
     awaiting.others.push_back({arrival.local, arrival.remote, Bytes{arrival.message.begin(), arrival.message.end()}});
@@ -143,6 +168,7 @@ bool try_next_answer(Context& context, Association& association) {
     const auto agreement = agree(context, association, awaiting.key, arrival, message.payloads);
     if (!agreement) return false;
     awaiting.peer_nonce = agreement->peer_nonce;
+    awaiting.ppk = agreement->ppk;
     take_keys(context, ike, arrival, *agreement, awaiting.nonce);
     take_nat(context, association, arrival, message.payloads);
     send_auth(context, association, awaiting, agreement->means);

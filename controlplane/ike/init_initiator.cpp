@@ -5,6 +5,7 @@
 #include "controlplane/ike/initial_exchange.hpp"
 #include "controlplane/ike/lifecycle.hpp"
 #include "controlplane/ike/nat_detection.hpp"
+#include "controlplane/ike/ppk.hpp"
 #include "controlplane/ike/words.hpp"
 
 #include <algorithm>
@@ -30,6 +31,7 @@ void send_init(Context& context, Association& association) {
         payloads.emplace_back(std::move(notify));
     payloads.emplace_back(Notify{.type = NotifyType::ikev2_fragmentation_supported});
     append_signature_support(payloads, {&profile, 1}, Role::initiator);
+    if (ppk_for_attempt(profile, association.requests.front().expected)) payloads.emplace_back(Notify{.type = NotifyType::use_ppk});
     const Header header{.initiator_spi = ike.initiator_spi, .exchange = ExchangeType::ike_sa_init, .from_initiator = true};
     ike.next_request_id = 1;
     ike.outstanding = transmission_of({encode_message(header, payloads)}, context.settings.retransmit_first, context.settings.retransmit_tries, context.now);
@@ -65,18 +67,21 @@ void on_invalid_ke(Context& context, Association& association, const Notify& not
 }
 
 void on_refusal(Context& context, Association& association, const Notify& notify) {
-    auto& awaiting = *association.in<AwaitingInitResponse>();
-    awaiting.reason = notify.type == NotifyType::no_proposal_chosen ? DownReason::no_proposal_chosen : DownReason::refused_by_peer;
-    awaiting.refusal = fmt::format("{} ({})", advice(notify.type), to_string(notify.type));
-    context.count("init-refusals-received");
-    if (awaiting.refusals++ == 0)
-        context.log(Severity::notice, fmt::format("ike {}: init-sent: {}; not authenticated, so we go on trying", describe(association), awaiting.refusal));
-    if (awaiting.refusals < kRefusalsMax) return;
-    const DownReason reason = awaiting.reason;
-    fail_attempt(context, association, reason, std::string{awaiting.refusal});
+    const auto reason = notify.type == NotifyType::no_proposal_chosen ? DownReason::no_proposal_chosen : DownReason::refused_by_peer;
+    note_refusal(context, association, reason, fmt::format("{} ({})", advice(notify.type), to_string(notify.type)));
 }
 
 }  // namespace
+
+void note_refusal(Context& context, Association& association, DownReason reason, std::string words) {
+    auto& awaiting = *association.in<AwaitingInitResponse>();
+    awaiting.reason = reason;
+    awaiting.refusal = std::move(words);
+    context.count("init-refusals-received");
+    if (awaiting.refusals++ == 0)
+        context.log(Severity::notice, fmt::format("ike {}: init-sent: {}; not authenticated, so we go on trying", describe(association), awaiting.refusal));
+    if (awaiting.refusals >= kRefusalsMax) fail_attempt(context, association, reason, std::string{awaiting.refusal});
+}
 
 Bytes fresh_nonce(Random& random) {
     Bytes nonce(kNonceSize);

@@ -7,6 +7,7 @@
 #include "controlplane/ike/key_log.hpp"
 #include "controlplane/ike/lifecycle.hpp"
 #include "controlplane/ike/nat_detection.hpp"
+#include "controlplane/ike/ppk.hpp"
 #include "controlplane/ike/words.hpp"
 
 #include <algorithm>
@@ -34,6 +35,8 @@ bool asks_the_same(const AwaitingAuthRequest& kept, const InitRequest& request) 
     if (!before) return false;
     const auto* sa = find<SaPayload>(before->payloads);
     const auto* key_exchange = find<KeyExchange>(before->payloads);
+    // What we said about a PPK depends on it: nobody may talk the two ends out of one.
+    if (offers_ppk(before->payloads) != offers_ppk(request.payloads)) return false;
     return kept.peer_nonce == request.nonce->data && key_exchange && *key_exchange == *request.key_exchange && sa && *sa == *request.sa;
 }
 
@@ -128,6 +131,8 @@ void answer(Context& context, const Arrival& arrival, const InitRequest& request
     for (Notify& notify : nat_detection_notifies(ike.initiator_spi, ike.responder_spi, arrival.local, arrival.remote, force)) payloads.emplace_back(std::move(notify));
     payloads.emplace_back(Notify{.type = NotifyType::ikev2_fragmentation_supported});
     append_signature_support(payloads, context.settings.profiles, Role::responder);
+    const bool may_use_ppk = offers_ppk(request.payloads) && has_ppks(context.settings.profiles);
+    if (may_use_ppk) payloads.emplace_back(Notify{.type = NotifyType::use_ppk});
     const Header header{.initiator_spi = ike.initiator_spi, .responder_spi = ike.responder_spi, .exchange = ExchangeType::ike_sa_init, .response = true};
     Bytes response = encode_message(header, payloads);
     send_message(context, arrival.local, arrival.remote, response);
@@ -142,7 +147,8 @@ void answer(Context& context, const Arrival& arrival, const InitRequest& request
                                 .nonce = nonce,
                                 .peer_nonce = request.nonce->data,
                                 .began_at = context.now,
-                                .give_up_at = context.now + context.peer_patience()},
+                                .give_up_at = context.now + context.peer_patience(),
+                                .may_use_ppk = may_use_ppk},
             fmt::format("answered IKE_SA_INIT with {}", to_string(choice.suite)));
 }
 

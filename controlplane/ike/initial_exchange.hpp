@@ -18,6 +18,8 @@ void start_attempt(Context& context, Association& association, const ConnectRequ
 /// any other error counts as a rumour: the schedule goes on, and the attempt fails with that error when the schedule ends or when
 /// several transmissions in a row were answered so.
 void on_init_response(Context& context, Association& association, const Arrival& arrival);
+/// In AwaitingInitResponse: a rumour as above, in words.
+void note_refusal(Context& context, Association& association, DownReason reason, std::string words);
 /// Its SA, KE and Nr: keys, NAT findings, IKE_AUTH.
 void on_init_answer(Context& context, Association& association, const Arrival& arrival, std::span<const Payload> payloads);
 /// In AwaitingAuthResponse: one more answer to IKE_SA_INIT, genuine or not, is kept for try_next_answer().

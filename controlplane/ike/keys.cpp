@@ -72,6 +72,12 @@ SessionKeys derive_session_keys(const SessionSeed& seed, const Secret& skeyseed)
     return keys;
 }
 
+SessionKeys with_ppk(const SessionKeys& keys, const Secret& ppk) {
+    SessionKeys mixed = keys;
+    for (Secret* key : {&mixed.derivation, &mixed.auth_initiator, &mixed.auth_responder}) *key = prf_plus(keys.prf, ppk.view(), key->view(), key->size());
+    return mixed;
+}
+
 ChildKeys derive_child_keys(const SessionKeys& session, EspAlgorithm algorithm, const Secret& shared_secret, ByteView initiator_nonce, ByteView responder_nonce) {
     const std::size_t size = sizes_of(algorithm).keymat();
     Bytes joined_seed = joined({shared_secret.view(), initiator_nonce, responder_nonce});

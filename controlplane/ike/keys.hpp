@@ -48,6 +48,9 @@ Secret rekey_skeyseed(const SessionKeys& old, const SessionSeed& seed, const Sec
 /// {SK_d | SK_ai | SK_ar | SK_ei | SK_er | SK_pi | SK_pr} = prf+(SKEYSEED, Ni | Nr | SPIi | SPIr), with the new suite.
 SessionKeys derive_session_keys(const SessionSeed& seed, const Secret& skeyseed);
 
+/// SK_d, SK_pi and SK_pr = prf+(PPK, SK_d' ...): the post-quantum preshared key goes into all that follows, and into AUTH (RFC 8784 §3).
+SessionKeys with_ppk(const SessionKeys& keys, const Secret& ppk);
+
 /// Keys of a child SA pair, by the roles of the exchange that made it.
 struct ChildKeys {
     EspKeymat initiator_to_responder{}, responder_to_initiator{};

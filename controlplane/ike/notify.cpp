@@ -51,6 +51,9 @@ std::string_view rfc_name(NotifyType type) {
     case ikev2_fragmentation_supported:   return "IKEV2_FRAGMENTATION_SUPPORTED";
     case sa_resource_info:                return "SA_RESOURCE_INFO";
     case signature_hash_algorithms:       return "SIGNATURE_HASH_ALGORITHMS";
+    case use_ppk:                         return "USE_PPK";
+    case ppk_identity:                    return "PPK_IDENTITY";
+    case no_ppk_auth:                     return "NO_PPK_AUTH";
     }
     return {};
 }

@@ -50,6 +50,9 @@ enum class NotifyType : std::uint16_t {
     ikev2_message_id_sync_supported = 16420,
     ikev2_fragmentation_supported = 16430,
     signature_hash_algorithms = 16431,
+    use_ppk = 16435,       // RFC 8784
+    ppk_identity = 16436,
+    no_ppk_auth = 16437,
     sa_resource_info = 16444,
 };
 

@@ -53,7 +53,7 @@ TEST_CASE("the reference has every key, and only keys that exist") {
     std::set<std::string> known;
     for (const KnownKey& key : known_keys()) {
         const bool is_section = key.section.empty() && key.name != "name";
-        const bool is_list = key.name == "psk" || key.name == "ca" || key.name == "hub" || key.name == "access";
+        const bool is_list = key.name == "psk" || key.name == "ppk" || key.name == "ca" || key.name == "hub" || key.name == "access";
         if (!is_section && !(is_list && key.section == "tunnel.NAME")) known.insert(key.section + "." + key.name);
     }
     CHECK(listed == known);

@@ -45,6 +45,26 @@ TEST_CASE("a psk has either a key or a key file") {
     check_problem(spoke({{13, "psk = []"}}), "spoke.toml:13:7: tunnel.nave0.psk: there is no key, so nobody could be authenticated");
 }
 
+TEST_CASE("a post-quantum key has an id of its own and 256 bits of room, and is shown to nobody") {
+    const std::string good = R"({ id = "a", key = "0123456789abcdef0123456789abcdef" })";
+    check_problem(spoke({{16, "ppk = [" + good + ", " + good + "]"}}), "spoke.toml:16:71: tunnel.nave0.ppk[1].id: there is a PPK \"a\" already");
+    check_problem(spoke({{16, R"(ppk = [{ id = "a", key = "0123456789abcdef" }])"}}),
+                  "spoke.toml:16:26: tunnel.nave0.ppk[0].key: found a key of 16 characters; accepted: a text of 32 to 4096 characters");
+    check_problem(spoke({{16, R"(ppk = [{ id = "a" }])"}}), "spoke.toml:16:8: tunnel.nave0.ppk[0]: found neither key nor key_file; accepted: exactly one of them");
+    check_problem(spoke({{16, R"(ppk = [{ id = "a b", key = "0123456789abcdef0123456789abcdef" }])"}}),
+                  "spoke.toml:16:15: tunnel.nave0.ppk[0].id: found \"a b\"; accepted: a name");
+    const Loaded read = loaded(spoke({{13, R"(psk = [{ identity = "*.example", key_file = "spokes.key" }])"},
+                                      {16, R"(ppk = [{ id = "site-7", identity = "hub.example", key = "0123456789abcdef0123456789abcdef", required = true }])"}}),
+                               [](const std::string&) { return nave::Secret{nave::as_bytes("0123456789abcdef")}; });
+    const auto& ppk = read.config.overlay.ike.profiles.at(0).ppks.at(0);
+    CHECK(ppk.id == "site-7");
+    CHECK(ppk.required);
+    CHECK(ppk.remote.text() == "hub.example");
+    CHECK(ppk.key == nave::Secret{nave::as_bytes("0123456789abcdef0123456789abcdef")});
+    CHECK(read.holds_keys);
+    CHECK(value_of(read.config, "tunnel.nave0.ppk") == R"x([{ id = "site-7", identity = "hub.example", key = "(secret)", required = true }])x");
+}
+
 TEST_CASE("an identity has one key") {
     check_problem(spoke({{13, R"(psk = [{ identity = "*", key = "0123456789abcdef" }, { identity = "*", key = "fedcba9876543210" }])"}}),
                   "spoke.toml:13:67: tunnel.nave0.psk[1].identity: \"*\" has a key already");

@@ -106,6 +106,23 @@ TEST_CASE("a CBC suite gets integrity keys, and all keys of both directions diff
     CHECK_FALSE(keys.from_initiator.encryption_key == keys.from_responder.encryption_key);
 }
 
+TEST_CASE("a PPK changes SK_d, SK_pi and SK_pr by prf+(PPK, key) as RFC 8784 §3 says, and nothing else") {
+    const auto counted = [](std::uint8_t first) {
+        Bytes bytes(48);
+        for (std::uint8_t& byte : bytes) byte = first++;
+        return Secret{bytes};
+    };
+    SessionKeys keys = first_keys();
+    keys.derivation = counted(1), keys.auth_initiator = counted(65), keys.auth_responder = counted(129);
+    const SessionKeys mixed = with_ppk(keys, Secret{as_bytes("post-quantum preshared key")});
+    // Computed with Python's hmac.
+    CHECK(bytes_of(mixed.derivation) == hex("24ebe6346e4e14288b679ee95575043e3fe1aadb4a79aa0c41d93176dc5dc64613dc6f50dab19c1b66e4129f34279ee6"));
+    CHECK(bytes_of(mixed.auth_initiator) == hex("9b1a6b1aa2f1131b353bc92d609401dc414ee59031fc42077158968df8bc5f3a78f8644bc0876f309dda79f25c047e70"));
+    CHECK(bytes_of(mixed.auth_responder) == hex("0a625b7b06fddfdc2e72df156732834e61ddae21196230e2ee3db0fe92beb5764e81a2799108d97080582ea56052c829"));
+    CHECK(mixed.from_initiator.encryption_key == keys.from_initiator.encryption_key);
+    CHECK(mixed.from_responder.encryption_key == keys.from_responder.encryption_key);
+}
+
 TEST_CASE("other nonces or SPIs give other keys") {
     SessionSeed other = kFirst.seed();
     ++other.responder_spi;

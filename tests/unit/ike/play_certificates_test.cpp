@@ -329,3 +329,24 @@ TEST_CASE_METHOD(Certified, "an Ed25519 key has no answer to a peer that knows o
     CHECK(spoke.count("bad-init-answers") >= 1);
     CHECK_FALSE(hub.is_up());
 }
+
+TEST_CASE_METHOD(Certified, "a post-quantum key goes into signatures as well, or NO_PPK_AUTH carries a signature without it (RFC 8784)") {
+    const auto ppk = [](std::string id) { return Ppk{.id = std::move(id), .remote = pattern("*"), .key = secret("quantum")}; };
+    profile(spoke).ppks = {ppk("site-7")}, profile(hub).ppks = {ppk("site-7")};
+    restart();
+    lab.establish(spoke, hub);
+    CHECK(hub.logged("authenticated spoke.example by the certificate of O=Example, CN=spoke (ecdsa-sha256) and PPK 'site-7'"));
+    CHECK(spoke.logged("authenticated hub.example by the certificate of O=Example, CN=hub (ecdsa-sha256) and PPK 'site-7'"));
+
+    profile(hub).ppks = {ppk("site-8")};
+    restart();
+    lab.wire.clear();
+    lab.establish(spoke, hub);
+    CHECK(hub.logged("established without PPK"));
+
+    profile(hub).ppks[0].required = true;
+    refused("profile 'dmvpn' requires a PPK of spoke.example");
+    profile(hub).ppks = {ppk("site-7")};
+    profile(hub).ppks[0].key = secret("mistyped");
+    refused("spoke.example does not prove that it is");
+}
