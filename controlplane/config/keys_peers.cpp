@@ -95,6 +95,8 @@ const Bindings<HubDraft>& hub_keys() {
         required(parsed<HubDraft>("identity", "whom to expect there: an identity such as \"hub.example\", or a pattern such as \"*.hubs.example\"",
                                   parse_hub_identity, print_pattern, via(&HubDraft::hub, &overlay::Hub::identity))),
         number<HubDraft>("priority", 1, 255, via(&HubDraft::hub, &overlay::Hub::priority)),
+        list<HubDraft>("redirects", std::string{kAcceptsPrefix}, Count{0, kPrefixesMax}, parse_prefix, print_prefix,
+                       via(&HubDraft::hub, &overlay::Hub::redirects)),
     };
     return keys;
 }

@@ -19,6 +19,8 @@ struct AwaitingInitResponse {
     Bytes nonce;
     Bytes cookie{};
     int restarts = 0;       // with a cookie or another group
+    int redirects = 0;      // to another gateway
+    std::optional<NbmaAddress> redirected_from{};
     int refusals = 0;       // errors that came back; anybody could have sent them
     std::string refusal{};  // the last of them, in words
     DownReason reason = DownReason::timed_out;  // what it would mean
@@ -78,6 +80,7 @@ struct Established {
     TimePoint heard_at;              // last sign of life
     TimePoint rekey_at{}, expires_at{};  // of the current IKE SA
     std::optional<TimePoint> keepalive_at{};
+    std::optional<TimePoint> childless_until{};  // began without a child SA (RFC 6023) and waits for one
     std::optional<Duplicate> duplicate{};
     bool probe_wanted = false;
     std::optional<TimePoint> resources_at{};  // when we look for resources without a child SA; absent: the peer knows none

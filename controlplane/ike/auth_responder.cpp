@@ -73,25 +73,38 @@ std::expected<Means, std::string> means_for(const Context& context, const Proof&
     return means_of_responder(context.settings.profiles[proof.choice.profile.value], initiator, proof.choice.key, request.payloads);
 }
 
-/// IDr, the proof of it and, if there is one, the child SA or the refusal of it.
+constexpr Duration kChildlessMax = std::chrono::seconds{30};
+
+/// RFC 6023 §3: nothing about a child SA in IKE_AUTH; CREATE_CHILD_SA is to make the first one.
+bool begins_childless(const std::vector<Payload>& request) {
+    return !find<SaPayload>(request) && !find<TrafficSelectors>(request, Role::initiator) && !find<TrafficSelectors>(request, Role::responder);
+}
+
+/// IDr, the proof of it and, if one is asked for, the child SA or the refusal of it.
 struct Answer {
     std::vector<Payload> payloads;
-    std::expected<ChildTerms, Refusal> terms;
+    std::expected<std::optional<ChildTerms>, Refusal> terms;
     Spi inbound{};
 };
+
+/// The child SA of an answer.
+void append_child(Context& context, const Association& association, const std::vector<Payload>& request, Answer& answer) {
+    answer.terms = choose_child(association, context.profile_of(association), request, ChildExchange::ike_auth);
+    if (answer.terms) {
+        if (const auto inbound = context.spis.allocate()) answer.inbound = *inbound;
+        else answer.terms = std::unexpected{Refusal{NotifyType::no_additional_sas, "no inbound SPI is left for another SA"}};
+    }
+    if (answer.terms) append_child_answer(answer.payloads, **answer.terms, answer.inbound);
+    else answer.payloads.emplace_back(Notify{.type = answer.terms.error().type, .data = answer.terms.error().data});
+}
 
 Answer compose(Context& context, const Association& association, const AwaitingAuthRequest& awaiting, const Means& means, const Ppk* ppk,
                const std::vector<Payload>& request) {
     const Profile& profile = context.profile_of(association);
     const IdentificationPayload id{.role = Role::responder, .identity = profile.local};
-    Answer answer{.payloads = {id}, .terms = choose_child(association, profile, request, ChildExchange::ike_auth)};
+    Answer answer{.payloads = {id}, .terms = std::nullopt};
     append_proof(answer.payloads, means, association.ike->keys, Role::responder, {awaiting.first_message, awaiting.peer_nonce, &id});
-    if (answer.terms) {
-        if (const auto inbound = context.spis.allocate()) answer.inbound = *inbound;
-        else answer.terms = std::unexpected{Refusal{NotifyType::no_additional_sas, "no inbound SPI is left for another SA"}};
-    }
-    if (answer.terms) append_child_answer(answer.payloads, *answer.terms, answer.inbound);
-    else answer.payloads.emplace_back(Notify{.type = answer.terms.error().type, .data = answer.terms.error().data});
+    if (!begins_childless(request)) append_child(context, association, request, answer);
     if (answer.terms && find_notify(request, NotifyType::sa_resource_info)) answer.payloads.emplace_back(resource_notify());
     if (ppk) answer.payloads.emplace_back(Notify{.type = NotifyType::ppk_identity});
     return answer;
@@ -105,12 +118,14 @@ void on_authenticated(Context& context, Association& association, const Arrival&
                             .began_at = awaiting.began_at,
                             .established_at = context.now,
                             .heard_at = context.now};
+    if (!*answer.terms) established.childless_until = context.now + kChildlessMax;
     come_up(context, association, std::move(established), fmt::format("authenticated {} by {}{}", peer.to_string(), proven.means, in_words(proven.ppk)));
     if (awaiting.may_use_ppk && !proven.ppk)
         context.log(Severity::warning, fmt::format("ike {}: established without PPK: the one that the peer named is not configured for it", describe(association)));
+    if (!*answer.terms) return send_response(context, *association.ike, arrival, answer.payloads);
     const ChildId child = install_child(context, association,
                                         {.inbound = answer.inbound,
-                                         .terms = *answer.terms,
+                                         .terms = **answer.terms,
                                          .role = Role::responder,
                                          .initiator_nonce = awaiting.peer_nonce,
                                          .responder_nonce = awaiting.nonce,

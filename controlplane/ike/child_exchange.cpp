@@ -237,6 +237,8 @@ void on_create_child_request(Context& context, Association& association, IkeSa& 
     if (made->key) answer.insert(behind_sa, KeyExchange{made->key->group(), made->key->public_value()});
     if (resource) answer.emplace_back(resource_notify());
     send_response(context, ike, arrival, answer);
+    // The first one of an association that began without (RFC 6023): as after IKE_AUTH, waiting for its use would lose all packets.
+    if (!old && std::ranges::none_of(established.children, &ChildSa::outbound_installed)) use_outbound(context, association, *child_by_id(established, id));
 }
 
 }  // namespace nave::ike

@@ -60,6 +60,7 @@ ChildId install_child(Context& context, Association& association, const NewChild
                                             child.resource ? fmt::format(", for resource {}", child.resource->value) : std::string{}));
     context.count("children");
     established.children.push_back(child);
+    established.childless_until.reset();
     return child.id;
 }
 

@@ -61,6 +61,7 @@ struct Ppk {
 struct PinnedIdentity {
     IdentityPattern identity;
     std::vector<NbmaAddress> addresses;
+    std::vector<Prefix> redirects{};  // and where a peer at one of them may send us (RFC 5685)
 };
 
 /// Who we are towards some peers, whom we accept, and what we propose. Of keys and authorities those decide that match a peer most
@@ -187,6 +188,7 @@ struct ConnectRequest {
     NbmaEndpoint local, remote;                    // ports 500; the endpoint moves to 4500 by itself
     std::optional<IdentityPattern> expected;       // whom we want to meet there; anybody with a key when absent
     std::uint64_t token = 0;                       // chosen by the caller, comes back in SaUp or SaDown
+    std::vector<Prefix> redirects{};               // where the peer may send us instead (RFC 5685); nowhere when empty
 };
 
 /// One association as an operator sees it.

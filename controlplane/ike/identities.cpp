@@ -48,6 +48,7 @@ std::optional<std::string> misplaced(const Profile& profile, const Identity& pee
     for (const PinnedIdentity& pin : profile.pinned) {
         if (!pin.identity.matches(peer)) continue;
         if (std::ranges::find(pin.addresses, address) != pin.addresses.end()) return std::nullopt;
+        if (std::ranges::any_of(pin.redirects, [&](const Prefix& prefix) { return prefix.contains(address.value); })) return std::nullopt;
         is_pinned = true;
     }
     if (!is_pinned) return std::nullopt;

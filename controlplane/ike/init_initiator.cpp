@@ -6,6 +6,7 @@
 #include "controlplane/ike/lifecycle.hpp"
 #include "controlplane/ike/nat_detection.hpp"
 #include "controlplane/ike/ppk.hpp"
+#include "controlplane/ike/redirect.hpp"
 #include "controlplane/ike/words.hpp"
 
 #include <algorithm>
@@ -31,6 +32,7 @@ void send_init(Context& context, Association& association) {
         payloads.emplace_back(std::move(notify));
     payloads.emplace_back(Notify{.type = NotifyType::ikev2_fragmentation_supported});
     append_signature_support(payloads, {&profile, 1}, Role::initiator);
+    append_redirect_notifies(payloads, association);
     if (ppk_for_attempt(profile, association.requests.front().expected)) payloads.emplace_back(Notify{.type = NotifyType::use_ppk});
     const Header header{.initiator_spi = ike.initiator_spi, .exchange = ExchangeType::ike_sa_init, .from_initiator = true};
     ike.next_request_id = 1;
@@ -89,16 +91,21 @@ Bytes fresh_nonce(Random& random) {
     return nonce;
 }
 
+void begin_init(Context& context, Association& association, AwaitingInitResponse awaiting, std::string_view reason) {
+    association.ike->role = Role::initiator;
+    association.ike->initiator_spi = context.table.new_spi(context.random, association.id);
+    context.table.begin_attempt(association);
+    context.touch(association);
+    move_to(context, association, std::move(awaiting), reason);
+    send_init(context, association);
+}
+
 void start_attempt(Context& context, Association& association, const ConnectRequest& request) {
     association.initiator = true;
     association.profile = request.profile;
     association.local = request.local;
     association.remote = request.remote;
     association.requests = {request};
-    association.ike->role = Role::initiator;
-    association.ike->initiator_spi = context.table.new_spi(context.random, association.id);
-    context.table.begin_attempt(association);
-    context.touch(association);
     context.count("attempts");
     const Profile& profile = context.profile_of(association);
     if (profile.ike_proposals.empty() || (!profile.credential && !key_for_attempt(profile, request.expected)))
@@ -109,9 +116,8 @@ void start_attempt(Context& context, Association& association, const ConnectRequ
         return fail_attempt(context, association, DownReason::limit_reached, "as many SAs as established_max allows are up");
     }
     const Group group = profile.ike_proposals.front().group;
-    move_to(context, association, AwaitingInitResponse{.key = DhKeyPair::generate(group, context.random), .nonce = fresh_nonce(context.random)},
-            fmt::format("connecting with profile '{}'", profile.name));
-    send_init(context, association);
+    begin_init(context, association, {.key = DhKeyPair::generate(group, context.random), .nonce = fresh_nonce(context.random)},
+               fmt::format("connecting with profile '{}'", profile.name));
 }
 
 void on_init_response(Context& context, Association& association, const Arrival& arrival) {
@@ -119,6 +125,7 @@ void on_init_response(Context& context, Association& association, const Arrival&
     if (!message) return context.count("malformed");
     const std::span<const Payload> payloads = message->payloads;
     if (find<SaPayload>(payloads)) return on_init_answer(context, association, arrival, payloads);
+    if (const Notify* redirect = find_notify(payloads, NotifyType::redirect)) return on_redirect(context, association, *redirect);
     if (const Notify* cookie = find_notify(payloads, NotifyType::cookie)) return on_cookie(context, association, *cookie);
     if (const Notify* invalid_ke = find_notify(payloads, NotifyType::invalid_ke_payload)) return on_invalid_ke(context, association, *invalid_ke);
     if (const Notify* error = find_error(payloads)) return on_refusal(context, association, *error);

@@ -131,6 +131,7 @@ void answer(Context& context, const Arrival& arrival, const InitRequest& request
     for (Notify& notify : nat_detection_notifies(ike.initiator_spi, ike.responder_spi, arrival.local, arrival.remote, force)) payloads.emplace_back(std::move(notify));
     payloads.emplace_back(Notify{.type = NotifyType::ikev2_fragmentation_supported});
     append_signature_support(payloads, context.settings.profiles, Role::responder);
+    payloads.emplace_back(Notify{.type = NotifyType::childless_ikev2_supported});
     const bool may_use_ppk = offers_ppk(request.payloads) && has_ppks(context.settings.profiles);
     if (may_use_ppk) payloads.emplace_back(Notify{.type = NotifyType::use_ppk});
     const Header header{.initiator_spi = ike.initiator_spi, .responder_spi = ike.responder_spi, .exchange = ExchangeType::ike_sa_init, .response = true};

@@ -14,7 +14,9 @@ class CookieJar;
 
 /// Sends IKE_SA_INIT on a new association.
 void start_attempt(Context& context, Association& association, const ConnectRequest& request);
-/// In AwaitingInitResponse. Nothing in the message is authenticated: only COOKIE and INVALID_KE_PAYLOAD are acted on at once (bounded);
+/// IKE_SA_INIT from an SPI of its own, to where the association points; for another gateway it may begin anew.
+void begin_init(Context& context, Association& association, AwaitingInitResponse awaiting, std::string_view reason);
+/// In AwaitingInitResponse. Nothing in the message is authenticated: only COOKIE, INVALID_KE_PAYLOAD and REDIRECT are acted on at once (bounded);
 /// any other error counts as a rumour: the schedule goes on, and the attempt fails with that error when the schedule ends or when
 /// several transmissions in a row were answered so.
 void on_init_response(Context& context, Association& association, const Arrival& arrival);

@@ -45,9 +45,12 @@ std::string_view rfc_name(NotifyType type) {
     case additional_ip4_address:          return "ADDITIONAL_IP4_ADDRESS";
     case multiple_auth_supported:         return "MULTIPLE_AUTH_SUPPORTED";
     case redirect_supported:              return "REDIRECT_SUPPORTED";
+    case redirect:                        return "REDIRECT";
+    case redirected_from:                 return "REDIRECTED_FROM";
     case eap_only_authentication:         return "EAP_ONLY_AUTHENTICATION";
     case childless_ikev2_supported:       return "CHILDLESS_IKEV2_SUPPORTED";
     case ikev2_message_id_sync_supported: return "IKEV2_MESSAGE_ID_SYNC_SUPPORTED";
+    case ikev2_message_id_sync:           return "IKEV2_MESSAGE_ID_SYNC";
     case ikev2_fragmentation_supported:   return "IKEV2_FRAGMENTATION_SUPPORTED";
     case sa_resource_info:                return "SA_RESOURCE_INFO";
     case signature_hash_algorithms:       return "SIGNATURE_HASH_ALGORITHMS";

@@ -44,10 +44,13 @@ enum class NotifyType : std::uint16_t {
     mobike_supported = 16396,
     additional_ip4_address = 16397,
     multiple_auth_supported = 16404,
-    redirect_supported = 16406,
+    redirect_supported = 16406,  // RFC 5685
+    redirect = 16407,
+    redirected_from = 16408,
     eap_only_authentication = 16417,
     childless_ikev2_supported = 16418,
     ikev2_message_id_sync_supported = 16420,
+    ikev2_message_id_sync = 16422,
     ikev2_fragmentation_supported = 16430,
     signature_hash_algorithms = 16431,
     use_ppk = 16435,       // RFC 8784

@@ -98,9 +98,24 @@ void on_new_request(Context& context, Association& association, IkeSa& ike, cons
     on_create_child_request(context, association, ike, arrival, payloads);
 }
 
+/// A cluster that failed over asks to agree on new message IDs, by a request with the ID 0 (RFC 6311 §5.1). We never say that we can; the
+/// request moves nothing, and who runs the cluster learns from our log why it has to start anew.
+bool is_sync_request(const Arrival& arrival, const IkeSa& ike) {
+    if (arrival.header.message_id != 0 || arrival.header.exchange != ExchangeType::informational) return false;
+    const auto payloads = open(arrival.message, ike.incoming_keys());
+    return payloads && find_notify(*payloads, NotifyType::ikev2_message_id_sync);
+}
+
+void on_out_of_window(Context& context, const Association& association, const IkeSa& ike, const Arrival& arrival) {
+    if (!is_sync_request(arrival, ike)) return context.count("out-of-window");
+    context.count("message-id-sync-refused");
+    context.log_stranger(Severity::warning, fmt::format("ike {}: the peer wants to synchronise message IDs after a failover (RFC 6311), which is not supported: "
+                                                        "it has to connect anew", describe(association)));
+}
+
 void on_request(Context& context, Association& association, IkeSa& ike, const Arrival& arrival) {
     const bool is_repeated = arrival.header.message_id + 1 == ike.expected_request_id && !ike.last_response.empty();
-    if (!is_repeated && arrival.header.message_id != ike.expected_request_id) return context.count("out-of-window");
+    if (!is_repeated && arrival.header.message_id != ike.expected_request_id) return on_out_of_window(context, association, ike, arrival);
     if (!is_repeated && !takes(association, arrival.header.exchange)) return context.count("unexpected-requests");
     if (is_repeated) return on_repeated_request(context, ike, arrival);
     const auto opened = open_awaited(context, ike, ike.request_parts, arrival);

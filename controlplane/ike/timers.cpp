@@ -112,6 +112,8 @@ struct Due {
             return end(context, association, DownReason::timed_out, unanswered(*association.ike) + ": the peer is dead", Ending::silent);
         tend_siblings(context, association, established);
         expire_children(context, association, established);
+        if (established.childless_until && *established.childless_until <= context.now)
+            return end(context, association, DownReason::no_child, "the peer began without a child SA and never asked for one", Ending::farewell);
         if (established.expires_at <= context.now && !successor_of(established))
             return end(context, association, DownReason::limit_reached, "the lifetime of the IKE SA is over and rekeying failed", Ending::farewell);
         if (established.expires_at <= context.now) outlive(context, association, established);
@@ -176,6 +178,7 @@ private:
 
 void consider_established(Earliest& earliest, const Context& context, const Association& association, const Established& established) {
     earliest.consider(established.keepalive_at);
+    earliest.consider(established.childless_until);
     earliest.consider_wish(established.rekey_at);
     earliest.consider(established.expires_at);
     if (established.resources_at && !established.duplicate) earliest.consider_wish(*established.resources_at);

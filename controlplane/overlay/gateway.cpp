@@ -22,7 +22,7 @@ Settings with_pinned_hubs(Settings settings) {
     for (const Tunnel& tunnel : settings.tunnels) {
         if (tunnel.profile.value >= settings.ike.profiles.size()) continue;
         for (const Hub& hub : tunnel.hubs)
-            if (hub.identity) settings.ike.profiles[tunnel.profile.value].pinned.push_back({*hub.identity, {hub.address}});
+            if (hub.identity) settings.ike.profiles[tunnel.profile.value].pinned.push_back({*hub.identity, {hub.address}, hub.redirects});
     }
     return settings;
 }

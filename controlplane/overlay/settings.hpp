@@ -19,6 +19,7 @@ struct Hub {
     NbmaAddress address;
     std::optional<ike::IdentityPattern> identity;  // whom we expect there; anybody who has the key when absent
     std::uint8_t priority = 1;
+    std::vector<Prefix> redirects{};               // where it may send us instead (RFC 5685)
 };
 
 /// What an authenticated identity may do; the first rule whose pattern matches decides, and no match refuses.

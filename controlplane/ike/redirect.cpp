@@ -1,0 +1,81 @@
+// REDIRECT as the initiator meets it.
+#include "controlplane/ike/redirect.hpp"
+
+#include "common/headers.hpp"
+#include "controlplane/ike/initial_exchange.hpp"
+
+#include <algorithm>
+#include <fmt/format.h>
+#include <memory>
+
+namespace nave::ike {
+namespace {
+
+constexpr int kRedirectsMax = 5;  // RFC 5685 §3: MAX_REDIRECTS, of one attempt
+
+enum class GatewayType : std::uint8_t { ipv4 = 1, ipv6 = 2, fqdn = 3 };
+
+struct Redirection {
+    std::optional<IpAddress> gateway;  // nothing for a name, which nobody here can look up
+    Bytes nonce;
+};
+
+/// RFC 5685 §9.2: type and length of the gateway's identity, the identity, the nonce of our request.
+std::optional<Redirection> decode_redirection(const Notify& notify) {
+    ByteReader in{notify.data};
+    const auto type = GatewayType{in.u8()};
+    const ByteView gateway = in.take(in.u8());
+    const ByteView nonce = in.take_rest();
+    if (in.failed()) return std::nullopt;
+    const bool is_address = type == GatewayType::ipv4 || type == GatewayType::ipv6;
+    const auto address = is_address ? IpAddress::from_bytes(gateway) : std::nullopt;
+    if (is_address && (!address || address->is_v4() != (type == GatewayType::ipv4))) return std::nullopt;
+    return Redirection{address, Bytes{nonce.begin(), nonce.end()}};
+}
+
+Bytes encode_gateway(const IpAddress& address) {
+    const auto bytes = address.bytes();
+    Bytes data{static_cast<std::uint8_t>(address.is_v4() ? GatewayType::ipv4 : GatewayType::ipv6), static_cast<std::uint8_t>(bytes.size())};
+    data.insert(data.end(), bytes.begin(), bytes.end());
+    return data;
+}
+
+void follow_redirect(Context& context, Association& association, const IpAddress& gateway) {
+    const auto& before = *association.in<AwaitingInitResponse>();
+    AwaitingInitResponse next{.key = DhKeyPair::generate(before.key.group(), context.random),
+                              .nonce = fresh_nonce(context.random),
+                              .redirects = before.redirects + 1,
+                              .redirected_from = association.remote.address};
+    context.count("redirects-followed");
+    context.table.end_attempt(association);
+    context.table.forget_spi(association.ike->initiator_spi);
+    association.ike = std::make_unique<IkeSa>();
+    association.remote = {NbmaAddress{gateway}, kUdpPortIke};
+    const std::string reason = fmt::format("redirected from {}", next.redirected_from->value.to_string());
+    begin_init(context, association, std::move(next), reason);
+}
+
+}  // namespace
+
+void append_redirect_notifies(std::vector<Payload>& payloads, const Association& association) {
+    const auto& from = association.in<AwaitingInitResponse>()->redirected_from;
+    if (association.requests.front().redirects.empty()) return;
+    if (from) payloads.emplace_back(Notify{.type = NotifyType::redirected_from, .data = encode_gateway(from->value)});
+    else payloads.emplace_back(Notify{.type = NotifyType::redirect_supported});
+}
+
+void on_redirect(Context& context, Association& association, const Notify& notify) {
+    const auto& awaiting = *association.in<AwaitingInitResponse>();
+    const auto redirection = decode_redirection(notify);
+    if (!redirection || redirection->nonce != awaiting.nonce) return context.count("bad-redirects");  // §5: only who saw our request knows the nonce
+    const auto& allowed = association.requests.front().redirects;
+    const bool is_allowed = redirection->gateway && *redirection->gateway != association.remote.address.value &&
+                            std::ranges::any_of(allowed, [&](const Prefix& prefix) { return prefix.contains(*redirection->gateway); });
+    if (is_allowed && awaiting.redirects < kRedirectsMax) return follow_redirect(context, association, *redirection->gateway);
+    context.count("redirects-refused");
+    note_refusal(context, association, DownReason::refused_by_peer,
+                 fmt::format("the peer redirects us to {}, {}", redirection->gateway ? redirection->gateway->to_string() : "a name",
+                             is_allowed ? "and we have been redirected too often" : "which the configuration does not allow"));
+}
+
+}  // namespace nave::ike
