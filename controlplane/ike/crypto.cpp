@@ -33,7 +33,8 @@ using openssl::Cipher, openssl::CipherContext, openssl::Digest, openssl::DigestC
 struct Algorithms {
     MacContext hmac_sha256 = hmac("SHA256"), hmac_sha384 = hmac("SHA384"), hmac_sha512 = hmac("SHA512");  // without key: templates
     Digest sha1{EVP_MD_fetch(nullptr, "SHA1", nullptr)};
-    Cipher gcm128 = cipher("AES-128-GCM"), gcm256 = cipher("AES-256-GCM"), cbc128 = cipher("AES-128-CBC"), cbc256 = cipher("AES-256-CBC");
+    Cipher gcm128 = cipher("AES-128-GCM"), gcm256 = cipher("AES-256-GCM"), cbc128 = cipher("AES-128-CBC"), cbc256 = cipher("AES-256-CBC"),
+           chacha20_poly1305 = cipher("ChaCha20-Poly1305");
 
     static const Algorithms& get() {
         static const Algorithms instance;
@@ -52,7 +53,7 @@ private:
     }
     static Cipher cipher(const char* algorithm) {
         Cipher found{EVP_CIPHER_fetch(nullptr, algorithm, nullptr)};
-        require(found != nullptr, "find AES");
+        require(found != nullptr, "find a cipher");
         return found;
     }
 };
@@ -123,12 +124,13 @@ std::array<std::uint8_t, 20> sha1(std::initializer_list<ByteView> parts) {
     return digest;
 }
 
-bool is_aead(IkeEncryption algorithm) { return algorithm == IkeEncryption::aes_gcm_128 || algorithm == IkeEncryption::aes_gcm_256; }
+bool is_aead(IkeEncryption algorithm) { return algorithm != IkeEncryption::aes_cbc_128 && algorithm != IkeEncryption::aes_cbc_256; }
 
 std::size_t encryption_key_size(IkeEncryption algorithm) {
     switch (algorithm) {
     case IkeEncryption::aes_gcm_128: return 20;
-    case IkeEncryption::aes_gcm_256: return 36;
+    case IkeEncryption::aes_gcm_256:
+    case IkeEncryption::chacha20_poly1305: return 36;
     case IkeEncryption::aes_cbc_128: return 16;
     case IkeEncryption::aes_cbc_256: return 32;
     }
@@ -142,8 +144,8 @@ enum class Way : int { decrypt = 0, encrypt = 1 };
 CipherContext start_cipher(const EVP_CIPHER* cipher, ByteView key, ByteView iv, Way way) {
     CipherContext context{EVP_CIPHER_CTX_new()};
     require(key.size() == static_cast<std::size_t>(EVP_CIPHER_get_key_length(cipher)) && iv.size() == static_cast<std::size_t>(EVP_CIPHER_get_iv_length(cipher)),
-            "use an AES key or IV of this length");
-    require(context && EVP_CipherInit_ex2(context.get(), cipher, key.data(), iv.data(), static_cast<int>(way), nullptr) == 1, "start AES");
+            "use a key or IV of this length");
+    require(context && EVP_CipherInit_ex2(context.get(), cipher, key.data(), iv.data(), static_cast<int>(way), nullptr) == 1, "start a cipher");
     return context;
 }
 
@@ -151,10 +153,15 @@ CipherContext start_cipher(const EVP_CIPHER* cipher, ByteView key, ByteView iv, 
 void run_cipher(EVP_CIPHER_CTX* context, std::uint8_t* output, ByteView input) {
     if (input.empty()) return;
     int written = 0;
-    require(EVP_CipherUpdate(context, output, &written, input.data(), static_cast<int>(input.size())) == 1, "run AES");
+    require(EVP_CipherUpdate(context, output, &written, input.data(), static_cast<int>(input.size())) == 1, "run a cipher");
 }
 
-const EVP_CIPHER* gcm_for(ByteView key) { return key.size() == 16 ? Algorithms::get().gcm128.get() : Algorithms::get().gcm256.get(); }
+const EVP_CIPHER* aead_for(IkeEncryption algorithm) {
+    const Algorithms& known = Algorithms::get();
+    if (algorithm == IkeEncryption::chacha20_poly1305) return known.chacha20_poly1305.get();
+    require(is_aead(algorithm), "use CBC as an AEAD");
+    return algorithm == IkeEncryption::aes_gcm_128 ? known.gcm128.get() : known.gcm256.get();
+}
 
 Bytes run_cbc(ByteView key, ByteView iv, ByteView input, Way way) {
     const Algorithms& known = Algorithms::get();
@@ -168,27 +175,27 @@ Bytes run_cbc(ByteView key, ByteView iv, ByteView input, Way way) {
 
 }  // namespace
 
-Bytes aes_gcm_seal(ByteView key, ByteView nonce, ByteView associated, ByteView plaintext) {
-    const CipherContext context = start_cipher(gcm_for(key), key, nonce, Way::encrypt);
-    Bytes sealed(plaintext.size() + kGcmTagSize);
+Bytes aead_seal(IkeEncryption algorithm, ByteView key, ByteView nonce, ByteView associated, ByteView plaintext) {
+    const CipherContext context = start_cipher(aead_for(algorithm), key, nonce, Way::encrypt);
+    Bytes sealed(plaintext.size() + kAeadTagSize);
     std::uint8_t* const tag = sealed.data() + plaintext.size();
     run_cipher(context.get(), nullptr, associated);
     run_cipher(context.get(), sealed.data(), plaintext);
     int written = 0;
-    require(EVP_CipherFinal_ex(context.get(), tag, &written) == 1, "finish AES-GCM");
-    require(EVP_CIPHER_CTX_ctrl(context.get(), EVP_CTRL_AEAD_GET_TAG, kGcmTagSize, tag) == 1, "read the tag of AES-GCM");
+    require(EVP_CipherFinal_ex(context.get(), tag, &written) == 1, "finish an AEAD");
+    require(EVP_CIPHER_CTX_ctrl(context.get(), EVP_CTRL_AEAD_GET_TAG, kAeadTagSize, tag) == 1, "read the tag of an AEAD");
     return sealed;
 }
 
-std::optional<Bytes> aes_gcm_open(ByteView key, ByteView nonce, ByteView associated, ByteView sealed) {
-    if (sealed.size() < kGcmTagSize) return std::nullopt;
-    const ByteView ciphertext = sealed.first(sealed.size() - kGcmTagSize);
-    Bytes tag(sealed.end() - kGcmTagSize, sealed.end());
-    const CipherContext context = start_cipher(gcm_for(key), key, nonce, Way::decrypt);
+std::optional<Bytes> aead_open(IkeEncryption algorithm, ByteView key, ByteView nonce, ByteView associated, ByteView sealed) {
+    if (sealed.size() < kAeadTagSize) return std::nullopt;
+    const ByteView ciphertext = sealed.first(sealed.size() - kAeadTagSize);
+    Bytes tag(sealed.end() - kAeadTagSize, sealed.end());
+    const CipherContext context = start_cipher(aead_for(algorithm), key, nonce, Way::decrypt);
     Bytes plaintext(ciphertext.size() + kAesBlockSize);
     run_cipher(context.get(), nullptr, associated);
     run_cipher(context.get(), plaintext.data(), ciphertext);
-    require(EVP_CIPHER_CTX_ctrl(context.get(), EVP_CTRL_AEAD_SET_TAG, kGcmTagSize, tag.data()) == 1, "set the tag of AES-GCM");
+    require(EVP_CIPHER_CTX_ctrl(context.get(), EVP_CTRL_AEAD_SET_TAG, kAeadTagSize, tag.data()) == 1, "set the tag of an AEAD");
     int written = 0;
     const bool genuine = EVP_CipherFinal_ex(context.get(), plaintext.data() + ciphertext.size(), &written) == 1;
     if (!genuine) {

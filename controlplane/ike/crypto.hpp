@@ -31,14 +31,14 @@ Bytes integrity_checksum(Integrity algorithm, ByteView key, std::initializer_lis
 std::array<std::uint8_t, 20> sha1(std::initializer_list<ByteView> parts);
 
 bool is_aead(IkeEncryption algorithm);
-/// Bytes taken from the key material: the AES key, with AEAD followed by the 4-byte salt (RFC 5282 §7.1).
+/// Bytes taken from the key material: the key, with AEAD followed by the 4-byte salt (RFC 5282 §7.1, RFC 7634 §2).
 std::size_t encryption_key_size(IkeEncryption algorithm);
 
-inline constexpr std::size_t kGcmTagSize = 16, kGcmNonceSize = 12, kAesBlockSize = 16;
-/// AES-GCM with a 16- or 32-byte key: ciphertext followed by the tag.
-Bytes aes_gcm_seal(ByteView key, ByteView nonce, ByteView associated, ByteView plaintext);
+inline constexpr std::size_t kAeadTagSize = 16, kAeadNonceSize = 12, kAesBlockSize = 16;
+/// AES-GCM or ChaCha20-Poly1305, with the key without its salt: ciphertext followed by the tag.
+Bytes aead_seal(IkeEncryption algorithm, ByteView key, ByteView nonce, ByteView associated, ByteView plaintext);
 /// Nothing if the tag is not genuine.
-std::optional<Bytes> aes_gcm_open(ByteView key, ByteView nonce, ByteView associated, ByteView sealed);
+std::optional<Bytes> aead_open(IkeEncryption algorithm, ByteView key, ByteView nonce, ByteView associated, ByteView sealed);
 /// AES-CBC without padding of its own; the input is a multiple of kAesBlockSize.
 Bytes aes_cbc_encrypt(ByteView key, ByteView iv, ByteView plaintext);
 Bytes aes_cbc_decrypt(ByteView key, ByteView iv, ByteView ciphertext);

@@ -22,6 +22,7 @@ std::string_view wireshark_name(IkeEncryption encryption) {
     switch (encryption) {
     case IkeEncryption::aes_gcm_128: return "AES-GCM-128 with 16 octet ICV [RFC5282]";
     case IkeEncryption::aes_gcm_256: return "AES-GCM-256 with 16 octet ICV [RFC5282]";
+    case IkeEncryption::chacha20_poly1305: return {};  // Wireshark has none
     case IkeEncryption::aes_cbc_128: return "AES-CBC-128 [RFC3602]";
     case IkeEncryption::aes_cbc_256: return "AES-CBC-256 [RFC3602]";
     }
@@ -62,8 +63,10 @@ EspNames wireshark_names(EspAlgorithm algorithm) {
 
 Secret wireshark_line(const IkeSa& ike) {
     const ProtectionKeys &initiator = ike.keys.from_initiator, &responder = ike.keys.from_responder;
-    return sealed(fmt::format("{:016x},{:016x},{},{},\"{}\",{},{},\"{}\"", ike.initiator_spi, ike.responder_spi, hex(initiator.encryption_key.view()),
-                              hex(responder.encryption_key.view()), wireshark_name(initiator.encryption), hex(initiator.integrity_key.view()),
+    const std::string_view encryption = wireshark_name(initiator.encryption);
+    const bool known = !encryption.empty();
+    return sealed(fmt::format("{}{:016x},{:016x},{},{},\"{}\",{},{},\"{}\"", known ? "" : "# ", ike.initiator_spi, ike.responder_spi, hex(initiator.encryption_key.view()),
+                              hex(responder.encryption_key.view()), known ? encryption : "ChaCha20-Poly1305 [RFC7634]", hex(initiator.integrity_key.view()),
                               hex(responder.integrity_key.view()), wireshark_name(initiator.integrity)));
 }
 

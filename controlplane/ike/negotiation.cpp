@@ -16,6 +16,7 @@ Transform encryption_transform(IkeEncryption encryption) {
     switch (encryption) {
     case IkeEncryption::aes_gcm_128: return {TransformType::encryption, transform_id::kAesGcm16, 128};
     case IkeEncryption::aes_gcm_256: return {TransformType::encryption, transform_id::kAesGcm16, 256};
+    case IkeEncryption::chacha20_poly1305: return {TransformType::encryption, transform_id::kChaCha20Poly1305};
     case IkeEncryption::aes_cbc_128: return {TransformType::encryption, transform_id::kAesCbc, 128};
     case IkeEncryption::aes_cbc_256: return {TransformType::encryption, transform_id::kAesCbc, 256};
     }

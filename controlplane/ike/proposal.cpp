@@ -21,6 +21,7 @@ struct Named {
 
 constexpr std::array kEncryptions{
     Named<IkeEncryption>{"aes-gcm-128", IkeEncryption::aes_gcm_128}, Named<IkeEncryption>{"aes-gcm-256", IkeEncryption::aes_gcm_256},
+    Named<IkeEncryption>{"chacha20-poly1305", IkeEncryption::chacha20_poly1305},
     Named<IkeEncryption>{"aes-cbc-128", IkeEncryption::aes_cbc_128}, Named<IkeEncryption>{"aes-cbc-256", IkeEncryption::aes_cbc_256}};
 constexpr std::array kIntegrities{Named<Integrity>{"sha256", Integrity::hmac_sha256_128}, Named<Integrity>{"sha384", Integrity::hmac_sha384_192},
                                   Named<Integrity>{"sha512", Integrity::hmac_sha512_256}};
@@ -136,7 +137,7 @@ std::string to_string(const EspProposal& proposal) {
 
 std::vector<IkeProposal> default_ike_proposals() {
     std::vector<IkeProposal> proposals;
-    for (const auto encryption : {IkeEncryption::aes_gcm_256, IkeEncryption::aes_gcm_128})
+    for (const auto encryption : {IkeEncryption::aes_gcm_256, IkeEncryption::aes_gcm_128, IkeEncryption::chacha20_poly1305})
         for (const auto prf : {Prf::hmac_sha384, Prf::hmac_sha256, Prf::hmac_sha512})
             for (const auto group : kDefaultGroups) proposals.push_back({encryption, Integrity::none, prf, group});
     // Peers that have only CBC use one hash for both purposes; all combinations would make the offer four times as long.

@@ -11,7 +11,7 @@
 
 namespace nave::ike {
 
-enum class IkeEncryption : std::uint8_t { aes_gcm_128, aes_gcm_256, aes_cbc_128, aes_cbc_256 };
+enum class IkeEncryption : std::uint8_t { aes_gcm_128, aes_gcm_256, chacha20_poly1305, aes_cbc_128, aes_cbc_256 };
 enum class Integrity : std::uint8_t { none, hmac_sha256_128, hmac_sha384_192, hmac_sha512_256 };
 enum class Prf : std::uint8_t { hmac_sha256, hmac_sha384, hmac_sha512 };
 /// IANA transform type 4.
@@ -47,7 +47,7 @@ std::optional<EspProposal> parse_esp_proposal(std::string_view text);
 std::string to_string(const IkeProposal& proposal);
 std::string to_string(const EspProposal& proposal);
 
-/// Strong and fast ones first: AES-GCM-256 and -128 with X25519, P-384, P-256, MODP-3072; CBC + HMAC-SHA2 last, for peers without GCM in IKE.
+/// Strong and fast ones first: AES-GCM-256 and -128 and ChaCha20-Poly1305 with X25519, P-384, P-256, MODP-3072; CBC + HMAC-SHA2 last, for peers without GCM in IKE.
 std::vector<IkeProposal> default_ike_proposals();
 /// AES-GCM-256, AES-GCM-128, ChaCha20-Poly1305; with ESN preferred and without it accepted; a rekey with a fresh key exchange
 /// preferred and without it accepted. AES-CBC with HMAC-SHA2 only for who configures it: every peer of today has an AEAD, which is

@@ -1,4 +1,4 @@
-// Sealing and opening of SK and SKF payloads: AES-GCM (RFC 5282), and AES-CBC with HMAC-SHA2 (RFC 7296 §3.14).
+// Sealing and opening of SK and SKF payloads: AES-GCM (RFC 5282), ChaCha20-Poly1305 (RFC 7634), and AES-CBC with HMAC-SHA2 (RFC 7296 §3.14).
 #include "controlplane/ike/protected_message.hpp"
 
 #include "controlplane/ike/crypto.hpp"
@@ -10,26 +10,26 @@ namespace nave::ike {
 
 namespace {
 
-constexpr std::size_t kGenericSize = 4, kFragmentNumberSize = 4, kGcmIvSize = 8, kGcmSaltSize = 4;
+constexpr std::size_t kGenericSize = 4, kFragmentNumberSize = 4, kAeadIvSize = 8, kAeadSaltSize = 4;
 constexpr std::size_t kMessageLengthOffset = 24;
 
-std::size_t iv_size(const ProtectionKeys& keys) { return is_aead(keys.encryption) ? kGcmIvSize : kAesBlockSize; }
-std::size_t checksum_size(const ProtectionKeys& keys) { return is_aead(keys.encryption) ? kGcmTagSize : integrity_size(keys.integrity); }
+std::size_t iv_size(const ProtectionKeys& keys) { return is_aead(keys.encryption) ? kAeadIvSize : kAesBlockSize; }
+std::size_t checksum_size(const ProtectionKeys& keys) { return is_aead(keys.encryption) ? kAeadTagSize : integrity_size(keys.integrity); }
 
-ByteView aes_key(const ProtectionKeys& keys) {
+ByteView cipher_key(const ProtectionKeys& keys) {
     const ByteView key = keys.encryption_key.view();
-    return is_aead(keys.encryption) ? key.first(key.size() - kGcmSaltSize) : key;
+    return is_aead(keys.encryption) ? key.first(key.size() - kAeadSaltSize) : key;
 }
 
-/// RFC 5282 §4: the salt, then the IV of the message.
-std::array<std::uint8_t, kGcmNonceSize> gcm_nonce(const ProtectionKeys& keys, ByteView iv) {
-    std::array<std::uint8_t, kGcmNonceSize> nonce{};
-    std::memcpy(nonce.data(), keys.encryption_key.view().last(kGcmSaltSize).data(), kGcmSaltSize);
-    std::memcpy(nonce.data() + kGcmSaltSize, iv.data(), kGcmIvSize);
+/// RFC 5282 §4, RFC 7634 §2: the salt, then the IV of the message.
+std::array<std::uint8_t, kAeadNonceSize> aead_nonce(const ProtectionKeys& keys, ByteView iv) {
+    std::array<std::uint8_t, kAeadNonceSize> nonce{};
+    std::memcpy(nonce.data(), keys.encryption_key.view().last(kAeadSaltSize).data(), kAeadSaltSize);
+    std::memcpy(nonce.data() + kAeadSaltSize, iv.data(), kAeadIvSize);
     return nonce;
 }
 
-/// The chain, padding and its length byte; CBC needs whole blocks, GCM nothing.
+/// The chain, padding and its length byte; CBC needs whole blocks, an AEAD nothing.
 Secret padded(ByteView chain, bool to_blocks) {
     const std::size_t used = chain.size() + 1;
     const std::size_t padding = to_blocks ? (kAesBlockSize - used % kAesBlockSize) % kAesBlockSize : 0;
@@ -54,12 +54,12 @@ Bytes seal_part(const Header& header, std::optional<FragmentNumber> fragment, Pa
     if (fragment) out.u16(fragment->number), out.u16(fragment->total);
     out.patch_u32(kMessageLengthOffset, static_cast<std::uint32_t>(Header::kSize + payload_size));  // before it is authenticated
     if (is_aead(keys.encryption)) {
-        const Bytes sealed = aes_gcm_seal(aes_key(keys), gcm_nonce(keys, iv), out.view(), plaintext.view());
+        const Bytes sealed = aead_seal(keys.encryption, cipher_key(keys), aead_nonce(keys, iv), out.view(), plaintext.view());
         out.bytes(iv);
         out.bytes(sealed);
     } else {
         out.bytes(iv);
-        out.bytes(aes_cbc_encrypt(aes_key(keys), iv, plaintext.view()));
+        out.bytes(aes_cbc_encrypt(cipher_key(keys), iv, plaintext.view()));
         out.bytes(integrity_checksum(keys.integrity, keys.integrity_key.view(), {out.view()}));
     }
     return out.take();
@@ -148,10 +148,10 @@ std::expected<EncryptedPart, OpenError> find_encrypted(ByteView message) {
 /// Nothing if the checksum is not genuine. `outside` is authenticated too: all of the message before `body`.
 std::optional<Bytes> decrypt(ByteView outside, ByteView body, const ProtectionKeys& keys) {
     const ByteView iv = body.first(iv_size(keys)), rest = body.subspan(iv.size());
-    if (is_aead(keys.encryption)) return aes_gcm_open(aes_key(keys), gcm_nonce(keys, iv), outside, rest);
+    if (is_aead(keys.encryption)) return aead_open(keys.encryption, cipher_key(keys), aead_nonce(keys, iv), outside, rest);
     const ByteView ciphertext = rest.first(rest.size() - checksum_size(keys)), checksum = rest.last(checksum_size(keys));
     if (!equal_in_constant_time(integrity_checksum(keys.integrity, keys.integrity_key.view(), {outside, iv, ciphertext}), checksum)) return std::nullopt;
-    return aes_cbc_decrypt(aes_key(keys), iv, ciphertext);
+    return aes_cbc_decrypt(cipher_key(keys), iv, ciphertext);
 }
 
 }  // namespace

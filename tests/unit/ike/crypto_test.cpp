@@ -58,20 +58,32 @@ TEST_CASE("SHA-1 computes FIPS 180's example") {
 }
 
 TEST_CASE("AES-GCM seals and opens the vectors of its specification") {
-    CHECK(aes_gcm_seal(kGcmKey, kGcmNonce, kGcmAssociated, kGcmPlaintext) == kGcmSealed);
-    CHECK(aes_gcm_seal(kGcmKey256, kGcmNonce, kGcmAssociated, kGcmPlaintext) == kGcmSealed256);
-    CHECK(aes_gcm_open(kGcmKey, kGcmNonce, kGcmAssociated, kGcmSealed) == kGcmPlaintext);
-    CHECK(aes_gcm_open(kGcmKey256, kGcmNonce, kGcmAssociated, kGcmSealed256) == kGcmPlaintext);
+    CHECK(aead_seal(IkeEncryption::aes_gcm_128, kGcmKey, kGcmNonce, kGcmAssociated, kGcmPlaintext) == kGcmSealed);
+    CHECK(aead_seal(IkeEncryption::aes_gcm_256, kGcmKey256, kGcmNonce, kGcmAssociated, kGcmPlaintext) == kGcmSealed256);
+    CHECK(aead_open(IkeEncryption::aes_gcm_128, kGcmKey, kGcmNonce, kGcmAssociated, kGcmSealed) == kGcmPlaintext);
+    CHECK(aead_open(IkeEncryption::aes_gcm_256, kGcmKey256, kGcmNonce, kGcmAssociated, kGcmSealed256) == kGcmPlaintext);
 }
 
 TEST_CASE("AES-GCM opens nothing when any bit differs") {
     for (std::size_t i = 0; i < kGcmSealed.size(); ++i) {
         Bytes damaged = kGcmSealed;
         damaged[i] ^= 1;
-        CHECK_FALSE(aes_gcm_open(kGcmKey, kGcmNonce, kGcmAssociated, damaged));
+        CHECK_FALSE(aead_open(IkeEncryption::aes_gcm_128, kGcmKey, kGcmNonce, kGcmAssociated, damaged));
     }
-    CHECK_FALSE(aes_gcm_open(kGcmKey, kGcmNonce, {}, kGcmSealed));
-    CHECK_FALSE(aes_gcm_open(kGcmKey, kGcmNonce, kGcmAssociated, ByteView{kGcmSealed}.first(15)));
+    CHECK_FALSE(aead_open(IkeEncryption::aes_gcm_128, kGcmKey, kGcmNonce, {}, kGcmSealed));
+    CHECK_FALSE(aead_open(IkeEncryption::aes_gcm_128, kGcmKey, kGcmNonce, kGcmAssociated, ByteView{kGcmSealed}.first(15)));
+}
+
+TEST_CASE("ChaCha20-Poly1305 seals and opens RFC 8439's vector (2.8.2), and nothing that differs") {
+    const Bytes key = hex("808182838485868788898a8b8c8d8e8f909192939495969798999a9b9c9d9e9f"), nonce = hex("070000004041424344454647");
+    const Bytes associated = hex("50515253c0c1c2c3c4c5c6c7");
+    const ByteView plaintext = as_bytes("Ladies and Gentlemen of the class of '99: If I could offer you only one tip for the future, sunscreen would be it.");
+    Bytes sealed = hex("d31a8d34648e60db7b86afbc53ef7ec2a4aded51296e08fea9e2b5a736ee62d63dbea45e8ca9671282fafb69da92728b1a71de0a9e060b2905d6a5b67ecd3b36"
+                       "92ddbd7f2d778b8c9803aee328091b58fab324e4fad675945585808b4831d7bc3ff4def08e4b7a9de576d26586cec64b6116 1ae10b594f09e26a7e902ecbd0600691");
+    CHECK(aead_seal(IkeEncryption::chacha20_poly1305, key, nonce, associated, plaintext) == sealed);
+    CHECK(aead_open(IkeEncryption::chacha20_poly1305, key, nonce, associated, sealed) == to_bytes(plaintext));
+    sealed.back() ^= 1;
+    CHECK_FALSE(aead_open(IkeEncryption::chacha20_poly1305, key, nonce, associated, sealed));
 }
 
 TEST_CASE("AES-CBC encrypts and decrypts SP 800-38A's vectors") {

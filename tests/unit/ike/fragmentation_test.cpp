@@ -82,7 +82,7 @@ TEST_CASE("a fragment is its number, the total, an IV, and its part, all before 
     CHECK(to_bytes(all.subspan(24, 12)) == hex("0000003f 00000023 0002 0003"));
     Bytes nonce = to_bytes(key.last(4));
     nonce.insert(nonce.end(), message.begin() + 36, message.begin() + 44);
-    CHECK(aes_gcm_open(key.first(16), nonce, all.first(36), all.subspan(44)) == hex("aabb 00"));
+    CHECK(aead_open(IkeEncryption::aes_gcm_128, key.first(16), nonce, all.first(36), all.subspan(44)) == hex("aabb 00"));
 }
 
 TEST_CASE("a fragment with any byte changed, or cut at any byte, is none") {

@@ -105,6 +105,16 @@ TEST_CASE_METHOD(Configured, "every group serves IKE_SA_INIT, a rekey of the IKE
     REQUIRE(spoke.count("ike-rekeyed") == 1);
 }
 
+TEST_CASE_METHOD(Configured, "ChaCha20-Poly1305 protects the IKE SA of a peer that wants nothing else") {
+    spoke.settings.profiles[0].ike_proposals = {parse_ike_proposal("chacha20-poly1305/prf-sha512/x25519").value()};
+    spoke.start();
+    lab.establish(spoke, hub);
+    REQUIRE(hub.view().ike_proposal == "chacha20-poly1305/prf-sha512/x25519");
+    lab.rekey_ike(hub);
+    lab.run();
+    REQUIRE(hub.view().ike_proposal == "chacha20-poly1305/prf-sha512/x25519");
+}
+
 TEST_CASE_METHOD(Configured, "a peer without elliptic curves meets the default offer in modp3072, after INVALID_KE_PAYLOAD") {
     hub.settings.profiles[0].ike_proposals = {parse_ike_proposal("aes-cbc-128/sha256/prf-sha256/modp2048").value(),
                                               parse_ike_proposal("aes-cbc-128/sha256/prf-sha256/modp3072").value()};

@@ -18,7 +18,7 @@ SessionKeys keys_for(const char* suite) {
     return derive_session_keys({parse_ike_proposal(suite).value(), nonce, nonce, 1, 2}, Secret{nonce});
 }
 const char* const kSuites[] = {"aes-gcm-128/prf-sha256/x25519", "aes-gcm-256/prf-sha384/x25519", "aes-cbc-128/sha256/prf-sha256/x25519",
-                               "aes-cbc-256/sha384/prf-sha384/x25519", "aes-cbc-256/sha512/prf-sha512/x25519"};
+                               "aes-cbc-256/sha384/prf-sha384/x25519", "aes-cbc-256/sha512/prf-sha512/x25519", "chacha20-poly1305/prf-sha256/x25519"};
 
 Bytes sealed(const char* suite, std::span<const Payload> inner = kInner) {
     SeededRandom random{9};
@@ -50,7 +50,7 @@ TEST_CASE("a GCM message is an 8-byte IV, payloads and padding, and the tag, wit
     const ByteView all = message, key = keys.encryption_key.view();
     Bytes nonce = to_bytes(key.last(4));
     nonce.insert(nonce.end(), message.begin() + 32, message.begin() + 40);
-    CHECK(aes_gcm_open(key.first(16), nonce, all.first(32), all.subspan(40)) == hex("00000006aabb 00"));
+    CHECK(aead_open(IkeEncryption::aes_gcm_128, key.first(16), nonce, all.first(32), all.subspan(40)) == hex("00000006aabb 00"));
 }
 
 TEST_CASE("what is sealed opens to the same payloads under every suite") {
@@ -123,7 +123,7 @@ TEST_CASE("padding longer than the content is refused") {
     const ByteView key = keys.encryption_key.view(), outside = ByteView{message}.first(32), iv = ByteView{message}.subspan(32, 8);
     Bytes nonce = to_bytes(key.last(4));
     nonce.insert(nonce.end(), iv.begin(), iv.end());
-    const Bytes forged = aes_gcm_seal(key.first(16), nonce, outside, hex("01"));
+    const Bytes forged = aead_seal(IkeEncryption::aes_gcm_128, key.first(16), nonce, outside, hex("01"));
     std::copy(forged.begin(), forged.end(), message.begin() + 40);
     CHECK(failure(message, kSuites[0]) == OpenError::Kind::malformed_inside);
 }
