@@ -120,10 +120,11 @@ RekeyingChild request_for(Context& context, const Association& association, Chil
     return request;
 }
 
-/// For whom the peer's request is: for the resource of what it replaces, for the next one, or for all.
+/// For whom the peer's request is: for the resource of what it replaces, for the next one, or for all, who come first.
 std::optional<ResourceId> resource_for(const Established& established, const ChildSa* old, std::span<const Payload> payloads) {
     if (old) return old->resource;
-    return find_notify(payloads, NotifyType::sa_resource_info) ? free_resource(established, kResourcesMax) : std::nullopt;
+    const bool is_first = std::ranges::all_of(established.children, [](const ChildSa& child) { return child.resource.has_value(); });
+    return !is_first && find_notify(payloads, NotifyType::sa_resource_info) ? free_resource(established, kResourcesMax) : std::nullopt;
 }
 
 /// Which error a request meets whatever it offers (RFC 7296 §2.25); nothing if it may go on.
