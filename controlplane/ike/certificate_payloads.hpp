@@ -22,7 +22,7 @@ struct CertificatePayload {
 
 /// Which authorities' certificates the sender can judge: with x509_signature by the SHA-1 of their public keys.
 struct CertificateRequest {
-    static constexpr std::size_t kAuthoritySize = 20, kAuthoritiesMax = 64;
+    static constexpr std::size_t kAuthoritiesMax = 32;  // in IKE_SA_INIT, which is never fragmented
     CertificateEncoding encoding{};
     Bytes authorities{};  // of x509_signature a row of hashes; of others whatever they hold
     bool operator==(const CertificateRequest&) const = default;

@@ -2,6 +2,7 @@
 #include "controlplane/ike/crypto_chain.hpp"
 #include "tests/unit/ike/certificate_authority.hpp"
 
+#include <algorithm>
 #include <catch2/catch.hpp>
 
 using namespace nave;
@@ -240,6 +241,18 @@ TEST_CASE("a certificate is for its alternative names and its subject, and for n
     CHECK_FALSE(certificate.names(Identity{Identity::Type::key_id, {}}));
     CHECK(certificate.principal() == Identity::parse("spoke1.example").value());
     CHECK(issue({.subject = "CN=spoke1"}, key("p256")).certificate.principal().to_string() == "CN=spoke1");
+}
+
+TEST_CASE("a zero inside of a name does not end it (CVE-2009-2408)") {
+    Bytes der = der_for({.subject = "CN=x", .names = "DNS:hub.example_.evil.example"}, key("p256"), nullptr);
+    const std::string_view name = "hub.example_";
+    const auto found = std::search(der.begin(), der.end(), name.begin(), name.end());
+    REQUIRE(found != der.end());
+    found[static_cast<std::ptrdiff_t>(name.size()) - 1] = 0;
+    const Certificate certificate = Certificate::decode(der).value();
+    CHECK_FALSE(certificate.names(Identity::parse("hub.example").value()));
+    CHECK_FALSE(IdentityPattern::parse("*.example")->matches(certificate.principal()));
+    CHECK(certificate.principal().to_string() == "fqdn:hub.example\\x00.evil.example");
 }
 
 TEST_CASE("a wildcard in an alternative name stands for itself alone") {

@@ -1,4 +1,5 @@
 // Plays of IKE_AUTH by certificate: every kind of key, chains, identities, refusals, and both ways of authenticating side by side.
+#include "controlplane/ike/authentication.hpp"
 #include "controlplane/ike/message.hpp"
 #include "tests/unit/ike/certificate_authority.hpp"
 #include "tests/unit/ike/hex.hpp"
@@ -217,6 +218,22 @@ TEST_CASE_METHOD(Certified, "more certificates than we look at are refused unsee
     auto& chain = profile(spoke).credential->chain;
     while (chain.size() < 9) chain.push_back(middle.certificate);
     refused("it sends more than 8 certificates");
+}
+
+TEST_CASE_METHOD(Certified, "of what comes in CERT payloads only certificates in DER are looked at, and nothing is fetched") {
+    const CertificatePayload own{CertificateEncoding::x509_signature, profile(spoke).credential->chain[0].der()};
+    const CertificatePayload list{CertificateEncoding::revocation_list, {1}}, odd{CertificateEncoding{99}, {1}};
+    const CertificatePayload url{CertificateEncoding::hash_and_url, Bytes(30, 'x')}, broken{CertificateEncoding::x509_signature, {0x30, 0x00}};
+    const auto complaint = [](std::vector<Payload> payloads) {
+        const auto chain = read_chain(payloads);
+        return chain ? std::string{} : chain.error();
+    };
+    CHECK(complaint({list, own, odd, own}) == "");
+    CHECK(read_chain(std::vector<Payload>{list, own, odd, own})->others.size() == 1);
+    CHECK(complaint({list}) == "it signs, but sends no certificate");
+    CHECK(complaint({own, url}) == "it sends the address of its certificate (hash and URL): we fetch nothing for a stranger");
+    CHECK(complaint({own, broken}) == "its certificate 2: it is not an X.509 certificate in DER");
+    CHECK(complaint({CertificatePayload{CertificateEncoding::x509_signature, Bytes(20000, 0x30)}}).starts_with("it sends more than 8 certificates, or one of more"));
 }
 
 TEST_CASE_METHOD(Certified, "a certificate of somebody else's key does not help") {

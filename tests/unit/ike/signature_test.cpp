@@ -49,6 +49,14 @@ TEST_CASE("every algorithm reads back, and those that do not exist here do not")
     Bytes short_salt = encode_algorithm({SignatureScheme::rsa_pss, SignatureHash::sha256});
     short_salt.back() = 20;
     CHECK_FALSE(decode_algorithm(short_salt));
+    Bytes huge_salt = encode_algorithm({SignatureScheme::rsa_pss, SignatureHash::sha256});  // CVE-2021-41990: a salt of 2^63 - 1 or of -1 bytes
+    const Bytes number = hex("02087fffffffffffffff");
+    huge_salt.erase(huge_salt.end() - 3, huge_salt.end());
+    huge_salt.insert(huge_salt.end(), number.begin(), number.end());
+    huge_salt[1] += 7, huge_salt[14] += 7, huge_salt[huge_salt.size() - 11] += 7;
+    CHECK_FALSE(decode_algorithm(huge_salt));
+    short_salt.back() = 0xff;
+    CHECK_FALSE(decode_algorithm(short_salt));
     Bytes two_hashes = encode_algorithm({SignatureScheme::rsa_pss, SignatureHash::sha256});
     two_hashes[30] = 2;
     CHECK_FALSE(decode_algorithm(two_hashes));
