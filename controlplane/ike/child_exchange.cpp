@@ -75,10 +75,21 @@ std::optional<Secret> pfs_secret(const RekeyingChild& rekey, const ChildTerms& t
     return secret ? std::optional{std::move(*secret)} : std::nullopt;
 }
 
+/// Both ends asked for the pair of a resource at once, and `made` of ours is the second one: the association's initiator keeps its own.
+bool is_redundant(const Association& association, ChildId made, const RekeyingChild& rekey) {
+    return rekey.old == ChildId{} && !association.initiator && std::ranges::any_of(association.in<Established>()->children, [&](const ChildSa& child) {
+        return child.id != made && child.resource == rekey.resource && child.is_live();
+    });
+}
+
 /// Ours is made. Against a rival of the same old child SA, the one with the lowest of four nonces is redundant and its initiator deletes
 /// it; the initiator of the other one deletes the old (RFC 7296 §2.8.1).
 void settle_rekey(Context& context, Association& association, const RekeyingChild& rekey, ChildId made, const Bytes& lowest) {
     auto& established = *association.in<Established>();
+    if (is_redundant(association, made, rekey)) {
+        child_by_id(established, made)->state = Doomed{};
+        return context.log(Severity::info, fmt::format("child {}: both ends made the SA of a resource; ours is redundant", describe(association)));
+    }
     ChildSa* rival = rekey.rival ? child_by_id(established, rekey.rival->child) : nullptr;
     if (rival) context.count("child-rekey-collisions");
     if (rival && lowest < rekey.rival->lowest_nonce) {
@@ -127,12 +138,19 @@ std::optional<ResourceId> resource_for(const Established& established, const Chi
     return !is_first && find_notify(payloads, NotifyType::sa_resource_info) ? free_resource(established, kResourcesMax) : std::nullopt;
 }
 
+/// Both ends ask for the pair of a resource at once: the association's initiator has its way. See is_redundant() for the case that its
+/// answer was faster than the peer's request.
+bool crosses_ours(Association& association, bool wants_resource) {
+    const auto* ours = association.ike->doing<RekeyingChild>();
+    return wants_resource && association.initiator && ours && ours->old == ChildId{};
+}
+
 /// Which error a request meets whatever it offers (RFC 7296 §2.25); nothing if it may go on.
 std::optional<Notify> obstacle(Association& association, const IkeSa& ike, const Notify* rekey_sa, const ChildSa* old, bool wants_resource) {
     auto& established = *association.in<Established>();
     if (&ike != association.ike.get() || successor_of(established) || association.ike->doing<RekeyingIke>()) return Notify{.type = NotifyType::temporary_failure};
     if (rekey_sa && !old) return Notify{.type = NotifyType::child_sa_not_found, .protocol = Protocol::esp, .spi = rekey_sa->spi};
-    if (old && !old->is_live()) return Notify{.type = NotifyType::temporary_failure};
+    if ((old && !old->is_live()) || crosses_ours(association, wants_resource)) return Notify{.type = NotifyType::temporary_failure};
     const auto of_resources = static_cast<std::size_t>(std::ranges::count_if(established.children, [](const ChildSa& child) { return child.resource && child.is_live(); }));
     if (established.children.size() + established.draining.size() >= kInboundMax + of_resources) return Notify{.type = NotifyType::temporary_failure};
     if (wants_resource && !free_resource(established, kResourcesMax)) return Notify{.type = NotifyType::ts_max_queue};

@@ -17,7 +17,7 @@ constexpr std::uint32_t kAtOnceMilliseconds = 300;     // about a round trip, so
 
 class Collisions {
 public:
-    Collisions(std::uint64_t seed, bool verbose) : world_{seed, verbose} {
+    Collisions(std::uint64_t seed, bool verbose) : resources_{static_cast<std::uint8_t>(seed % 3)}, world_{seed, resources_, verbose} {
         SeededRandom& random = world_.random;
         world_.weather = {.loss_percent = random.below(16), .duplicate_percent = random.below(16), .reorder_percent = random.below(30), .delay = milliseconds{1},
                           .delay_spread = milliseconds{random.below(200)}, .reorder_delay = milliseconds{random.below(400)}};
@@ -95,21 +95,26 @@ private:
 
     void check_end() {
         if (!world_.usable()) return world_.violation("at the end there is no usable pair");
+        const std::size_t pairs = 1u + resources_;  // one for all, and one for each resource
         std::vector<ike::SaView> views;
         for (const End& end : world_.ends) {
             const auto all = end.endpoint->snapshot();
-            if (all.size() != 1 || all[0].state != "established" || all[0].children.size() != 1)
-                return world_.violation(fmt::format("at the end {} has {} associations, the first of them {} with {} child SAs", end.name, all.size(),
-                                                    all.empty() ? "absent" : all[0].state, all.empty() ? 0 : all[0].children.size()));
-            if (end.taken.size() != 1 || end.inbound.size() != 1 || end.outbound.size() != 1)
-                world_.violation(fmt::format("at the end {} holds {} SPIs, {} inbound and {} outbound SAs", end.name, end.taken.size(), end.inbound.size(), end.outbound.size()));
+            if (all.size() != 1 || all[0].state != "established" || all[0].children.size() != pairs)
+                return world_.violation(fmt::format("at the end {} has {} associations, the first of them {} with {} child SAs instead of {}", end.name, all.size(),
+                                                    all.empty() ? "absent" : all[0].state, all.empty() ? 0 : all[0].children.size(), pairs));
+            if (end.taken.size() != pairs || end.inbound.size() != pairs || end.outbound.size() != pairs)
+                world_.violation(fmt::format("at the end {} holds {} SPIs, {} inbound and {} outbound SAs instead of {}", end.name, end.taken.size(), end.inbound.size(),
+                                             end.outbound.size(), pairs));
             views.push_back(all[0]);
         }
         if (views[0].initiator_spi != views[1].initiator_spi || views[0].responder_spi != views[1].responder_spi) world_.violation("at the end the ends have different IKE SAs");
-        if (views[0].children[0].inbound != views[1].children[0].outbound || views[1].children[0].inbound != views[0].children[0].outbound)
-            world_.violation("at the end the ends have different child SAs");
+        for (const auto& child : views[0].children) {
+            const bool has_twin = std::ranges::any_of(views[1].children, [&](const auto& each) { return each.inbound == child.outbound && each.outbound == child.inbound; });
+            if (!has_twin) world_.violation("at the end the ends have different child SAs");
+        }
     }
 
+    std::uint8_t resources_;
     TwoEnds world_;
     CollisionsResult result_;
     bool is_quiet_ = false, was_up_ = false, is_excused_ = false;

@@ -16,11 +16,12 @@ Duration between(SeededRandom& random, Duration low, Duration high) {
     return low + milliseconds{random.below(static_cast<std::uint32_t>((high - low) / milliseconds{1}) + 1)};
 }
 
-ike::Settings settings_of(const std::string& name) {
+ike::Settings settings_of(const std::string& name, std::uint8_t resources) {
     ike::Profile profile{.name = "dmvpn", .local = ike::Identity::parse(name + ".example").value(), .keys = {}, .child_limits = {}};
     profile.keys.push_back({ike::IdentityPattern::parse("*").value(), Secret{as_bytes("secret of both")}});
     ike::Settings settings;
     settings.profiles.push_back(std::move(profile));
+    settings.resources = resources;
     return settings;
 }
 
@@ -28,15 +29,15 @@ NbmaEndpoint address(std::uint32_t last) { return {NbmaAddress{IpAddress::v4(0xc
 
 }  // namespace
 
-End::End(std::string end_name, NbmaEndpoint end_local, std::uint64_t seed) : name{std::move(end_name)}, local{end_local}, random{seed} {
-    endpoint = std::make_unique<ike::Endpoint>(settings_of(name), random, *this);
+End::End(std::string end_name, NbmaEndpoint end_local, std::uint8_t resources, std::uint64_t seed) : name{std::move(end_name)}, local{end_local}, random{seed} {
+    endpoint = std::make_unique<ike::Endpoint>(settings_of(name, resources), random, *this);
 }
 
 std::optional<Spi> End::allocate() { return *taken.insert(Spi{++last_spi_}).first; }
 void End::release(Spi spi) { taken.erase(spi); }
 
-TwoEnds::TwoEnds(std::uint64_t seed, bool verbose)
-    : random{seed * 0x9e3779b9 + 1}, ends{End{"left", address(10), seed * 2}, End{"right", address(20), seed * 2 + 1}}, verbose_{verbose} {
+TwoEnds::TwoEnds(std::uint64_t seed, std::uint8_t resources, bool verbose)
+    : random{seed * 0x9e3779b9 + 1}, ends{End{"left", address(10), resources, seed * 2}, End{"right", address(20), resources, seed * 2 + 1}}, verbose_{verbose} {
     for (End& end : ends) at(now, [this, &end] { send_esp(end); });
 }
 
@@ -130,11 +131,12 @@ void TwoEnds::send(const NbmaEndpoint& destination, std::function<void(End&)> de
     }
 }
 
-/// Traffic without end, on the newest SA; that is how the other end learns that it is used.
+/// Traffic without end, on the newest SA of some resource or of all; that is how the other end learns that it is used.
 void TwoEnds::send_esp(End& end) {
     at(now + between(random, kEspPauseMin, kEspPauseMax), [this, &end] { send_esp(end); });
     if (end.outbound.empty()) return;
-    const Spi spi = end.outbound.back().spi;
+    const auto& any = end.outbound[random.below(static_cast<std::uint32_t>(end.outbound.size()))];
+    const Spi spi = std::ranges::find(end.outbound.rbegin(), end.outbound.rend(), any.resource, &ike::InstallOutbound::resource)->spi;
     send(other(end).local, [this, spi](End& to) {
         const auto held = to.inbound.find(spi);
         if (held == to.inbound.end()) {
@@ -152,7 +154,7 @@ bool TwoEnds::can_send(const End& from) const {
     const End& to = &from == &ends[0] ? ends[1] : ends[0];
     return std::ranges::any_of(from.outbound, [&](const ike::InstallOutbound& sent) {
         const auto held = to.inbound.find(sent.spi);
-        return held != to.inbound.end() && held->second.algorithm == sent.algorithm && std::ranges::equal(held->second.keymat.view(), sent.keymat.view());
+        return !sent.resource && held != to.inbound.end() && held->second.algorithm == sent.algorithm && std::ranges::equal(held->second.keymat.view(), sent.keymat.view());
     });
 }
 

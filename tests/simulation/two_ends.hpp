@@ -20,10 +20,11 @@ namespace nave::simulation {
 /// One end: the real endpoint, and the SAs that its dataplane would hold.
 class End final : public ike::SpiSource {
 public:
-    End(std::string name, NbmaEndpoint local, std::uint64_t seed);
+    End(std::string name, NbmaEndpoint local, std::uint8_t resources, std::uint64_t seed);
     End(const End&) = delete;  // its endpoint refers to it
 
     std::optional<Spi> allocate() override;
+    std::optional<Spi> allocate_for(ike::ResourceId) override { return allocate(); }
     void release(Spi spi) override;
 
     bool is_up() const { return !up.empty(); }
@@ -33,7 +34,7 @@ public:
     SeededRandom random;
     std::set<Spi> taken;                          // inbound SPIs
     std::map<Spi, ike::InstallInbound> inbound;   // as installed now
-    std::vector<ike::InstallOutbound> outbound;   // likewise, in order of installation: the last one is sent on
+    std::vector<ike::InstallOutbound> outbound;   // likewise, in order of installation: of each resource the last one is sent on
     std::set<Spi> used;                           // inbound SAs on which something came
     std::vector<ike::SaId> up;
     std::unique_ptr<ike::Endpoint> endpoint;
@@ -45,7 +46,8 @@ private:
 /// The event queue. What did not hold is told once, with its time.
 class TwoEnds {
 public:
-    TwoEnds(std::uint64_t seed, bool verbose);
+    /// Each end wants child SAs for so many resources of its own (RFC 9611), beside the one for all.
+    TwoEnds(std::uint64_t seed, std::uint8_t resources, bool verbose);
 
     /// Something that happens to an end at a time.
     void at(TimePoint when, std::function<void()> event);
@@ -56,7 +58,7 @@ public:
     void act(End& end, std::string_view what, const std::function<void(ike::Endpoint&, ike::Outbox&)>& call);
     End& other(const End& end) { return &end == &ends[0] ? ends[1] : ends[0]; }
 
-    /// True if every packet that `from` may send now on some SA can be opened by the other end.
+    /// True if `from` holds an SA for all to send on that the other end can open.
     bool can_send(const End& from) const;
     bool usable() const { return can_send(ends[0]) && can_send(ends[1]); }
     void violation(std::string text);

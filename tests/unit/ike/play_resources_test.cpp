@@ -67,6 +67,18 @@ TEST_CASE_METHOD(ManyWorkers, "the end with more workers makes what the other on
     CHECK((all_reach(spoke, hub) && all_reach(hub, spoke)));
 }
 
+TEST_CASE_METHOD(ManyWorkers, "when both ends ask for the pair of a worker at once, one is made") {
+    for (Gateway* gateway : {&spoke, &hub}) gateway->settings.liveness_tries = 10, gateway->settings.profiles[0].liveness_interval = 60s;
+    establish(1, 1);
+    lab.advance_losing(10s, spoke);  // CREATE_CHILD_SA { N(SA_RESOURCE_INFO), SA, Ni, TSi, TSr } crosses the hub's own
+    REQUIRE(hub.count("resource-children") == 1);
+    lab.advance(30s);
+    CHECK(hub.count("rekey-refused-TEMPORARY_FAILURE") >= 1);
+    CHECK(pairs(spoke) == std::vector{-1, 0});
+    CHECK(pairs(hub) == std::vector{-1, 0});
+    CHECK((all_reach(spoke, hub) && all_reach(hub, spoke)));
+}
+
 TEST_CASE_METHOD(ManyWorkers, "with one worker at both ends there is one pair") {
     establish(0, 0);
     lab.advance(60s);
