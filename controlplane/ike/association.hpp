@@ -66,10 +66,10 @@ struct Sibling {
     TimePoint give_up_at;
 };
 
-/// Another association with the same peer survives. The initiator of this one deletes it.
+/// Another association with the same peer survives. The initiator of this one deletes it, or the other end.
 struct Duplicate {
     SaId survivor;
-    std::optional<TimePoint> delete_at;  // absent: that is the peer's task
+    TimePoint delete_at;  // later when that is the peer's task, which not every peer knows
 };
 
 struct Established {

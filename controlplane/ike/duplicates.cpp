@@ -13,6 +13,8 @@ bool is_held_by_both(const Association& association) {
 }
 
 constexpr Duration kGraceMin = std::chrono::seconds{2}, kGraceMax = std::chrono::seconds{5}, kAskAgain = std::chrono::seconds{1};
+// A peer that does not know our rule keeps the association that it should delete, and Linux then takes packets of only one of them.
+constexpr Duration kForeignGrace = std::chrono::seconds{6};
 
 /// True if `a` loses against `b`.
 bool loses(const Association& a, const Association& b) {
@@ -31,8 +33,7 @@ void settle_duplicates(Context& context, Association& association) {
         const bool other_loses = loses(*other, association);
         Association& loser = other_loses ? *other : association;
         const Association& survivor = other_loses ? association : *other;
-        std::optional<TimePoint> delete_at;
-        if (loser.initiator) delete_at = context.now + context.between(kGraceMin, kGraceMax);
+        const TimePoint delete_at = context.now + (loser.initiator ? context.between(kGraceMin, kGraceMax) : kForeignGrace);
         loser.in<Established>()->duplicate = Duplicate{survivor.id, delete_at};
         context.count("duplicates");
         context.log(Severity::info, "ike " + describe(loser) + ": a second association with this peer survives; this one ends in a few seconds");

@@ -7,7 +7,7 @@ namespace nave::ike {
 
 /// The association has just come up. Of two that the two ends initiated, the one with the lowest of the four nonces of IKE_SA_INIT loses
 /// (the rule of RFC 7296 §2.8.1, which has none for the first IKE SA); of two by the same initiator, the older one. The loser stays
-/// usable for 2 to 5 s, then its initiator deletes it.
+/// usable for 2 to 5 s, then its initiator deletes it; one that does not know the rule leaves that to the other end, a second later.
 void settle_duplicates(Context& context, Association& association);
 /// The time of a loser has come: it is closed if its survivor still lives.
 void close_duplicate(Context& context, Association& association);

@@ -117,7 +117,7 @@ struct Due {
         if (established.expires_at <= context.now && !successor_of(established))
             return end(context, association, DownReason::limit_reached, "the lifetime of the IKE SA is over and rekeying failed", Ending::farewell);
         if (established.expires_at <= context.now) outlive(context, association, established);
-        if (established.duplicate && established.duplicate->delete_at && *established.duplicate->delete_at <= context.now) close_duplicate(context, association);
+        if (established.duplicate && established.duplicate->delete_at <= context.now) close_duplicate(context, association);
     }
     void operator()(Closing&) const {
         if (is_given_up(context, association, *association.ike)) move_to(context, association, Gone{}, unanswered(*association.ike) + " of our DELETE");

@@ -49,7 +49,8 @@ def linux_hub_mixed_spokes(world):
 
 
 def nave_hub_linux_spokes(world):
-    hub, spokes = world.nave_hub([21, 22]), [world.linux_spoke(21), world.linux_spoke(22)]
+    """When the spokes begin at once, Linux would take packets of one of their two SAs only, unless all have one reqid."""
+    hub, spokes = world.nave_hub([21, 22]), [world.linux_spoke(number, connection={"child": {"reqid": "7"}}) for number in (21, 22)]
     registered_at_nave(hub, {"linux2.example": 21, "linux3.example": 22})
     relay_and_shortcut(world, hub, *spokes)
 

@@ -67,6 +67,15 @@ TEST_CASE_METHOD(Duplicates, "no SA is given up as redundant before both ends ho
     REQUIRE((a.inbound.size() == 1 && b.inbound.size() == 1));
 }
 
+TEST_CASE_METHOD(Duplicates, "a loser that its initiator does not delete is deleted by the other end") {
+    cross();
+    lab.run();
+    lab.advance_losing(7s, b);  // INFORMATIONAL { D }, where b should delete, never comes
+    REQUIRE(a.downs.size() == 1);
+    REQUIRE(a.downs[0].reason == DownReason::replaced_duplicate);
+    require_one_survivor();
+}
+
 TEST_CASE_METHOD(Duplicates, "both tokens are answered in a crossing, also when one attempt overtakes the other") {
     cross();
     Packet slow = lab.intercept(&b);  // b's IKE_SA_INIT is delayed
