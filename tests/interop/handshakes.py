@@ -42,7 +42,7 @@ def identity_of_each_kind(pair, ours, theirs):
 def cookie_asked_by_nave(pair):
     pair.start(ike={"cookies_from_half_open": 0})
     pair.works()
-    assert pair.nave.counter("ike-cookies-asked") == 1, pair.nave.rows("counters")
+    assert pair.nave.counter("ike-cookies-asked") >= 1, pair.nave.rows("counters")
 
 
 def cookie_asked_by_linux(pair):
@@ -67,7 +67,7 @@ def invalid_ke_from_linux(pair):
 def invalid_ke_from_nave(pair):
     pair.start(nave={"ike_proposals": CURVES[1:]}, linux={"proposals": "aes256gcm16-prfsha384-curve25519-ecp384"})
     pair.works()
-    assert pair.nave.counter("ike-invalid-ke-sent") == 1, pair.nave.rows("counters")
+    assert pair.nave.counter("ike-invalid-ke-sent") >= 1, pair.nave.rows("counters")
 
 
 def tunnel_mode(pair):

@@ -2,11 +2,10 @@
 
 import base64
 import copy
-import re
 import shlex
 
 from guests import VICI_PORT
-from lab import PSK, wait_until
+from lab import PSK, Ping, wait_until
 from vici import Vici
 
 CHARON = {"load_modular": "yes", "plugins": {"include strongswan.d/charon/*.conf": None}, "retransmit_timeout": "1.0", "retransmit_base": "1.0",
@@ -185,9 +184,8 @@ class Linux:
     # -- traffic
 
     def ping(self, target, count=5, interval=0.1):
-        """TTLs of the replies that the host behind this peer got."""
-        output = self.shell(f"ip netns exec lan ping -n -c {count} -i {interval} -W 2 {target}", timeout=60 + int(count * interval))
-        return [int(ttl) for ttl in re.findall(r"ttl=(\d+)", output)]
+        """Pings of the host behind this peer."""
+        return Ping(self.shell(f"ip netns exec lan ping -n -c {count} -i {interval} -W 2 {target}", timeout=60 + int(count * interval)))
 
     def reaches(self, target, seconds=8):
         """Whether a ping of the host behind this peer is answered within that time."""

@@ -7,6 +7,16 @@ INITIATOR, RESPONDER = "initiator", "responder"
 PING_TTL = 62  # two gateways on the way
 
 
+def all_answered(ping, ttls=None):
+    """A run of pings whose answers have those TTLs, or that are all answered; the second run at the latest, as routes and neighbours still settle on
+    a peer whose tunnel has just come up. What may lose nothing is flooded."""
+    good = lambda result: result.ttls == ttls if ttls else 0 < result.sent == len(result.ttls)
+    first = ping()
+    second = first if good(first) else ping()
+    assert good(second), f"{first.output}\n{second.output}"
+    return second
+
+
 class Pair:
     """`role` is nave's. As the initiator nave is the spoke of a Linux hub and begins by itself; as the responder it is the hub of a Linux spoke."""
 
@@ -56,13 +66,11 @@ class Pair:
         assert wait_until(self.is_up, seconds), f"no SA: {self.nave.rows('ike')} {self.initiation} {self.linux.sas()}"
 
     def traffic(self, count=3):
-        """Hosts behind both sides reach each other, both ways and without loss once the first packet got through."""
+        """Hosts behind both sides reach each other, both ways."""
         target = f"172.16.{self.linux.number}.10"
         assert self.nave.reaches(target), f"nothing got through: {self.lab.drops(self.nave.name)}"
-        ping = self.nave.ping(target, count, 0.05)
-        assert ping.ttls == [PING_TTL] * count, ping.output
-        ttls = self.linux.ping(self.nave.host, count, 0.05)
-        assert ttls == [PING_TTL] * count, f"TTLs {ttls} of the Linux host's pings"
+        for one, other in ((self.nave, target), (self.linux, self.nave.host)):
+            all_answered(lambda: one.ping(other, count, 0.05), [PING_TTL] * count)
 
     def works(self):
         """Up, and traffic both ways."""

@@ -3,7 +3,7 @@
 from gateway import Nave
 from lab import wait_until
 from linux import Linux
-from pair import INITIATOR, RESPONDER, Pair
+from pair import INITIATOR, PING_TTL, Pair, all_answered
 
 LINUX_HUB, NAVE_HUB = 1, 2  # numbers, and last bytes of addresses on the wide area
 NAT_INSIDE = {"nat1": 101, "nat2": 102}
@@ -115,23 +115,15 @@ class World:
     # -- what holds
 
     def reach(self, *pairs, count=5):
-        """Each first one's host reaches the second one's: the TTLs of a run of pings without loss, pair by pair."""
-        ttls = []
+        """Each first one's host reaches the second one's."""
         for one, other in pairs:
             target = f"172.16.{other.number}.10"
             assert one.reaches(target, 25), f"{one.name} does not reach {other.name}"
-            ping = one.ping(target, count)
-            got = ping.ttls if isinstance(one, Nave) else ping
-            assert len(got) == count, f"{one.name} to {other.name}: {len(got)} of {count} answered"
-            ttls.append(got)
-        return ttls
+            all_answered(lambda: one.ping(target, count))
 
     def direct(self, one, other, seconds=25):
         """Whether traffic of one's host to the other's goes without the hub within that time; each turn sends some."""
-        def once():
-            ping = one.ping(f"172.16.{other.number}.10", 5)
-            return (ping.ttls if isinstance(one, Nave) else ping)[-1:] == [62]
-        return wait_until(once, seconds)
+        return wait_until(lambda: one.ping(f"172.16.{other.number}.10", 5).ttls[-1:] == [PING_TTL], seconds)
 
     def logs(self):
         return {each.name: each.evidence() for each in self.used}
