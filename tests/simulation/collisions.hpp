@@ -16,7 +16,8 @@ struct CollisionsResult {
 };
 
 /// Once both ends are up, at every moment each holds an SA to send on that the other can open, except from a deliberate close on until
-/// they are up again. After some quiet there is one IKE SA and one child SA pair, the same at both ends. The same seed gives the same course.
+/// they are up again. After some quiet there is one IKE SA, one child SA pair for all and one for each resource (0 to 2, by the seed), the
+/// same at both ends. The same seed gives the same course.
 CollisionsResult collide(std::uint64_t seed, bool verbose);
 
 }  // namespace nave::simulation
