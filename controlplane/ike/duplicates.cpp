@@ -44,10 +44,10 @@ void settle_duplicates(Context& context, Association& association) {
 void close_duplicate(Context& context, Association& association) {
     auto& established = *association.in<Established>();
     Association* survivor = context.table.find(established.duplicate->survivor);
-    if (survivor && survivor->in<Established>() && !is_held_by_both(*survivor)) {
-        survivor->in<Established>()->probe_wanted = true;
+    // The next liveness check tells. To hurry it could take a peer that still waits for our answer for a dead one.
+    if (survivor && survivor->in<Established>() && !(is_held_by_both(*survivor) && is_held_by_both(association))) {
         established.duplicate->delete_at = context.now + kAskAgain;
-        return context.touch(*survivor);
+        return;
     }
     established.duplicate.reset();
     if (!survivor || !survivor->in<Established>()) return;

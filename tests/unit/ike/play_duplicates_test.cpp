@@ -69,7 +69,9 @@ TEST_CASE_METHOD(Duplicates, "no SA is given up as redundant before both ends ho
 
 TEST_CASE_METHOD(Duplicates, "a loser that its initiator does not delete is deleted by the other end") {
     cross();
-    lab.run();
+    lab.advance(100ms);
+    for (const SaUp& up : a.ups) lab.act(a, [&](Endpoint& endpoint, Outbox& out) { endpoint.probe(up.sa, lab.now, out); });
+    lab.run();                  // both ends hold both
     lab.advance_losing(7s, b);  // INFORMATIONAL { D }, where b should delete, never comes
     REQUIRE(a.downs.size() == 1);
     REQUIRE(a.downs[0].reason == DownReason::replaced_duplicate);
