@@ -6,6 +6,7 @@
 #include "controlplane/ike/crypto_parsed.hpp"
 
 #include <algorithm>
+#include <fmt/format.h>
 
 namespace nave::ike {
 

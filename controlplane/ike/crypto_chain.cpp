@@ -3,6 +3,7 @@
 
 #include "controlplane/ike/crypto_parsed.hpp"
 
+#include <fmt/format.h>
 #include <openssl/x509_vfy.h>
 
 namespace nave::ike {
@@ -18,15 +19,15 @@ constexpr int kSecurityLevel = 2;  // 112 bits: RSA from 2048 bits, no SHA-1
 
 OwnedCertificates stack_of(std::span<const Certificate> certificates) {
     OwnedCertificates stack{sk_X509_new_null()};
-    demand(stack != nullptr, "make a list of certificates");
-    for (const Certificate& each : certificates) demand(sk_X509_push(stack.get(), each.parsed().x509.get()) > 0, "list a certificate");
+    require(stack != nullptr, "make a list of certificates");
+    for (const Certificate& each : certificates) require(sk_X509_push(stack.get(), each.parsed().x509.get()) > 0, "list a certificate");
     return stack;
 }
 
 OwnedLists stack_of(std::span<const RevocationList> lists) {
     OwnedLists stack{sk_X509_CRL_new_null()};
-    demand(stack != nullptr, "make a list of revocation lists");
-    for (const RevocationList& each : lists) demand(sk_X509_CRL_push(stack.get(), each.parsed().list.get()) > 0, "list a revocation list");
+    require(stack != nullptr, "make a list of revocation lists");
+    for (const RevocationList& each : lists) require(sk_X509_CRL_push(stack.get(), each.parsed().list.get()) > 0, "list a revocation list");
     return stack;
 }
 
@@ -88,7 +89,7 @@ std::expected<void, std::string> validate_chain(const Certificate& leaf, const C
     const OwnedLists lists = stack_of(input.revocations);
     const OwnedStore store{X509_STORE_new()};
     const OwnedCheck check{X509_STORE_CTX_new()};
-    demand(store && check && X509_STORE_CTX_init(check.get(), store.get(), leaf.parsed().x509.get(), untrusted.get()) == 1, "start to check a chain");
+    require(store && check && X509_STORE_CTX_init(check.get(), store.get(), leaf.parsed().x509.get(), untrusted.get()) == 1, "start to check a chain");
     X509_STORE_CTX_set0_trusted_stack(check.get(), anchors.get());
     X509_STORE_CTX_set0_crls(check.get(), lists.get());
     X509_STORE_CTX_set_verify_cb(check.get(), forgive_anchor);
@@ -99,7 +100,7 @@ std::expected<void, std::string> validate_chain(const Certificate& leaf, const C
     // Whatever authority the operator names is trusted, whether it is a root or not.
     unsigned long flags = X509_V_FLAG_PARTIAL_CHAIN;
     if (!input.revocations.empty()) flags |= X509_V_FLAG_CRL_CHECK | X509_V_FLAG_CRL_CHECK_ALL;
-    demand(X509_VERIFY_PARAM_set_flags(parameters, flags) == 1, "set what to check of a chain");
+    require(X509_VERIFY_PARAM_set_flags(parameters, flags) == 1, "set what to check of a chain");
     if (X509_verify_cert(check.get()) != 1) return std::unexpected{words_of(check.get())};
     // A chain of one is a leaf that is an anchor itself: an authority vouches for others, it is no peer.
     if (sk_X509_num(X509_STORE_CTX_get0_chain(check.get())) < 2) return std::unexpected{fmt::format("{} is a CA's own certificate, not one that it issued", leaf.subject())};

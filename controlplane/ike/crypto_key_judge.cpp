@@ -1,6 +1,7 @@
 // Which public keys may be used: their types, sizes, exponents and curves.
 #include "controlplane/ike/crypto_parsed.hpp"
 
+#include <fmt/format.h>
 #include <openssl/core_names.h>
 
 namespace nave::ike {

@@ -65,7 +65,7 @@ std::optional<DistinguishedName> decode_name(ByteView der) {
 std::optional<Bytes> encode_name(const DistinguishedName& name) {
     const pkix::QuietErrors quiet;
     const pkix::OwnedName encoded{X509_NAME_new()};
-    pkix::demand(encoded != nullptr, "make a name");
+    pkix::require(encoded != nullptr, "make a name");
     for (const NameAttribute& attribute : name) {
         const auto* value = reinterpret_cast<const unsigned char*>(attribute.value.data());
         const bool added = !attribute.any && X509_NAME_add_entry_by_txt(encoded.get(), attribute.type.c_str(), MBSTRING_UTF8, value,

@@ -1,6 +1,7 @@
 // Certificates, keys and revocation lists out of files' contents.
 #include "controlplane/ike/crypto_parsed.hpp"
 
+#include <fmt/format.h>
 #include <openssl/pem.h>
 
 namespace nave::ike {
@@ -10,7 +11,7 @@ constexpr std::size_t kObjectsMax = 64;  // of one file
 
 pkix::OwnedInput input_of(ByteView bytes) {
     pkix::OwnedInput input{BIO_new_mem_buf(bytes.data(), static_cast<int>(bytes.size()))};
-    pkix::demand(input != nullptr, "read from memory");
+    pkix::require(input != nullptr, "read from memory");
     return input;
 }
 

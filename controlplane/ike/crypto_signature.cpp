@@ -3,6 +3,7 @@
 
 #include "controlplane/ike/crypto_parsed.hpp"
 
+#include <fmt/format.h>
 #include <openssl/rsa.h>
 
 namespace nave::ike {
@@ -123,14 +124,14 @@ Bytes sign(const PrivateKey& key, const SignatureAlgorithm& algorithm, ByteView 
     using namespace nave::ike::pkix;
     const OwnedDigest context{EVP_MD_CTX_new()};
     EVP_PKEY_CTX* parameters = nullptr;  // belongs to the context
-    demand(context && fits(key.kind(), algorithm.scheme) &&
+    require(context && fits(key.kind(), algorithm.scheme) &&
                EVP_DigestSignInit_ex(context.get(), &parameters, digest_name(algorithm.hash), nullptr, nullptr, key.parsed().key.get(), nullptr) == 1 &&
                set_padding(parameters, algorithm.scheme),
            "start a signature");
     std::size_t size = 0;
-    demand(EVP_DigestSign(context.get(), nullptr, &size, octets.data(), octets.size()) == 1, "measure a signature");
+    require(EVP_DigestSign(context.get(), nullptr, &size, octets.data(), octets.size()) == 1, "measure a signature");
     Bytes signature(size);
-    demand(EVP_DigestSign(context.get(), signature.data(), &size, octets.data(), octets.size()) == 1, "sign");
+    require(EVP_DigestSign(context.get(), signature.data(), &size, octets.data(), octets.size()) == 1, "sign");
     signature.resize(size);
     return signature;
 }
@@ -142,7 +143,7 @@ bool verify(const Certificate& certificate, const SignatureAlgorithm& algorithm,
     const OwnedDigest context{EVP_MD_CTX_new()};
     EVP_PKEY_CTX* parameters = nullptr;
     EVP_PKEY* key = X509_get0_pubkey(certificate.parsed().x509.get());
-    demand(context && EVP_DigestVerifyInit_ex(context.get(), &parameters, digest_name(algorithm.hash), nullptr, nullptr, key, nullptr) == 1 &&
+    require(context && EVP_DigestVerifyInit_ex(context.get(), &parameters, digest_name(algorithm.hash), nullptr, nullptr, key, nullptr) == 1 &&
                set_padding(parameters, algorithm.scheme),
            "start to verify a signature");
     return EVP_DigestVerify(context.get(), signature.data(), signature.size(), octets.data(), octets.size()) == 1;
@@ -167,7 +168,7 @@ std::optional<Bytes> der_ecdsa(KeyKind key, ByteView raw) {
     const OwnedSignature signature{ECDSA_SIG_new()};
     BIGNUM* r = BN_bin2bn(raw.data(), static_cast<int>(size), nullptr);
     BIGNUM* s = BN_bin2bn(raw.data() + size, static_cast<int>(size), nullptr);
-    demand(signature && r && s && ECDSA_SIG_set0(signature.get(), r, s) == 1, "make a signature");
+    require(signature && r && s && ECDSA_SIG_set0(signature.get(), r, s) == 1, "make a signature");
     return der_of(signature.get(), i2d_ECDSA_SIG);
 }
 
