@@ -70,6 +70,7 @@ struct Sibling {
 struct Duplicate {
     SaId survivor;
     TimePoint delete_at;  // later when that is the peer's task, which not every peer knows
+    std::optional<TimePoint> asked_at{};  // since when the survivor has to show that it lives
 };
 
 struct Established {

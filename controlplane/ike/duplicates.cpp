@@ -6,10 +6,24 @@
 namespace nave::ike {
 namespace {
 
-/// The initiator of an association may still wait for our answer to its IKE_AUTH: only what came after it shows that both ends hold it.
-bool is_held_by_both(const Association& association) {
+bool was_heard_since(const Association& association) {
     const auto& established = *association.in<Established>();
-    return association.initiator || established.heard_at > established.established_at;
+    return established.heard_at > established.established_at;
+}
+
+/// The initiator of an association may still wait for our answer to its IKE_AUTH: only what came after it shows that both ends hold it.
+bool is_held_by_both(const Association& association) { return association.initiator || was_heard_since(association); }
+
+/// Whether the loser can go. Where its end is the peer's task, which may have closed the survivor long ago, the survivor is asked first.
+bool is_settled(Context& context, Association& loser, Association& survivor) {
+    if (loser.initiator) return is_held_by_both(survivor);
+    if (!was_heard_since(survivor) || !was_heard_since(loser)) return false;
+    Duplicate& duplicate = *loser.in<Established>()->duplicate;
+    if (duplicate.asked_at) return survivor.in<Established>()->heard_at >= *duplicate.asked_at;
+    duplicate.asked_at = context.now;
+    survivor.in<Established>()->probe_wanted = true;
+    context.touch(survivor);
+    return false;
 }
 
 constexpr Duration kGraceMin = std::chrono::seconds{2}, kGraceMax = std::chrono::seconds{5}, kAskAgain = std::chrono::seconds{1};
@@ -45,7 +59,7 @@ void close_duplicate(Context& context, Association& association) {
     auto& established = *association.in<Established>();
     Association* survivor = context.table.find(established.duplicate->survivor);
     // The next liveness check tells. To hurry it could take a peer that still waits for our answer for a dead one.
-    if (survivor && survivor->in<Established>() && !(is_held_by_both(*survivor) && is_held_by_both(association))) {
+    if (survivor && survivor->in<Established>() && !is_settled(context, association, *survivor)) {
         established.duplicate->delete_at = context.now + kAskAgain;
         return;
     }
