@@ -1,5 +1,6 @@
 // What must hold for certificates: a key that fits, dates, names, and an authority to judge the peers by.
 #include "controlplane/config/finish.hpp"
+#include "controlplane/ike/crypto_chain.hpp"
 
 #include <algorithm>
 #include <chrono>
@@ -7,8 +8,6 @@
 
 namespace nave::config {
 namespace {
-
-constexpr std::size_t kChainMax = 8;  // what a peer looks at (controlplane/ike/crypto_chain.hpp)
 
 std::string names_in_words(const ike::Certificate& certificate) {
     std::string text;
@@ -35,9 +34,9 @@ void check_own(Reader& reader, const TunnelDraft& tunnel, std::chrono::sys_secon
     if (tunnel.private_key && !tunnel.private_key->belongs_to(own))
         reader.problem(key, fmt::format("the key in {} does not belong to the certificate of {}, the first in {}", tunnel.files.private_key, own.subject(),
                                         tunnel.files.certificate));
-    if (tunnel.certificate.size() > kChainMax)
+    if (tunnel.certificate.size() > ike::kChainMax)
         reader.problem(certificate, fmt::format("found {} certificates; accepted: up to {}, ours and those that lead to the peers' authority", tunnel.certificate.size(),
-                                                kChainMax));
+                                                ike::kChainMax));
     for (const ike::Certificate& each : tunnel.certificate) check_dates(reader, certificate, each, now);
     if (!tunnel.profile.local.data.empty() && !own.names(tunnel.profile.local))
         reader.problem(at(*tunnel.source, "identity"), fmt::format("our certificate is not for {}, so no peer would believe it; it is for {}",

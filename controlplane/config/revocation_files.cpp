@@ -28,20 +28,21 @@ RevocationFiles::Stamp RevocationFiles::stamp_of(const std::string& path) {
     return {status.st_mtim.tv_sec, status.st_mtim.tv_nsec, status.st_size, status.st_ino};
 }
 
+std::vector<RevocationFiles::Stamp> RevocationFiles::stamps_of(const std::vector<std::string>& paths) {
+    std::vector<Stamp> stamps;
+    std::ranges::transform(paths, std::back_inserter(stamps), stamp_of);
+    return stamps;
+}
+
 RevocationFiles::RevocationFiles(const Config& config) {
-    for (const TunnelFiles& files : config.files) {
-        Tunnel tunnel{files.revocation_paths, {}};
-        std::ranges::transform(tunnel.paths, std::back_inserter(tunnel.stamps), stamp_of);
-        tunnels_.push_back(std::move(tunnel));
-    }
+    for (const TunnelFiles& files : config.files) tunnels_.push_back({files.revocation_paths, stamps_of(files.revocation_paths)});
 }
 
 std::vector<RevocationFiles::News> RevocationFiles::look() {
     std::vector<News> news;
     for (std::size_t i = 0; i < tunnels_.size(); ++i) {
         Tunnel& tunnel = tunnels_[i];
-        std::vector<Stamp> stamps;
-        std::ranges::transform(tunnel.paths, std::back_inserter(stamps), stamp_of);
+        auto stamps = stamps_of(tunnel.paths);
         if (stamps == tunnel.stamps) continue;
         tunnel.stamps = std::move(stamps);
         news.push_back({TunnelId{static_cast<std::uint16_t>(i)}, read_lists(tunnel.paths)});

@@ -32,6 +32,7 @@ private:
         std::vector<Stamp> stamps;
     };
     static Stamp stamp_of(const std::string& path);
+    static std::vector<Stamp> stamps_of(const std::vector<std::string>& paths);
     std::vector<Tunnel> tunnels_;  // by TunnelId
 };
 

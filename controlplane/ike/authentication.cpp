@@ -3,8 +3,8 @@
 
 #include "controlplane/ike/association.hpp"
 #include "controlplane/ike/crypto_chain.hpp"
-#include "controlplane/ike/ppk.hpp"
 #include "controlplane/ike/lifecycle.hpp"
+#include "controlplane/ike/ppk.hpp"
 
 #include <algorithm>
 #include <fmt/format.h>

@@ -6,26 +6,15 @@
 
 namespace nave::ike {
 
-namespace {
-
-const PreSharedKey* best_key(const Profile& profile, const Identity& peer) {
-    const PreSharedKey* best = nullptr;
-    for (const PreSharedKey& key : profile.keys)
-        if (key.remote.matches(peer) && (!best || key.remote.specificity() > best->remote.specificity())) best = &key;
-    return best;
-}
-
-}  // namespace
-
 const PreSharedKey* key_for(const Profile& profile, const Identity& peer) {
-    const PreSharedKey* best = best_key(profile, peer);
+    const PreSharedKey* best = most_specific(profile.keys, peer);
     if (!best) return nullptr;
     const auto is_better = [&](const TrustedAuthority& each) { return each.remote.matches(peer) && each.remote.specificity() > best->remote.specificity(); };
     return std::ranges::any_of(profile.authorities, is_better) ? nullptr : best;
 }
 
 std::vector<Certificate> authorities_for(const Profile& profile, const Identity& peer) {
-    const PreSharedKey* key = best_key(profile, peer);
+    const PreSharedKey* key = most_specific(profile.keys, peer);
     const int least = key ? key->remote.specificity() : 0;
     std::vector<Certificate> found;
     for (const TrustedAuthority& each : profile.authorities)
@@ -34,13 +23,8 @@ std::vector<Certificate> authorities_for(const Profile& profile, const Identity&
 }
 
 const PreSharedKey* key_for_attempt(const Profile& profile, const std::optional<IdentityPattern>& expected) {
-    if (expected) {
-        if (const auto exact = expected->exact()) return key_for(profile, *exact);
-        const auto same = std::ranges::find_if(profile.keys, [&](const PreSharedKey& key) { return key.remote.text() == expected->text(); });
-        if (same != profile.keys.end()) return &*same;
-    }
-    const auto least = std::ranges::min_element(profile.keys, {}, [](const PreSharedKey& key) { return key.remote.specificity(); });
-    return least == profile.keys.end() ? nullptr : &*least;
+    if (const auto exact = expected ? expected->exact() : std::nullopt) return key_for(profile, *exact);
+    return for_anybody(profile.keys, expected);
 }
 
 std::optional<std::string> misplaced(const Profile& profile, const Identity& peer, const NbmaAddress& address) {

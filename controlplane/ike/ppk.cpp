@@ -51,16 +51,8 @@ std::optional<std::string> distrust_ppk(const Profile& profile, const Identity& 
 }
 
 const Ppk* ppk_for_attempt(const Profile& profile, const std::optional<IdentityPattern>& expected) {
-    if (profile.ppks.empty()) return nullptr;
-    const auto by_specificity = [](const Ppk& ppk) { return ppk.remote.specificity(); };
-    if (const auto exact = expected ? expected->exact() : std::nullopt) {
-        const Ppk* best = nullptr;
-        for (const Ppk& ppk : profile.ppks)
-            if (ppk.remote.matches(*exact) && (!best || by_specificity(ppk) > by_specificity(*best))) best = &ppk;
-        return best;
-    }
-    const auto same = std::ranges::find_if(profile.ppks, [&](const Ppk& ppk) { return expected && ppk.remote.text() == expected->text(); });
-    return same != profile.ppks.end() ? &*same : &*std::ranges::min_element(profile.ppks, {}, by_specificity);
+    if (const auto exact = expected ? expected->exact() : std::nullopt) return most_specific(profile.ppks, *exact);
+    return for_anybody(profile.ppks, expected);
 }
 
 void append_ppk_offer(std::vector<Payload>& payloads, const Ppk& ppk, const std::function<Bytes()>& auth_without) {
