@@ -150,6 +150,7 @@ int run(config::Config config) {
         log.write(ike::Severity::notice, "port", fmt::format("port {} is {}", port.name, dataplane.describe_port(port.id)), runtime::now());
     }
 
+    config.overlay.ike.crypto_pool = true;
     config.overlay.ike.resources = resources(config, dataplane);
     ike::SystemRandom random;
     auto runtime = runtime::Runtime::start({.config = config, .rings = ring_pointers, .route_rings = route_rings, .bell = bell, .counters = counters,

@@ -21,10 +21,8 @@ DownReason reason_of(NotifyType type) {
 }
 
 /// The PPK that the responder takes; its answer is authenticated by the keys that follow from it.
-const Ppk* accepted_ppk(Association& association, const AwaitingAuthResponse& awaiting, const std::vector<Payload>& payloads) {
-    if (!awaiting.ppk || !find_notify(payloads, NotifyType::ppk_identity)) return nullptr;
-    association.ike->keys = with_ppk(association.ike->keys, awaiting.ppk->key);  // another answer to IKE_SA_INIT makes keys anew
-    return awaiting.ppk;
+const Ppk* accepted_ppk(const AwaitingAuthResponse& awaiting, const std::vector<Payload>& payloads) {
+    return find_notify(payloads, NotifyType::ppk_identity) ? awaiting.ppk : nullptr;
 }
 
 /// By what the responder is whom we want, or in words why it is not.
@@ -37,15 +35,16 @@ std::expected<Proven, std::string> judge(const Context& context, const Associati
     if (expected && !expected->matches(id.identity)) return distrust(fmt::format("expected {}, but the peer is {}", expected->text(), peer));
     const AuthPayload& auth = *find<AuthPayload>(payloads);
     const AuthInput input{awaiting.answer.message, awaiting.nonce, &id};
+    const SessionKeys keys = keys_with(association.ike->keys, ppk);
     std::expected<Proven, std::string> proven = Proven{"pre-shared key"};
     if (is_signature(auth.method)) {
-        proven = prove_responder(context, profile, association.ike->keys, input, payloads);
+        proven = prove_responder(context, profile, keys, input, payloads);
         if (!proven) return distrust(fmt::format("{} does not prove that it is: {}", peer, proven.error()));
     } else {
         const PreSharedKey* key = key_for(profile, id.identity);
         if (!key) return distrust(fmt::format("no key of profile '{}' is for {}, which is who the peer says it is", profile.name, peer));
         if (auth.method != AuthMethod::shared_key) return distrust(fmt::format("{} authenticates by another method than a pre-shared key or a certificate", peer));
-        if (!verify_shared_key_auth(association.ike->keys, Role::responder, key->key, input, auth.data))
+        if (!verify_shared_key_auth(keys, Role::responder, key->key, input, auth.data))
             return distrust(fmt::format("wrong pre-shared key for {}: compare the key for '{}' in profile '{}' with the peer's", peer, key->remote.text(), profile.name));
     }
     if (auto why = distrust_ppk(profile, id.identity, ppk)) return distrust(std::move(*why));
@@ -56,6 +55,7 @@ std::expected<Proven, std::string> judge(const Context& context, const Associati
 
 void on_authenticated(Context& context, Association& association, const AwaitingAuthResponse awaiting, const Identity& peer, const ChildTerms& terms,
                       const Proven& proven) {
+    association.ike->keys = keys_with(association.ike->keys, proven.ppk);
     Established established{.peer = peer,
                             .certificates = proven.certificates,
                             .lowest_nonce = lower_nonce(awaiting.nonce, awaiting.peer_nonce),
@@ -83,7 +83,7 @@ void on_auth_response(Context& context, Association& association, const std::vec
     const auto* auth = find<AuthPayload>(payloads);
     const Notify* error = find_error(payloads);
     const bool is_refused = !auth && error;
-    const Ppk* ppk = accepted_ppk(association, awaiting, payloads);
+    const Ppk* ppk = accepted_ppk(awaiting, payloads);
     std::expected<Proven, std::string> proven;
     if (id && auth) proven = judge(context, association, awaiting, *id, payloads, ppk);
     // What looks wrong may be an IKE_SA_INIT that somebody altered on its way: the genuine answer gets its chance.

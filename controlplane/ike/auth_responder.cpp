@@ -98,12 +98,16 @@ void append_child(Context& context, const Association& association, const std::v
     else answer.payloads.emplace_back(Notify{.type = answer.terms.error().type, .data = answer.terms.error().data});
 }
 
-Answer compose(Context& context, const Association& association, const AwaitingAuthRequest& awaiting, const Means& means, const Ppk* ppk,
-               const std::vector<Payload>& request) {
-    const Profile& profile = context.profile_of(association);
-    const IdentificationPayload id{.role = Role::responder, .identity = profile.local};
-    Answer answer{.payloads = {id}, .terms = std::nullopt};
-    append_proof(answer.payloads, means, association.ike->keys, Role::responder, {awaiting.first_message, awaiting.peer_nonce, &id});
+/// IDr and what proves it.
+std::vector<Payload> prove_ourselves(const Context& context, const IkeSa& ike, const AwaitingAuthRequest& awaiting, const Means& means, const Proof& proof) {
+    const IdentificationPayload id{.role = Role::responder, .identity = context.settings.profiles[proof.choice.profile.value].local};
+    std::vector<Payload> payloads = proof_by(context, means, keys_with(ike.keys, proof.proven.ppk), Role::responder, {awaiting.first_message, awaiting.peer_nonce, &id});
+    payloads.emplace(payloads.begin(), id);
+    return payloads;
+}
+
+Answer compose(Context& context, const Association& association, std::vector<Payload> own_proof, const Ppk* ppk, const std::vector<Payload>& request) {
+    Answer answer{.payloads = std::move(own_proof), .terms = std::nullopt};
     if (!begins_childless(request)) append_child(context, association, request, answer);
     if (answer.terms && find_notify(request, NotifyType::sa_resource_info)) answer.payloads.emplace_back(resource_notify());
     if (ppk) answer.payloads.emplace_back(Notify{.type = NotifyType::ppk_identity});
@@ -160,6 +164,7 @@ void on_auth_request(Context& context, Association& association, const Arrival& 
         context.count("limit-established");
         return refuse(context, association, arrival, NotifyType::no_additional_sas, DownReason::limit_reached, "as many SAs as established_max allows are up");
     }
+    std::vector<Payload> own_proof = prove_ourselves(context, *association.ike, awaiting, *means, *proof);
     association.profile = proof->choice.profile;
     association.ike->keys = keys_with(association.ike->keys, proof->proven.ppk);
     take_nat_of(context, association, *proof->request);
@@ -169,7 +174,7 @@ void on_auth_request(Context& context, Association& association, const Arrival& 
     const Identity peer = settled(id->identity);
     if (find_notify(payloads, NotifyType::initial_contact)) on_initial_contact(context, association.profile, peer, awaiting.began_at);
 
-    const Answer answer = compose(context, association, awaiting, *means, proof->proven.ppk, payloads);
+    const Answer answer = compose(context, association, std::move(own_proof), proof->proven.ppk, payloads);
     if (answer.terms) {
         on_authenticated(context, association, arrival, awaiting, peer, answer, proof->proven);
         return note_resources(context, association, payloads);

@@ -59,13 +59,12 @@ Own means_of_responder(const Profile& profile, const Identity& initiator, const 
     return std::unexpected{fmt::format("profile '{}' has neither a certificate nor a pre-shared key to answer {} with", profile.name, initiator.to_string())};
 }
 
-void append_proof(std::vector<Payload>& payloads, const Means& means, const SessionKeys& keys, Role role, const AuthInput& input) {
-    if (means.key) {
-        payloads.emplace_back(AuthPayload{AuthMethod::shared_key, shared_key_auth(keys, role, means.key->key, input)});
-        return;
-    }
+std::vector<Payload> proof_by(const Context& context, const Means& means, const SessionKeys& keys, Role role, const AuthInput& input) {
+    if (means.key) return {AuthPayload{AuthMethod::shared_key, shared_key_auth(keys, role, means.key->key, input)}};
+    std::vector<Payload> payloads;
     for (const Certificate& certificate : means.credential->chain) payloads.emplace_back(CertificatePayload{CertificateEncoding::x509_signature, certificate.der()});
-    payloads.emplace_back(sign_auth(means.credential->key, means.signature, signed_octets(keys, role, input)));
+    payloads.emplace_back(context.ask(Signing{means.credential->key, means.signature, signed_octets(keys, role, input)}));
+    return payloads;
 }
 
 std::optional<CertificateRequest> certificate_request(std::span<const Profile> profiles) {
@@ -109,11 +108,11 @@ std::expected<PeerChain, std::string> read_chain(std::span<const Payload> payloa
 }
 
 std::expected<void, std::string> trust_chain(const Context& context, const Profile& profile, const Identity& identity, const PeerChain& chain) {
-    const std::vector<Certificate> anchors = authorities_for(profile, identity);
+    std::vector<Certificate> anchors = authorities_for(profile, identity);
     if (anchors.empty()) return std::unexpected{fmt::format("profile '{}' has no ca for {}", profile.name, identity.to_string())};
     if (!chain.own.names(identity)) return std::unexpected{fmt::format("its certificate is for {}, not for {}", chain.own.subject(), identity.to_string())};
     if (!context.settings.calendar) return std::unexpected{std::string{"nobody tells us the date, without which no certificate is valid"}};
-    return validate_chain(chain.own, {.untrusted = chain.others, .anchors = anchors, .revocations = profile.revocations, .now = context.settings.calendar->now()});
+    return context.ask(ChainCheck{chain.own, chain.others, std::move(anchors), profile.revocations, context.settings.calendar->now()});
 }
 
 Identity settled(const Identity& identity) {
@@ -137,7 +136,7 @@ std::expected<CertificateProof, std::string> prove_initiator(const Context& cont
         const SessionKeys keys = keys_with(ike.keys, ppk->ppk);
         const AuthPayload auth{find<AuthPayload>(payloads)->method, Bytes{ppk->auth.begin(), ppk->auth.end()}};
         for (const InitMessage& each : awaiting.asked) {
-            const auto algorithm = verify_auth(chain->own, auth, signed_octets(keys, Role::initiator, {each.message, awaiting.nonce, &id}));
+            const auto algorithm = context.ask(SignatureCheck{chain->own, auth, signed_octets(keys, Role::initiator, {each.message, awaiting.nonce, &id})});
             if (!algorithm) {
                 why = algorithm.error();
                 continue;
@@ -156,7 +155,7 @@ std::expected<Proven, std::string> prove_responder(const Context& context, const
     const auto chain = read_chain(payloads);
     if (!chain) return std::unexpected{chain.error()};
     if (auto trusted = trust_chain(context, profile, input.id->identity, *chain); !trusted) return std::unexpected{std::move(trusted.error())};
-    const auto algorithm = verify_auth(chain->own, *find<AuthPayload>(payloads), signed_octets(keys, Role::responder, input));
+    const auto algorithm = context.ask(SignatureCheck{chain->own, *find<AuthPayload>(payloads), signed_octets(keys, Role::responder, input)});
     if (!algorithm) return std::unexpected{algorithm.error()};
     return proven_by(*chain, *algorithm);
 }

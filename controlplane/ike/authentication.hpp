@@ -27,8 +27,8 @@ struct Means {
 std::expected<Means, std::string> means_of_initiator(const Profile& profile, const std::optional<IdentityPattern>& expected, std::span<const Payload> answer);
 /// Responder: as the initiator did, for that is what it surely can judge. `request` is its IKE_SA_INIT.
 std::expected<Means, std::string> means_of_responder(const Profile& profile, const Identity& initiator, const PreSharedKey* by_key, std::span<const Payload> request);
-/// Appends CERT payloads, if any, and AUTH. Signing takes up to milliseconds.
-void append_proof(std::vector<Payload>& payloads, const Means& means, const SessionKeys& keys, Role role, const AuthInput& input);
+/// CERT payloads, if any, and AUTH.
+std::vector<Payload> proof_by(const Context& context, const Means& means, const SessionKeys& keys, Role role, const AuthInput& input);
 
 /// CERTREQ for what these profiles trust; nothing if they trust no authority.
 std::optional<CertificateRequest> certificate_request(std::span<const Profile> profiles);

@@ -68,10 +68,10 @@ void on_refused(Context& context, Association& association, RekeyingChild& rekey
 }
 
 /// The key exchange of an answer to ours; an empty secret without PFS; nothing if it does not fit.
-std::optional<Secret> pfs_secret(const RekeyingChild& rekey, const ChildTerms& terms, const KeyExchange* answer) {
+std::optional<Secret> pfs_secret(const Context& context, const RekeyingChild& rekey, const ChildTerms& terms, const KeyExchange* answer) {
     if (!terms.choice.suite.group) return Secret{};
     if (!rekey.key || !answer || answer->group != rekey.key->group() || terms.choice.suite.group != rekey.key->group()) return std::nullopt;
-    auto secret = rekey.key->shared_secret(answer->data);
+    auto secret = context.ask(KeyAgreement{*rekey.key, answer->data});
     return secret ? std::optional{std::move(*secret)} : std::nullopt;
 }
 
@@ -103,8 +103,7 @@ void settle_rekey(Context& context, Association& association, const RekeyingChil
 
 struct Made {
     ChildTerms terms;
-    Secret shared_secret;
-    std::optional<DhKeyPair> key;
+    std::optional<KeyResponse::Answer> key_exchange;
     Spi inbound;
 };
 
@@ -112,12 +111,11 @@ struct Made {
 std::expected<Made, Refusal> agree(Context& context, const Association& association, const std::vector<Payload>& payloads, std::optional<ResourceId> resource) {
     auto terms = choose_child(association, context.profile_of(association), payloads, ChildExchange::create_child_sa);
     if (!terms) return std::unexpected{terms.error()};
-    Made made{.terms = *terms, .shared_secret = {}, .key = {}, .inbound = {}};
+    Made made{.terms = *terms, .key_exchange = {}, .inbound = {}};
     if (const auto group = terms->choice.suite.group) {
-        made.key = DhKeyPair::generate(*group, context.random);
-        auto secret = made.key->shared_secret(find<KeyExchange>(payloads)->data);
-        if (!secret) return std::unexpected{Refusal{NotifyType::invalid_syntax, fmt::format("the peer's key exchange is wrong: {}", name(secret.error()))}};
-        made.shared_secret = std::move(*secret);
+        auto answer = context.ask(KeyResponse{*group, DhKeyPair::draw(*group, context.random), find<KeyExchange>(payloads)->data});
+        if (!answer) return std::unexpected{Refusal{NotifyType::invalid_syntax, fmt::format("the peer's key exchange is wrong: {}", name(answer.error()))}};
+        made.key_exchange = std::move(*answer);
     }
     const auto inbound = allocate(context, resource);
     if (!inbound) return std::unexpected{Refusal{NotifyType::no_additional_sas, "no inbound SPI is left for another SA"}};
@@ -198,7 +196,7 @@ void on_child_rekey_response(Context& context, Association& association, Rekeyin
     if (const Notify* error = find_error(payloads)) return on_refused(context, association, rekey, *error);
     const auto* nonce = find<NoncePayload>(payloads);
     const auto terms = accept_child(association, context.profile_of(association), payloads, ChildExchange::create_child_sa);
-    const auto secret = terms ? pfs_secret(rekey, *terms, find<KeyExchange>(payloads)) : std::nullopt;
+    const auto secret = terms ? pfs_secret(context, rekey, *terms, find<KeyExchange>(payloads)) : std::nullopt;
     if (!nonce || !secret) {
         // The peer holds a child SA that we cannot name or use: only ending the IKE SA makes both ends agree again.
         context.spis.release(rekey.inbound);
@@ -244,7 +242,7 @@ void on_create_child_request(Context& context, Association& association, IkeSa& 
                                       .role = Role::responder,
                                       .initiator_nonce = nonce->data,
                                       .responder_nonce = our_nonce,
-                                      .shared_secret = made->shared_secret,
+                                      .shared_secret = made->key_exchange ? made->key_exchange->shared_secret : Secret{},
                                       .resource = resource});
     if (old) child_by_id(established, replaced)->state = Replaced{id, context.now + context.peer_patience()};
     auto* ours = ike.doing<RekeyingChild>();
@@ -253,7 +251,7 @@ void on_create_child_request(Context& context, Association& association, IkeSa& 
     std::vector<Payload> answer;
     append_child_answer(answer, made->terms, made->inbound);
     auto behind_sa = answer.insert(answer.begin() + 1, NoncePayload{our_nonce}) + 1;
-    if (made->key) answer.insert(behind_sa, KeyExchange{made->key->group(), made->key->public_value()});
+    if (made->key_exchange) answer.insert(behind_sa, KeyExchange{*made->terms.choice.suite.group, made->key_exchange->public_value});
     if (resource) answer.emplace_back(resource_notify());
     send_response(context, ike, arrival, answer);
     // The first one of an association that began without (RFC 6023): as after IKE_AUTH, waiting for its use would lose all packets.

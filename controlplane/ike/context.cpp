@@ -11,9 +11,14 @@ bool StrangerLog::admit(TimePoint now) {
 }
 
 void Context::count(std::string_view name) {
-    const auto found = counters.find(name);
-    if (found == counters.end()) counters.emplace(name, 1);
-    else ++found->second;
+    auto found = counters.find(name);
+    if (found == counters.end()) found = counters.emplace(name, 0).first;
+    ++found->second;
+    counted.push_back(&found->second);
+}
+
+void Context::take_back_counts() {
+    for (std::uint64_t* each : std::exchange(counted, {})) --*each;
 }
 
 void Context::log_stranger(Severity severity, std::string text) {

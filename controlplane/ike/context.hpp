@@ -4,6 +4,7 @@
 #include "controlplane/ike/endpoint.hpp"
 #include "controlplane/ike/message.hpp"
 #include "controlplane/ike/sa_table.hpp"
+#include "controlplane/ike/waiting_room.hpp"
 
 #include <map>
 #include <string>
@@ -43,9 +44,23 @@ struct Context {
     Outbox& out;
     std::vector<SaId> touched{};                // to be settled when the event is handled
     std::vector<ConnectRequest> reconnects{};   // joined attempts that came to nothing: own ones start instead
+    std::vector<CryptoJob> computed{};          // what the handling of this datagram asked for before
+    bool postpones = false;                     // what it asks for besides is done by the crypto pool
+    std::vector<std::uint64_t*> counted{};      // to be taken back when it is postponed
 
     const Profile& profile_of(const Association& association) const { return settings.profiles[association.profile.value]; }
     void count(std::string_view name);
+    void take_back_counts();
+    /// The result of a costly operation. With a crypto pool the handling ends here by an exception and begins anew when the result is there:
+    /// a handler asks for all that it needs before it changes anything.
+    template <class Job>
+    typename Job::Result ask(Job job) const {
+        for (const CryptoJob& each : computed)
+            if (const auto* done = std::get_if<Job>(&each); done && done->asks_the_same(job)) return *done->result;
+        if (postpones) throw Postponed{std::move(job)};
+        job.compute();
+        return *std::move(job.result);
+    }
     void log(Severity severity, std::string text) { out.push_back(Log{severity, std::move(text)}); }
     /// About a peer that is not authenticated: rate-limited.
     void log_stranger(Severity severity, std::string text);

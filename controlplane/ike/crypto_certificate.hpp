@@ -39,6 +39,7 @@ public:
     static std::expected<Certificate, std::string> decode(ByteView der);
 
     const Bytes& der() const;
+    bool operator==(const Certificate& other) const { return der() == other.der(); }
     KeyKind key_kind() const;
     KeyId key_id() const;
     CertificateId id() const;
@@ -87,6 +88,8 @@ class RevocationList {
 public:
     static std::expected<RevocationList, std::string> decode(ByteView der);
 
+    /// Whether it is a copy of that one.
+    bool operator==(const RevocationList&) const = default;
     /// The issuer in words.
     std::string issuer() const;
     /// Whether it names that certificate, and its issuer is that one's. Says nothing about the list itself.

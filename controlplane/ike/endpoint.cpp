@@ -32,6 +32,9 @@ ByteView without_marker(Context& context, std::uint16_t local_port, ByteView pay
     return {};
 }
 
+/// 0 in a stranger's first message.
+std::uint64_t our_spi(const Header& header) { return header.from_initiator ? header.responder_spi : header.initiator_spi; }
+
 IkeSa* ike_by_spi(Association& association, std::uint64_t our_spi) {
     if (association.ike->our_spi() == our_spi) return association.ike.get();
     auto* established = association.in<Established>();
@@ -79,6 +82,31 @@ SaId Endpoint::Impl::connect(Context& context, const ConnectRequest& request, Jo
     return id;
 }
 
+void Endpoint::Impl::receive(Datagram datagram, TimePoint now, Outbox& out) {
+    const Header header = decode_header(datagram.message).value();
+    Sender sender = Stranger{header.initiator_spi, datagram.remote.address};
+    if (Association* association = table.by_spi(our_spi(header))) sender = association->id;
+    if (!waiting.holds(sender)) return handle(sender, std::move(datagram), {}, now, out);
+    if (!waiting.queue(sender, std::move(datagram))) begin(now, out).count("postponed-too-many");
+}
+
+void Endpoint::Impl::handle(const Sender& sender, Datagram datagram, std::vector<CryptoJob> computed, TimePoint now, Outbox& out) {
+    Context context = begin(now, out);
+    context.computed = std::move(computed);
+    context.postpones = settings.crypto_pool;
+    try {
+        deliver(context, {datagram.local, datagram.remote, datagram.message, decode_header(datagram.message).value()});
+    } catch (Postponed& postponed) {
+        context.take_back_counts();
+        const JobId job{++last_job};
+        if (const auto* stranger = std::get_if<Stranger>(&sender)) table.begin_half_open(stranger->address);
+        waiting.wait_for(job, {sender, std::move(datagram), std::move(context.computed)});
+        context.count("postponed");
+        out.push_back(Compute{job, std::move(postponed.job)});
+    }
+    settle(context);
+}
+
 void Endpoint::Impl::deliver(Context& context, const Arrival& arrival) {
     const Header& header = arrival.header;
     if (!header.response && header.major_version != 2) {
@@ -89,9 +117,8 @@ void Endpoint::Impl::deliver(Context& context, const Arrival& arrival) {
         if (header.responder_spi != 0) return context.count("malformed");
         return on_init_request(context, cookies, arrival);
     }
-    const std::uint64_t our_spi = header.from_initiator ? header.responder_spi : header.initiator_spi;
-    Association* association = table.by_spi(our_spi);
-    IkeSa* ike = association ? ike_by_spi(*association, our_spi) : nullptr;
+    Association* association = table.by_spi(our_spi(header));
+    IkeSa* ike = association ? ike_by_spi(*association, our_spi(header)) : nullptr;
     if (!ike) return context.count("unknown-spi");
     if (header.exchange == ExchangeType::ike_sa_init) {
         if (header.from_initiator || header.message_id != 0) return context.count("malformed");
@@ -117,10 +144,17 @@ void Endpoint::on_datagram(const NbmaEndpoint& local, const NbmaEndpoint& remote
     Context context = impl_->begin(now, out);
     const ByteView message = without_marker(context, local.port, payload);
     if (message.empty()) return;
-    const auto header = decode_header(message);
-    if (!header) return context.count("malformed");
-    impl_->deliver(context, {local, remote, message, *header});
-    impl_->settle(context);
+    if (!decode_header(message)) return context.count("malformed");
+    impl_->receive({local, remote, Bytes{message.begin(), message.end()}}, now, out);
+}
+
+void Endpoint::on_computed(JobId job, CryptoJob work, TimePoint now, Outbox& out) {
+    auto visit = impl_->waiting.leave(job);
+    if (!visit) return;
+    if (const auto* stranger = std::get_if<Stranger>(&visit->sender)) impl_->table.end_half_open(stranger->address);
+    visit->computed.push_back(std::move(work));
+    impl_->handle(visit->sender, std::move(visit->datagram), std::move(visit->computed), now, out);
+    for (Datagram& next : visit->behind) impl_->receive(std::move(next), now, out);
 }
 
 void Endpoint::on_deadline(TimePoint now, Outbox& out) {

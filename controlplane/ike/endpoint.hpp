@@ -9,6 +9,7 @@
 #include "common/secret.hpp"
 #include "common/time.hpp"
 #include "controlplane/ike/crypto_certificate.hpp"
+#include "controlplane/ike/crypto_job.hpp"
 #include "controlplane/ike/identity.hpp"
 #include "controlplane/ike/proposal.hpp"
 
@@ -29,6 +30,8 @@ using SaId = Strong<struct IkeSaIdTag, std::uint64_t>;
 using ChildId = Strong<struct IkeChildIdTag, std::uint64_t>;
 /// One of the resources that have child SAs of their own (RFC 9611), such as workers; by our own numbers.
 using ResourceId = Strong<struct IkeResourceTag, std::uint8_t>;
+/// Names a costly operation that is under way; never used twice.
+using JobId = Strong<struct IkeJobIdTag, std::uint64_t>;
 /// Index into Settings::profiles.
 using ProfileId = Strong<struct IkeProfileIdTag, std::uint16_t>;
 
@@ -99,6 +102,7 @@ struct Settings {
     std::size_t packet_size_max = 1280;  // of IP; a longer message goes in fragments to a peer that takes them (RFC 7383 §2.5.1)
     Duration keepalive_interval = std::chrono::seconds{20};  // RFC 3948 §4, when we are behind a NAT
     const Calendar* calendar = nullptr;  // outlives the endpoint; without it no certificate is believed
+    bool crypto_pool = false;          // emit costly operations as Compute, instead of doing them at once
     bool key_log = false;              // emit all keys of IKE and ESP, to decrypt captured traffic
 };
 
@@ -180,7 +184,10 @@ struct KeyLog {
     Secret line;
 };
 
-using Action = std::variant<SendDatagram, SaUp, SaDown, InstallInbound, InstallOutbound, RemoveInbound, RemoveOutbound, PeerEndpointChanged, Log, KeyLog>;
+/// A costly operation; on_computed() takes it back when it is done. Only with Settings::crypto_pool.
+struct Compute { JobId job; CryptoJob work; };
+
+using Action = std::variant<SendDatagram, SaUp, SaDown, InstallInbound, InstallOutbound, RemoveInbound, RemoveOutbound, PeerEndpointChanged, Log, KeyLog, Compute>;
 using Outbox = std::vector<Action>;
 
 struct ConnectRequest {
@@ -219,6 +226,8 @@ public:
     SaId connect(const ConnectRequest& request, TimePoint now, Outbox& out);
     /// A UDP payload that came to port 500, or to 4500 with the marker still in front. Never trusts a byte of it.
     void on_datagram(const NbmaEndpoint& local, const NbmaEndpoint& remote, ByteView payload, TimePoint now, Outbox& out);
+    /// The same work as emitted, with its result. Whatever waits for it goes on, if it still matters.
+    void on_computed(JobId job, CryptoJob work, TimePoint now, Outbox& out);
     void on_deadline(TimePoint now, Outbox& out);
     std::optional<TimePoint> next_deadline() const;
 

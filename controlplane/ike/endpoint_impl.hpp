@@ -4,6 +4,7 @@
 #include "controlplane/ike/context.hpp"
 #include "controlplane/ike/cookie.hpp"
 #include "controlplane/ike/endpoint.hpp"
+#include "controlplane/ike/waiting_room.hpp"
 
 namespace nave::ike {
 
@@ -15,6 +16,8 @@ struct Endpoint::Impl {
     CounterMap counters{};
     CookieJar cookies{};
     StrangerLog stranger_log{};
+    WaitingRoom waiting{};
+    std::uint64_t last_job = 0;
 
     Context begin(TimePoint now, Outbox& out);
     /// Ends an event: for every association that it touched, starts what is wanted next, files its deadline, erases it if it is gone.
@@ -22,6 +25,10 @@ struct Endpoint::Impl {
     /// `any`: also an attempt of the peer that is under way; nobody may hold ours up twice by pretending one.
     enum class Join : std::uint8_t { any, own };
     SaId connect(Context& context, const ConnectRequest& request, Join join);
+    /// Behind what its sender waits for, if anything, else at once.
+    void receive(Datagram datagram, TimePoint now, Outbox& out);
+    /// `computed`: what was asked for when it was handled before. Waits if one more result is needed.
+    void handle(const Sender& sender, Datagram datagram, std::vector<CryptoJob> computed, TimePoint now, Outbox& out);
     void deliver(Context& context, const Arrival& arrival);
 };
 

@@ -37,7 +37,7 @@ Reassembly::Outcome Reassembly::add(std::uint32_t message_id, Inside fragment) {
         message_id_ = message_id;
         total_ = total;
     }
-    if (parts_.contains(number)) return Outcome::repeated;
+    if (parts_.contains(number)) return parts_.size() == total_ ? Outcome::complete : Outcome::repeated;
     if (bytes_ + fragment.chain.size() > kBytesMax) return Outcome::beyond_limits;
     bytes_ += fragment.chain.size();
     if (number == 1) first_ = fragment.first;
@@ -45,12 +45,11 @@ Reassembly::Outcome Reassembly::add(std::uint32_t message_id, Inside fragment) {
     return parts_.size() == total_ ? Outcome::complete : Outcome::kept;
 }
 
-Inside Reassembly::take() {
+Inside Reassembly::whole() const {
     assert(total_ != 0 && parts_.size() == total_);
     Inside whole{.first = first_, .chain = {}, .fragment = {}};
     whole.chain.reserve(bytes_);
     for (const auto& [number, part] : parts_) whole.chain.insert(whole.chain.end(), part.begin(), part.end());
-    forget();
     return whole;
 }
 

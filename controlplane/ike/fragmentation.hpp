@@ -25,15 +25,15 @@ public:
 
     enum class Outcome : std::uint8_t {
         kept,
-        complete,       // take() gives the message
+        complete,       // whole() gives the message
         repeated,       // held already
         superseded,     // belongs to a division into fewer fragments than one that came
         beyond_limits,
     };
     /// A fragment of the message with this ID; one of another message, or of a division into more fragments, drops all that was held.
     Outcome add(std::uint32_t message_id, Inside fragment);
-    /// The whole inner chain, once complete; nothing is held any more.
-    Inside take();
+    /// The whole inner chain, once complete. Held until forget(), so that the message can be handled again.
+    Inside whole() const;
     void forget() { *this = {}; }
     std::size_t bytes_held() const { return bytes_; }
 

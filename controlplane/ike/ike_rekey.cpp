@@ -68,14 +68,14 @@ Sibling* sibling_by_spi(Established& established, std::uint64_t our_spi) {
 }
 
 /// The IKE SA that our exchange made of `old`; nothing if the answer does not fit.
-std::unique_ptr<IkeSa> made_by_us(const IkeSa& old, const Profile& profile, const RekeyingIke& rekey, const std::vector<Payload>& payloads) {
+std::unique_ptr<IkeSa> made_by_us(const Context& context, const IkeSa& old, const Profile& profile, const RekeyingIke& rekey, const std::vector<Payload>& payloads) {
     const auto* sa = find<SaPayload>(payloads);
     const auto* nonce = find<NoncePayload>(payloads);
     const auto* key_exchange = find<KeyExchange>(payloads);
     if (!sa || !nonce || !key_exchange) return nullptr;
     const auto choice = accept_ike(*sa, profile.ike_proposals, true);
     if (!choice || choice->spi == 0 || choice->suite.group != rekey.key.group() || key_exchange->group != rekey.key.group()) return nullptr;
-    const auto secret = rekey.key.shared_secret(key_exchange->data);
+    const auto secret = context.ask(KeyAgreement{rekey.key, key_exchange->data});
     if (!secret) return nullptr;
     auto made = std::make_unique<IkeSa>();
     made->role = Role::initiator;
@@ -109,7 +109,7 @@ void start_ike_rekey(Context& context, Association& association) {
 
 void on_ike_rekey_response(Context& context, Association& association, IkeSa& ike, RekeyingIke rekey, const std::vector<Payload>& payloads) {
     if (const Notify* error = find_error(payloads)) return on_refused(context, association, ike, rekey, *error);
-    auto made = made_by_us(ike, context.profile_of(association), rekey, payloads);
+    auto made = made_by_us(context, ike, context.profile_of(association), rekey, payloads);
     if (!made) {
         context.table.forget_spi(rekey.spi);
         return end(context, association, DownReason::invalid_message, "the answer to our IKE rekey is not what we asked for", Ending::farewell);
@@ -151,9 +151,9 @@ void on_ike_rekey_request(Context& context, Association& association, IkeSa& ike
         context.count("invalid-ke-sent");
         return send_refusal(context, ike, arrival, NotifyType::invalid_ke_payload, group_data(choice->suite.group));
     }
-    const DhKeyPair key = DhKeyPair::generate(choice->suite.group, context.random);
-    const auto secret = key.shared_secret(key_exchange->data);
-    if (!secret) return send_refusal(context, ike, arrival, NotifyType::invalid_syntax);
+    const Group group = choice->suite.group;
+    const auto answer = context.ask(KeyResponse{group, DhKeyPair::draw(group, context.random), key_exchange->data});
+    if (!answer) return send_refusal(context, ike, arrival, NotifyType::invalid_syntax);
 
     auto made = std::make_unique<IkeSa>();
     made->role = Role::responder;
@@ -163,10 +163,10 @@ void on_ike_rekey_request(Context& context, Association& association, IkeSa& ike
     made->fragments = ike.fragments;
     const Bytes our_nonce = fresh_nonce(context.random);
     const SessionSeed seed{choice->suite, nonce->data, our_nonce, made->initiator_spi, made->responder_spi};
-    made->keys = derive_session_keys(seed, rekey_skeyseed(ike.keys, seed, *secret));
+    made->keys = derive_session_keys(seed, rekey_skeyseed(ike.keys, seed, answer->shared_secret));
     log_keys(context, *made);
     if (auto* ours = ike.doing<RekeyingIke>()) ours->rival = RekeyingIke::Rival{made->responder_spi, lower_nonce(nonce->data, our_nonce)};
-    send_response(context, ike, arrival, {answer_ike(*choice, made->responder_spi), NoncePayload{our_nonce}, KeyExchange{key.group(), key.public_value()}});
+    send_response(context, ike, arrival, {answer_ike(*choice, made->responder_spi), NoncePayload{our_nonce}, KeyExchange{group, answer->public_value}});
     association.in<Established>()->siblings.push_back({Sibling::Standing::successor, std::move(made), TimePoint::max()});
 }
 

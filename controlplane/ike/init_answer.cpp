@@ -32,25 +32,42 @@ void take_nat(Context& context, Association& association, const Arrival& arrival
     if (association.remote.port == kUdpPortIke) association.remote.port = kUdpPortNatTraversal;
 }
 
-/// `means` is what agree() found for this answer.
-void send_auth(Context& context, Association& association, const AwaitingAuthResponse& awaiting, const Means& means) {
+/// What an answer makes us share, and by what we can prove ourselves to whoever answered so.
+struct Agreement {
+    IkeProposal suite;
+    SessionKeys keys;
+    Bytes peer_nonce;
+    bool fragments;
+    Means means;
+    const Ppk* ppk;
+};
+
+struct OwnProof {
+    std::vector<Payload> payloads;   // CERT and AUTH
+    std::optional<Bytes> without_ppk{};  // AUTH for a peer that does not have our PPK
+};
+
+OwnProof prove_ourselves(const Context& context, const Association& association, const Agreement& agreement, const Bytes& first_message) {
+    const IdentificationPayload id{.role = Role::initiator, .identity = context.profile_of(association).local};
+    const AuthInput input{first_message, agreement.peer_nonce, &id};
+    OwnProof proof{.payloads = proof_by(context, agreement.means, keys_with(agreement.keys, agreement.ppk), Role::initiator, input)};
+    if (!agreement.ppk || agreement.ppk->required) return proof;
+    const std::vector<Payload> without = proof_by(context, agreement.means, agreement.keys, Role::initiator, input);
+    proof.without_ppk = find<AuthPayload>(without)->data;
+    return proof;
+}
+
+void send_auth(Context& context, Association& association, const AwaitingAuthResponse& awaiting, const OwnProof& proof) {
     const Profile& profile = context.profile_of(association);
     IkeSa& ike = *association.ike;
     const auto& expected = association.requests.front().expected;
-    const IdentificationPayload id{.role = Role::initiator, .identity = profile.local};
-    std::vector<Payload> payloads{id};
+    std::vector<Payload> payloads{IdentificationPayload{.role = Role::initiator, .identity = profile.local}};
     if (is_first_contact(context, association)) payloads.emplace_back(Notify{.type = NotifyType::initial_contact});
     if (const auto wanted = expected ? expected->exact() : std::nullopt)
         payloads.emplace_back(IdentificationPayload{.role = Role::responder, .identity = *wanted});
     if (const auto request = certificate_request({&profile, 1})) payloads.emplace_back(*request);
-    const AuthInput input{awaiting.first_message, awaiting.peer_nonce, &id};
-    append_proof(payloads, means, keys_with(ike.keys, awaiting.ppk), Role::initiator, input);
-    const auto auth_without_ppk = [&] {
-        std::vector<Payload> proof;
-        append_proof(proof, means, ike.keys, Role::initiator, input);
-        return find<AuthPayload>(proof)->data;
-    };
-    if (awaiting.ppk) append_ppk_offer(payloads, *awaiting.ppk, auth_without_ppk);
+    payloads.insert(payloads.end(), proof.payloads.begin(), proof.payloads.end());
+    if (awaiting.ppk) append_ppk_offer(payloads, *awaiting.ppk, proof.without_ppk);
     append_child_offer(payloads, association, profile, awaiting.inbound, ChildExchange::ike_auth);
     send_request(context, association, ike, ExchangeType::ike_auth, payloads, Initial{}, context.settings.retransmit_tries);
 }
@@ -66,17 +83,9 @@ bool lacks_ppk(const Context& context, const Association& association, std::span
     return ppk && ppk->required && !offers_ppk(answer);
 }
 
-struct Agreement {
-    IkeProposal suite;
-    Secret shared_secret;
-    Bytes peer_nonce;
-    bool fragments;
-    Means means;  // by which we can prove ourselves to whoever answered so
-    const Ppk* ppk;
-};
-
-/// What an answer makes us share; nothing, and counted, if it is not within our offer or leaves us no way to prove ourselves.
-std::optional<Agreement> agree(Context& context, const Association& association, const DhKeyPair& key, const Arrival& arrival, std::span<const Payload> payloads) {
+/// Nothing, and counted, if the answer is not within our offer or leaves us no way to prove ourselves.
+std::optional<Agreement> agree(Context& context, const Association& association, const DhKeyPair& key, const Bytes& our_nonce, const Arrival& arrival,
+                               std::span<const Payload> payloads) {
     const auto* sa = find<SaPayload>(payloads);
     const auto* key_exchange = find<KeyExchange>(payloads);
     const auto* nonce = find<NoncePayload>(payloads);
@@ -97,20 +106,26 @@ std::optional<Agreement> agree(Context& context, const Association& association,
         context.log_stranger(Severity::warning, fmt::format("ike {}: ignored an answer: {}", describe(association), means.error()));
         return std::nullopt;
     }
-    auto shared_secret = key.shared_secret(key_exchange->data);
-    const bool fragments = find_notify(payloads, NotifyType::ikev2_fragmentation_supported) != nullptr;
-    if (shared_secret) return Agreement{choice->suite, std::move(*shared_secret), nonce->data, fragments, *means, offers_ppk(payloads) ? our_ppk(context, association) : nullptr};
-    context.count("bad-key-exchange");
-    return std::nullopt;
+    const auto shared_secret = context.ask(KeyAgreement{key, key_exchange->data});
+    if (!shared_secret) {
+        context.count("bad-key-exchange");
+        return std::nullopt;
+    }
+    const SessionSeed seed{choice->suite, our_nonce, nonce->data, arrival.header.initiator_spi, arrival.header.responder_spi};
+    return Agreement{.suite = choice->suite,
+                     .keys = derive_session_keys(seed, initial_skeyseed(seed, *shared_secret)),
+                     .peer_nonce = nonce->data,
+                     .fragments = find_notify(payloads, NotifyType::ikev2_fragmentation_supported) != nullptr,
+                     .means = *means,
+                     .ppk = offers_ppk(payloads) ? our_ppk(context, association) : nullptr};
 }
 
-void take_keys(Context& context, IkeSa& ike, const Arrival& arrival, const Agreement& agreement, ByteView our_nonce) {
+void take_keys(Context& context, IkeSa& ike, const Arrival& arrival, const Agreement& agreement) {
     ike.responder_spi = arrival.header.responder_spi;
     ike.suite = agreement.suite;
     ike.fragments = agreement.fragments;
     ike.next_request_id = 1;
-    const SessionSeed seed{agreement.suite, our_nonce, agreement.peer_nonce, ike.initiator_spi, ike.responder_spi};
-    ike.keys = derive_session_keys(seed, initial_skeyseed(seed, agreement.shared_secret));
+    ike.keys = agreement.keys;
     log_keys(context, ike);
 }
 
@@ -121,8 +136,9 @@ void on_init_answer(Context& context, Association& association, const Arrival& a
     if (lacks_ppk(context, association, payloads))
         return note_refusal(context, association, DownReason::refused_by_peer,
                             fmt::format("the peer uses no PPK, and '{}' is required: configure it there, or require none here", our_ppk(context, association)->id));
-    auto agreement = agree(context, association, awaiting.key, arrival, payloads);
+    const auto agreement = agree(context, association, awaiting.key, awaiting.nonce, arrival, payloads);
     if (!agreement) return;
+    const OwnProof proof = prove_ourselves(context, association, *agreement, association.ike->outstanding->messages.front());
     const auto inbound = context.spis.allocate();
     if (!inbound) return fail_attempt(context, association, DownReason::limit_reached, "no inbound SPI is left for another SA");
 
@@ -134,9 +150,9 @@ void on_init_answer(Context& context, Association& association, const Arrival& a
                               .inbound = *inbound,
                               .answer = {arrival.local, arrival.remote, Bytes{arrival.message.begin(), arrival.message.end()}},
                               .ppk = agreement->ppk};
-    take_keys(context, ike, arrival, *agreement, next.nonce);
+    take_keys(context, ike, arrival, *agreement);
     take_nat(context, association, arrival, payloads);
-    send_auth(context, association, next, agreement->means);
+    send_auth(context, association, next, proof);
     move_to(context, association, std::move(next),
             fmt::format("peer chose {}{}{}", to_string(ike.suite), association.local_behind_nat ? "; we are behind a NAT" : "",
                         association.remote_behind_nat ? "; the peer is behind a NAT" : ""));
@@ -149,12 +165,13 @@ void on_competing_answer(Context& context, Association& association, const Arriv
     const auto message = decode_message(arrival.message);
     if (!message || !find<SaPayload>(message->payloads) || awaiting.others.size() >= kOtherAnswersMax) return context.count("unexpected-responses");
     if (lacks_ppk(context, association, message->payloads)) return context.count("init-refusals-received");
-    if (!agree(context, association, awaiting.key, arrival, message->payloads)) return;  // counted
+    if (!agree(context, association, awaiting.key, awaiting.nonce, arrival, message->payloads)) return;  // counted
     context.count("init-answers-competing");
     awaiting.others.push_back({arrival.local, arrival.remote, Bytes{arrival.message.begin(), arrival.message.end()}});
 }
 
 bool try_next_answer(Context& context, Association& association) {
+    context.postpones = false;  // rare, and from a timer too
     auto& awaiting = *association.in<AwaitingAuthResponse>();
     IkeSa& ike = *association.ike;
     // After an answer to IKE_AUTH nothing is outstanding; a schedule that has begun goes on, so that the whole attempt stays bounded.
@@ -165,13 +182,13 @@ bool try_next_answer(Context& context, Association& association) {
     awaiting.others.erase(awaiting.others.begin());
     const Message message = decode_message(awaiting.answer.message).value();  // it was when it was kept
     const Arrival arrival{awaiting.answer.local, awaiting.answer.remote, awaiting.answer.message, message.header};
-    const auto agreement = agree(context, association, awaiting.key, arrival, message.payloads);
+    const auto agreement = agree(context, association, awaiting.key, awaiting.nonce, arrival, message.payloads);
     if (!agreement) return false;
     awaiting.peer_nonce = agreement->peer_nonce;
     awaiting.ppk = agreement->ppk;
-    take_keys(context, ike, arrival, *agreement, awaiting.nonce);
+    take_keys(context, ike, arrival, *agreement);
     take_nat(context, association, arrival, message.payloads);
-    send_auth(context, association, awaiting, agreement->means);
+    send_auth(context, association, awaiting, prove_ourselves(context, association, *agreement, awaiting.first_message));
     ike.outstanding->sent = before.sent + 1;
     ike.outstanding->interval = before.interval * 2;
     ike.outstanding->next_at = context.now + ike.outstanding->interval;

@@ -107,9 +107,9 @@ std::optional<IkeChoice> choose_suite(Context& context, const Arrival& arrival, 
 }
 
 void answer(Context& context, const Arrival& arrival, const InitRequest& request, const IkeChoice& choice) {
-    const DhKeyPair key = DhKeyPair::generate(choice.suite.group, context.random);
-    const auto shared_secret = key.shared_secret(request.key_exchange->data);
-    if (!shared_secret) return context.count("bad-key-exchange");
+    const Group group = choice.suite.group;
+    const auto key_exchange = context.ask(KeyResponse{group, DhKeyPair::draw(group, context.random), request.key_exchange->data});
+    if (!key_exchange) return context.count("bad-key-exchange");
 
     Association& association = context.table.add();
     association.local = arrival.local;
@@ -123,10 +123,10 @@ void answer(Context& context, const Arrival& arrival, const InitRequest& request
     ike.expected_request_id = 1;
     const Bytes nonce = fresh_nonce(context.random);
     const SessionSeed seed{choice.suite, request.nonce->data, nonce, ike.initiator_spi, ike.responder_spi};
-    ike.keys = derive_session_keys(seed, initial_skeyseed(seed, *shared_secret));
+    ike.keys = derive_session_keys(seed, initial_skeyseed(seed, key_exchange->shared_secret));
     log_keys(context, ike);
 
-    std::vector<Payload> payloads{answer_ike(choice, 0), KeyExchange{key.group(), key.public_value()}, NoncePayload{nonce}};
+    std::vector<Payload> payloads{answer_ike(choice, 0), KeyExchange{group, key_exchange->public_value}, NoncePayload{nonce}};
     const bool force = is_encapsulation_forced(context);
     for (Notify& notify : nat_detection_notifies(ike.initiator_spi, ike.responder_spi, arrival.local, arrival.remote, force)) payloads.emplace_back(std::move(notify));
     payloads.emplace_back(Notify{.type = NotifyType::ikev2_fragmentation_supported});

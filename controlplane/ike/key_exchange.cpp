@@ -41,11 +41,15 @@ bool is_supported(Group group) { return kind_of(group) != nullptr; }
 
 DhKeyPair::DhKeyPair(Group group, Secret private_key, Bytes public_value) : group_{group}, private_{std::move(private_key)}, public_{std::move(public_value)} {}
 
-DhKeyPair DhKeyPair::generate(Group group, Random& random) {
+Secret DhKeyPair::draw(Group group, Random& random) {
     const GroupKind* kind = kind_of(group);
     assert(kind != nullptr);  // offers and answers hold supported groups only
-    Secret private_key = kind->draw(group, random);
-    Bytes public_value = kind->public_value(group, private_key.view());
+    return kind->draw(group, random);
+}
+
+DhKeyPair DhKeyPair::generate(Group group, Random& random) {
+    Secret private_key = draw(group, random);
+    Bytes public_value = kind_of(group)->public_value(group, private_key.view());
     return {group, std::move(private_key), std::move(public_value)};
 }
 

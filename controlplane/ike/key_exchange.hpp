@@ -24,7 +24,9 @@ bool is_supported(Group group);
 /// private half.
 class DhKeyPair {
 public:
-    /// Draws the private key from `random` alone, so that a seed replays. The group must be supported.
+    /// A private key from `random` alone, so that a seed replays; costs nothing. The group must be supported.
+    static Secret draw(Group group, Random& random);
+    /// From a private key that draw() gives.
     static DhKeyPair generate(Group group, Random& random);
     /// From a given private key: as long as the curve's order or scalar, at most as long as a modulus; nothing if it is out of the group's range.
     static std::optional<DhKeyPair> from_private(Group group, ByteView private_key);

@@ -55,9 +55,9 @@ const Ppk* ppk_for_attempt(const Profile& profile, const std::optional<IdentityP
     return for_anybody(profile.ppks, expected);
 }
 
-void append_ppk_offer(std::vector<Payload>& payloads, const Ppk& ppk, const std::function<Bytes()>& auth_without) {
+void append_ppk_offer(std::vector<Payload>& payloads, const Ppk& ppk, const std::optional<Bytes>& auth_without) {
     payloads.emplace_back(Notify{.type = NotifyType::ppk_identity, .data = encode_ppk_id(ppk.id)});
-    if (!ppk.required) payloads.emplace_back(Notify{.type = NotifyType::no_ppk_auth, .data = auth_without()});
+    if (auth_without) payloads.emplace_back(Notify{.type = NotifyType::no_ppk_auth, .data = *auth_without});
 }
 
 bool has_ppks(std::span<const Profile> profiles) {

@@ -5,7 +5,6 @@
 #include "controlplane/ike/payloads.hpp"
 
 #include <expected>
-#include <functional>
 #include <optional>
 #include <span>
 #include <string>
@@ -29,7 +28,7 @@ std::optional<std::string> distrust_ppk(const Profile& profile, const Identity& 
 const Ppk* ppk_for_attempt(const Profile& profile, const std::optional<IdentityPattern>& expected);
 /// PPK_IDENTITY and, where a peer without this PPK is good enough, NO_PPK_AUTH with `auth_without`, the content of AUTH under the keys
 /// without PPK.
-void append_ppk_offer(std::vector<Payload>& payloads, const Ppk& ppk, const std::function<Bytes()>& auth_without);
+void append_ppk_offer(std::vector<Payload>& payloads, const Ppk& ppk, const std::optional<Bytes>& auth_without);
 
 // ---- Responder ----
 

@@ -63,7 +63,7 @@ std::optional<Opened> open_awaited(Context& context, const IkeSa& ike, Reassembl
         const Reassembly::Outcome outcome = parts.add(arrival.header.message_id, std::move(*inside));
         context.count(name(outcome));
         if (outcome != Reassembly::Outcome::complete) return std::nullopt;
-        inside = parts.take();
+        inside = parts.whole();
     }
     if (inside) return parse(*inside);
     if (inside.error().kind == OpenError::Kind::malformed_inside) return std::unexpected{inside.error()};
@@ -137,8 +137,8 @@ struct Continuation {
     void operator()(std::monostate) const {}
     void operator()(const Initial&) const { on_auth_response(context, association, payloads); }
     void operator()(const Liveness&) const {}
-    void operator()(RekeyingChild& rekey) const { on_child_rekey_response(context, association, std::move(rekey), payloads); }
-    void operator()(RekeyingIke& rekey) const { on_ike_rekey_response(context, association, ike, std::move(rekey), payloads); }
+    void operator()(const RekeyingChild& rekey) const { on_child_rekey_response(context, association, rekey, payloads); }
+    void operator()(const RekeyingIke& rekey) const { on_ike_rekey_response(context, association, ike, rekey, payloads); }
     void operator()(const DeletingChild& deleting) const { on_child_delete_response(context, association, deleting.child); }
     void operator()(const DeletingIke&) const {
         if (association.in<Closing>()) return move_to(context, association, Gone{}, "the peer confirmed our DELETE");
@@ -155,12 +155,18 @@ void on_response(Context& context, Association& association, IkeSa& ike, const A
     if (!opened) return;
     on_heard(context, association, arrival);
     const Opened& payloads = *opened;
-    ike.outstanding.reset();
-    ike.response_parts.forget();
+    std::optional<Transmission> request = std::exchange(ike.outstanding, std::nullopt);
     Purpose purpose = std::exchange(ike.purpose, std::monostate{});
+    Reassembly parts = std::exchange(ike.response_parts, {});
     if (association.in<Closing>() && !std::holds_alternative<DeletingIke>(purpose)) return discard(context, purpose);  // its turn is over
-    if (payloads) return std::visit(Continuation{context, association, ike, *payloads}, purpose);
-
+    if (payloads) {
+        try {
+            return std::visit(Continuation{context, association, ike, *payloads}, purpose);
+        } catch (const Postponed&) {
+            ike.outstanding = std::move(request), ike.purpose = std::move(purpose), ike.response_parts = std::move(parts);
+            throw;
+        }
+    }
     context.count("malformed-inside");
     discard(context, purpose);
     const std::string detail = fmt::format("authentic but malformed response: {}", name(payloads.error().decode.reason));

@@ -51,6 +51,9 @@ public:
     void begin_half_open(Association& association);
     void end_half_open(Association& association);
     const AddressTally& half_open() const { return half_open_; }
+    /// One that is being made counts as well.
+    void begin_half_open(const NbmaAddress& stranger) { half_open_.add(stranger); }
+    void end_half_open(const NbmaAddress& stranger) { half_open_.remove(stranger); }
 
     void schedule(Association& association, std::optional<TimePoint> when);
     std::optional<TimePoint> next_deadline() const;

@@ -27,6 +27,7 @@ bool is_signature(AuthMethod method);
 struct SignatureChoice {
     AuthMethod method{};
     SignatureAlgorithm algorithm{};
+    bool operator==(const SignatureChoice&) const = default;
 };
 /// How a key signs for a peer: by method 14 where a hash is common, with RSA by PSS, else by the older method of the key. In words why
 /// there is no way.

@@ -79,6 +79,12 @@ void Gateway::on_datagram(PortId, const NbmaEndpoint& local, const NbmaEndpoint&
     impl_->run_ike(std::move(actions), now, out);
 }
 
+void Gateway::on_computed(ike::Compute job, TimePoint now, Outbox& out) {
+    ike::Outbox actions;
+    impl_->endpoint.on_computed(job.job, std::move(job.work), now, actions);
+    impl_->run_ike(std::move(actions), now, out);
+}
+
 void Gateway::on_nhrp(PeerId id, ByteView packet, TimePoint now, Outbox& out) {
     Peer* peer = impl_->peers.find(id);
     if (!peer || peer->leaving) return impl_->count("overlay-nhrp-from-unknown-peer");

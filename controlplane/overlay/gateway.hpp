@@ -47,6 +47,9 @@ public:
     /// A route of the tunnel's kernel table that leads out of an inside port: a neighbour, a gateway's adjacency, or the twin.
     void set_inside_route(TunnelId tunnel, const Prefix& prefix, RouteTarget target, bool present, TimePoint now, Outbox& out);
 
+    // From the crypto pool
+    void on_computed(ike::Compute job, TimePoint now, Outbox& out);
+
     void on_deadline(TimePoint now, Outbox& out);
     std::optional<TimePoint> next_deadline() const;
 

@@ -42,6 +42,7 @@ Runtime::Impl::Impl(const Surroundings& surroundings, kernel::Kernel opened_kern
 void Runtime::Impl::watch_descriptors() {
     loop.watch(around.bell.descriptor(), [] {});
     loop.watch(around.signals.descriptor(), [this] { take_signal(); });
+    loop.watch(crypto_pool.descriptor(), [this] { take_computed(now()); });
     loop.watch(server->descriptor(), [this] { server->on_readable(); });
     loop.watch(kernel.descriptor(), [this] { follow_kernel(now()); });
     for (std::size_t twin = 0; twin < kernel.twin_count(); ++twin) {

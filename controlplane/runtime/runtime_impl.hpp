@@ -8,6 +8,7 @@
 #include "controlplane/management/server.hpp"
 #include "controlplane/overlay/gateway.hpp"
 #include "controlplane/runtime/command_dispatcher.hpp"
+#include "controlplane/runtime/crypto_pool.hpp"
 #include "controlplane/runtime/key_log_files.hpp"
 #include "controlplane/runtime/log.hpp"
 #include "controlplane/runtime/runtime.hpp"
@@ -43,6 +44,7 @@ struct Runtime::Impl final : management::Operable {
     void read_twin(std::size_t twin);
     void follow_kernel(TimePoint now);
     void take_change(const kernel::Change& change, TimePoint now);
+    void take_computed(TimePoint now);
     void meet_deadlines(TimePoint now);
     void take_new_revocations(TimePoint now);
     void take_signal();
@@ -73,6 +75,7 @@ struct Runtime::Impl final : management::Operable {
     EventLoop loop;
     Log log_lines;
     std::optional<KeyLogFiles> key_log;
+    CryptoPool crypto_pool;
     CommandDispatcher commands;
     kernel::Kernel kernel;
     kernel::Underlay underlay;

@@ -45,6 +45,10 @@ void Runtime::Impl::take_datagram(const PacketMessage& punted, TimePoint time) {
     gateway.on_datagram(punted.port, datagram->local, datagram->remote, datagram->payload, time, out);
 }
 
+void Runtime::Impl::take_computed(TimePoint time) {
+    for (ike::Compute& job : crypto_pool.take_done()) gateway.on_computed(std::move(job), time, out);
+}
+
 void Runtime::Impl::read_twin(std::size_t twin) {
     for (int i = 0; i < kPacketsPerTurn; ++i) {
         if (!kernel.read(twin, message)) return;

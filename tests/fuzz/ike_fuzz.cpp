@@ -112,7 +112,7 @@ void check_fragments(std::span<const Payload> payloads, const SessionKeys& keys,
         const auto outcome = parts.add(3, unseal(message, keys.from_responder).value());
         must(outcome == (&message == &messages.back() ? Reassembly::Outcome::complete : Reassembly::Outcome::kept));
     }
-    const auto whole = parse(parts.take());
+    const auto whole = parse(parts.whole());
     ByteWriter before, after;
     encode_payload_chain(payloads, before);
     if (whole) encode_payload_chain(*whole, after);
@@ -168,8 +168,8 @@ void as_fragments(ByteView bytes) {
         const auto outcome = parts.add(message_id, std::move(*inside));
         must(parts.bytes_held() <= Reassembly::kBytesMax);
         if (outcome != Reassembly::Outcome::complete) continue;
-        if (const auto payloads = parse(parts.take())) check_payloads(*payloads);
-        must(parts.bytes_held() == 0);
+        if (const auto payloads = parse(parts.whole())) check_payloads(*payloads);
+        parts.forget();
     }
 }
 

@@ -17,7 +17,7 @@ constexpr std::uint32_t kAtOnceMilliseconds = 300;     // about a round trip, so
 
 class Collisions {
 public:
-    Collisions(std::uint64_t seed, bool verbose) : resources_{static_cast<std::uint8_t>(seed % 3)}, world_{seed, resources_, verbose} {
+    Collisions(std::uint64_t seed, bool verbose) : resources_{static_cast<std::uint8_t>(seed % 3)}, world_{seed, resources_, seed / 3 % 2 == 1, verbose} {
         SeededRandom& random = world_.random;
         world_.weather = {.loss_percent = random.below(16), .duplicate_percent = random.below(16), .reorder_percent = random.below(30), .delay = milliseconds{1},
                           .delay_spread = milliseconds{random.below(200)}, .reorder_delay = milliseconds{random.below(400)}};

@@ -10,18 +10,20 @@ namespace {
 using std::chrono::milliseconds;
 
 constexpr Duration kEspPauseMin = milliseconds{30}, kEspPauseMax = milliseconds{150};
+constexpr Duration kComputeMax = milliseconds{200};  // of a busy crypto pool
 constexpr std::size_t kViolationsMax = 10;
 
 Duration between(SeededRandom& random, Duration low, Duration high) {
     return low + milliseconds{random.below(static_cast<std::uint32_t>((high - low) / milliseconds{1}) + 1)};
 }
 
-ike::Settings settings_of(const std::string& name, std::uint8_t resources) {
+ike::Settings settings_of(const std::string& name, std::uint8_t resources, bool crypto_pool) {
     ike::Profile profile{.name = "dmvpn", .local = ike::Identity::parse(name + ".example").value(), .keys = {}, .child_limits = {}};
     profile.keys.push_back({ike::IdentityPattern::parse("*").value(), Secret{as_bytes("secret of both")}});
     ike::Settings settings;
     settings.profiles.push_back(std::move(profile));
     settings.resources = resources;
+    settings.crypto_pool = crypto_pool;
     return settings;
 }
 
@@ -29,15 +31,16 @@ NbmaEndpoint address(std::uint32_t last) { return {NbmaAddress{IpAddress::v4(0xc
 
 }  // namespace
 
-End::End(std::string end_name, NbmaEndpoint end_local, std::uint8_t resources, std::uint64_t seed) : name{std::move(end_name)}, local{end_local}, random{seed} {
-    endpoint = std::make_unique<ike::Endpoint>(settings_of(name, resources), random, *this);
+End::End(std::string end_name, NbmaEndpoint end_local, std::uint8_t resources, bool crypto_pool, std::uint64_t seed)
+    : name{std::move(end_name)}, local{end_local}, random{seed} {
+    endpoint = std::make_unique<ike::Endpoint>(settings_of(name, resources, crypto_pool), random, *this);
 }
 
 std::optional<Spi> End::allocate() { return *taken.insert(Spi{++last_spi_}).first; }
 void End::release(Spi spi) { taken.erase(spi); }
 
-TwoEnds::TwoEnds(std::uint64_t seed, std::uint8_t resources, bool verbose)
-    : random{seed * 0x9e3779b9 + 1}, ends{End{"left", address(10), resources, seed * 2}, End{"right", address(20), resources, seed * 2 + 1}}, verbose_{verbose} {
+TwoEnds::TwoEnds(std::uint64_t seed, std::uint8_t resources, bool crypto_pool, bool verbose)
+    : random{seed * 0x9e3779b9 + 1}, ends{End{"left", address(10), resources, crypto_pool, seed * 2}, End{"right", address(20), resources, crypto_pool, seed * 2 + 1}}, verbose_{verbose} {
     for (End& end : ends) at(now, [this, &end] { send_esp(end); });
 }
 
@@ -93,6 +96,12 @@ void TwoEnds::carry_out(End& end, const ike::Action& action) {
     if (const auto* datagram = std::get_if<ike::SendDatagram>(&action))
         send(datagram->remote, [this, datagram = *datagram](End& to) {
             act(to, {}, [&](ike::Endpoint& endpoint, ike::Outbox& out) { endpoint.on_datagram(datagram.remote, datagram.local, datagram.payload, now, out); });
+        });
+    if (const auto* wanted = std::get_if<ike::Compute>(&action))
+        at(now + between(random, Duration{}, kComputeMax), [this, &end, job = *wanted] {
+            ike::CryptoJob work = job.work;
+            ike::compute(work);
+            act(end, {}, [&](ike::Endpoint& endpoint, ike::Outbox& out) { endpoint.on_computed(job.job, std::move(work), now, out); });
         });
     if (const auto* line = std::get_if<ike::Log>(&action)) say(end, line->text);
     if (const auto* up = std::get_if<ike::SaUp>(&action))

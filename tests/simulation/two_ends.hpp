@@ -20,7 +20,7 @@ namespace nave::simulation {
 /// One end: the real endpoint, and the SAs that its dataplane would hold.
 class End final : public ike::SpiSource {
 public:
-    End(std::string name, NbmaEndpoint local, std::uint8_t resources, std::uint64_t seed);
+    End(std::string name, NbmaEndpoint local, std::uint8_t resources, bool crypto_pool, std::uint64_t seed);
     End(const End&) = delete;  // its endpoint refers to it
 
     std::optional<Spi> allocate() override;
@@ -46,8 +46,9 @@ private:
 /// The event queue. What did not hold is told once, with its time.
 class TwoEnds {
 public:
-    /// Each end wants child SAs for so many resources of its own (RFC 9611), beside the one for all.
-    TwoEnds(std::uint64_t seed, std::uint8_t resources, bool verbose);
+    /// Each end wants child SAs for so many resources of its own (RFC 9611), beside the one for all. With a crypto pool
+    /// each costly operation takes a while.
+    TwoEnds(std::uint64_t seed, std::uint8_t resources, bool crypto_pool, bool verbose);
 
     /// Something that happens to an end at a time.
     void at(TimePoint when, std::function<void()> event);

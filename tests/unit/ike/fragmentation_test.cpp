@@ -66,7 +66,9 @@ TEST_CASE("every fragment fits, has an IV of its own, and all together in any or
                     REQUIRE(outcome == (&message == &messages.back() ? complete : kept));
                 }
                 CHECK(ivs.size() == messages.size());
-                CHECK(parse(parts.take()) == content(size));
+                CHECK(parse(parts.whole()) == content(size));
+                CHECK(parts.bytes_held() > 0);
+                parts.forget();
                 CHECK(parts.bytes_held() == 0);
             }
     }
@@ -114,7 +116,7 @@ TEST_CASE("the type of the first payload is believed of the first fragment only"
     Reassembly parts;
     CHECK(parts.add(1, {PayloadType::nonce, Bytes(4, 2), FragmentNumber{2, 2}}) == kept);
     CHECK(parts.add(1, {PayloadType::vendor_id, Bytes{0, 0, 0, 8}, FragmentNumber{1, 2}}) == complete);
-    const Inside whole = parts.take();
+    const Inside whole = parts.whole();
     CHECK(whole.first == PayloadType::vendor_id);
     CHECK(parse(whole) == std::vector<Payload>{VendorId{Bytes(4, 2)}});
 }
@@ -129,7 +131,8 @@ TEST_CASE("a fragment that is held is not taken again, a division into more take
     CHECK(parts.add(1, part(2, 2, 500)) == superseded);
     CHECK(parts.add(1, part(1, 3, 10)) == kept);
     CHECK(parts.add(1, part(3, 3, 10)) == complete);
-    CHECK(parts.take().chain.size() == 30);
+    CHECK(parts.add(1, part(3, 3, 10)) == complete);
+    CHECK(parts.whole().chain.size() == 30);
 }
 
 TEST_CASE("fragments of one message at a time are held") {

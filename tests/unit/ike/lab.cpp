@@ -29,7 +29,7 @@ Gateway::Gateway(std::string gateway_name, std::string_view own_address, std::ui
 
 void Gateway::start() {
     endpoint = std::make_unique<Endpoint>(settings, random, *this);
-    ups.clear(), downs.clear(), inbound.clear(), outbound.clear(), spis.clear();
+    ups.clear(), downs.clear(), inbound.clear(), outbound.clear(), spis.clear(), jobs.clear();
 }
 
 std::optional<Spi> Gateway::allocate() {
@@ -47,6 +47,7 @@ void Gateway::take(const Outbox& out, std::vector<SendDatagram>& sent) {
         if (const auto* move = std::get_if<PeerEndpointChanged>(&action)) moves.push_back(*move);
         if (const auto* log = std::get_if<Log>(&action)) logs.push_back(log->text);
         if (const auto* keys = std::get_if<KeyLog>(&action)) key_log.push_back(*keys);
+        if (const auto* job = std::get_if<Compute>(&action)) jobs.push_back(*job);
         if (const auto* install = std::get_if<InstallInbound>(&action)) {
             REQUIRE(spis.contains(install->spi));
             REQUIRE(std::ranges::any_of(ups, [&](const SaUp& up) { return up.sa == install->sa; }));  // SaUp precedes
@@ -130,6 +131,21 @@ void Lab::act(Gateway& gateway, const std::function<void(Endpoint&, Outbox&)>& c
     Outbox out;
     call(*gateway.endpoint, out);
     carry_out(gateway, out);
+}
+
+bool Lab::compute(Gateway& gateway) {
+    if (gateway.jobs.empty()) return false;
+    Compute job = std::move(gateway.jobs.front());
+    gateway.jobs.pop_front();
+    ike::compute(job.work);
+    act(gateway, [&](Endpoint& endpoint, Outbox& out) { endpoint.on_computed(job.job, std::move(job.work), now, out); });
+    return true;
+}
+
+void Lab::run_with_pools() {
+    const auto any_computes = [&] { return std::ranges::any_of(gateways_, [&](const auto& each) { return compute(*each); }); };
+    do run();
+    while (any_computes());
 }
 
 void Lab::carry_out(Gateway& gateway, const Outbox& out) {

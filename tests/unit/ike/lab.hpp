@@ -78,6 +78,7 @@ public:
     std::vector<InstallOutbound> outbound;      // in order of installation: the last one is used
     std::set<Spi> spis;                         // taken
     std::size_t outbound_installs = 0;
+    std::deque<Compute> jobs;                   // of the crypto pool, where the settings want one
 
 private:
     std::uint32_t last_spi_ = 0;
@@ -119,6 +120,11 @@ public:
     std::size_t in_flight() const { return wire.size(); }
     /// Delivers everything, also what comes of it, at the present time.
     void run();
+
+    /// The crypto pool does the oldest job; nothing else is delivered. False if it has none.
+    bool compute(Gateway& gateway);
+    /// Both, until nothing is left of either.
+    void run_with_pools();
 
     // Time
     void advance_to_next_deadline();
