@@ -40,7 +40,9 @@ std::optional<Spi> End::allocate() { return *taken.insert(Spi{++last_spi_}).firs
 void End::release(Spi spi) { taken.erase(spi); }
 
 TwoEnds::TwoEnds(std::uint64_t seed, std::uint8_t resources, bool crypto_pool, bool verbose)
-    : random{seed * 0x9e3779b9 + 1}, ends{End{"left", address(10), resources, crypto_pool, seed * 2}, End{"right", address(20), resources, crypto_pool, seed * 2 + 1}}, verbose_{verbose} {
+    : random{seed * 0x9e3779b9 + 1},
+      ends{End{"left", address(10), resources, crypto_pool, seed * 2}, End{"right", address(20), resources, crypto_pool, seed * 2 + 1}},
+      verbose_{verbose} {
     for (End& end : ends) at(now, [this, &end] { send_esp(end); });
 }
 
