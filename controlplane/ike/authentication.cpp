@@ -12,8 +12,6 @@
 namespace nave::ike {
 namespace {
 
-constexpr std::size_t kCertificateBytesMax = 16384;
-
 using Own = std::expected<Means, std::string>;
 
 Own by_certificate(const Credential& credential, const SignatureSupport& peer) {
@@ -26,6 +24,14 @@ Proven proven_by(const PeerChain& chain, const SignatureAlgorithm& algorithm) {
     Proven proven{.means = fmt::format("the certificate of {} ({})", chain.own.subject(), to_string(algorithm)), .certificates = {chain.own.id()}};
     for (const Certificate& each : chain.others) proven.certificates.push_back(each.id());
     return proven;
+}
+
+/// The peer's certificates, decoded once however often its message is handled.
+std::expected<PeerChain, std::string> chain_in(const Context& context, std::span<const Payload> payloads) {
+    ChainReading reading;
+    for (const Payload& payload : payloads)
+        if (const auto* sent = std::get_if<CertificatePayload>(&payload)) reading.sent.push_back(*sent);
+    return context.ask(std::move(reading));
 }
 
 /// Profiles in which an initiator of that identity may prove itself by certificate, those that it asked for first.
@@ -87,26 +93,6 @@ void append_signature_support(std::vector<Payload>& payloads, std::span<const Pr
     if (role == Role::responder) payloads.emplace_back(*request);  // the initiator's goes into IKE_AUTH (RFC 7296 §1.2)
 }
 
-std::expected<PeerChain, std::string> read_chain(std::span<const Payload> payloads) {
-    std::vector<Certificate> certificates;
-    for (const Payload& payload : payloads) {
-        const auto* sent = std::get_if<CertificatePayload>(&payload);
-        if (!sent) continue;
-        if (sent->encoding == CertificateEncoding::hash_and_url || sent->encoding == CertificateEncoding::hash_and_url_bundle)
-            return std::unexpected{std::string{"it sends the address of its certificate (hash and URL): we fetch nothing for a stranger"}};
-        if (sent->encoding != CertificateEncoding::x509_signature) continue;
-        if (certificates.size() == kChainMax || sent->data.size() > kCertificateBytesMax)
-            return std::unexpected{fmt::format("it sends more than {} certificates, or one of more than {} bytes", kChainMax, kCertificateBytesMax)};
-        auto certificate = Certificate::decode(sent->data);
-        if (!certificate) return std::unexpected{fmt::format("its certificate {}: {}", certificates.size() + 1, certificate.error())};
-        certificates.push_back(std::move(*certificate));
-    }
-    if (certificates.empty()) return std::unexpected{std::string{"it signs, but sends no certificate"}};
-    const Certificate own = certificates.front();
-    certificates.erase(certificates.begin());
-    return PeerChain{own, std::move(certificates)};
-}
-
 std::expected<void, std::string> trust_chain(const Context& context, const Profile& profile, const Identity& identity, const PeerChain& chain) {
     std::vector<Certificate> anchors = authorities_for(profile, identity);
     if (anchors.empty()) return std::unexpected{fmt::format("profile '{}' has no ca for {}", profile.name, identity.to_string())};
@@ -122,7 +108,7 @@ Identity settled(const Identity& identity) {
 
 std::expected<CertificateProof, std::string> prove_initiator(const Context& context, const IkeSa& ike, const AwaitingAuthRequest& awaiting,
                                                               const IdentificationPayload& id, const Identity* wanted, std::span<const Payload> payloads) {
-    const auto chain = read_chain(payloads);
+    const auto chain = chain_in(context, payloads);
     if (!chain) return std::unexpected{chain.error()};
     std::string why = fmt::format("no ca is configured for {}", id.identity.to_string());
     for (const std::size_t i : candidates(context, ike.suite, id.identity, wanted)) {
@@ -152,7 +138,7 @@ std::expected<CertificateProof, std::string> prove_initiator(const Context& cont
 
 std::expected<Proven, std::string> prove_responder(const Context& context, const Profile& profile, const SessionKeys& keys, const AuthInput& input,
                                                    std::span<const Payload> payloads) {
-    const auto chain = read_chain(payloads);
+    const auto chain = chain_in(context, payloads);
     if (!chain) return std::unexpected{chain.error()};
     if (auto trusted = trust_chain(context, profile, input.id->identity, *chain); !trusted) return std::unexpected{std::move(trusted.error())};
     const auto algorithm = context.ask(SignatureCheck{chain->own, *find<AuthPayload>(payloads), signed_octets(keys, Role::responder, input)});

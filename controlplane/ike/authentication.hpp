@@ -37,14 +37,6 @@ void append_signature_support(std::vector<Payload>& payloads, std::span<const Pr
 
 // ---- The peer ----
 
-/// A peer's certificates as they came: its own first, the others in any order (RFC 7296 §3.6).
-struct PeerChain {
-    Certificate own;
-    std::vector<Certificate> others;
-};
-/// In words why there is none: no certificate, too many of them, one that is unfit, hash and URL.
-std::expected<PeerChain, std::string> read_chain(std::span<const Payload> payloads);
-
 /// Whether this profile lets the chain speak for that identity: the certificate names it, and leads to an authority that is trusted for it.
 std::expected<void, std::string> trust_chain(const Context& context, const Profile& profile, const Identity& identity, const PeerChain& chain);
 

@@ -3,6 +3,7 @@
 
 #include "controlplane/ike/crypto_chain.hpp"
 #include "controlplane/ike/key_exchange.hpp"
+#include "controlplane/ike/peer_chain.hpp"
 #include "controlplane/ike/signature_auth.hpp"
 
 #include <chrono>
@@ -65,6 +66,16 @@ struct SignatureCheck {
     bool asks_the_same(const SignatureCheck& other) const { return certificate == other.certificate && auth == other.auth && octets == other.octets; }
 };
 
+/// read_chain()
+struct ChainReading {
+    std::vector<CertificatePayload> sent{};
+    using Result = std::expected<PeerChain, std::string>;
+    std::optional<Result> result{};
+
+    void compute() { result = read_chain(sent); }
+    bool asks_the_same(const ChainReading& other) const { return sent == other.sent; }
+};
+
 /// validate_chain()
 struct ChainCheck {
     Certificate leaf;
@@ -80,7 +91,7 @@ struct ChainCheck {
     }
 };
 
-using CryptoJob = std::variant<KeyResponse, KeyAgreement, Signing, SignatureCheck, ChainCheck>;
+using CryptoJob = std::variant<KeyResponse, KeyAgreement, Signing, SignatureCheck, ChainReading, ChainCheck>;
 
 /// From any thread; up to milliseconds.
 inline void compute(CryptoJob& job) {

@@ -82,14 +82,15 @@ void check_certificate(ByteView bytes) {
 /// What a state machine does with payloads; and once written, they read and write the same for ever.
 void check_payloads(std::span<const Payload> payloads) {
     must(payloads.size() <= kPayloadsMax);
+    std::vector<CertificatePayload> certificates;
     for (const Payload& payload : payloads) {
         if (const auto* sa = std::get_if<SaPayload>(&payload)) check_sa(*sa);
         if (const auto* id = std::get_if<IdentificationPayload>(&payload)) check_identity(id->identity);
         if (const auto* selectors = std::get_if<TrafficSelectors>(&payload)) check_selectors(*selectors);
-        if (const auto* certificate = std::get_if<CertificatePayload>(&payload)) check_certificate(certificate->data);
+        if (const auto* certificate = std::get_if<CertificatePayload>(&payload)) check_certificate(certificate->data), certificates.push_back(*certificate);
         if (const auto* auth = std::get_if<AuthPayload>(&payload); auth && !auth->data.empty()) (void)decode_algorithm(ByteView{auth->data}.subspan(1));
     }
-    (void)read_chain(payloads);
+    (void)read_chain(certificates);
     must(signature_support(payloads).hashes.size() <= 4);
     const NbmaEndpoint somebody{NbmaAddress{IpAddress::v4(1)}, 500};
     (void)detect_nat(payloads, 1, 2, somebody, somebody);

@@ -224,12 +224,12 @@ TEST_CASE_METHOD(Certified, "of what comes in CERT payloads only certificates in
     const CertificatePayload own{CertificateEncoding::x509_signature, profile(spoke).credential->chain[0].der()};
     const CertificatePayload list{CertificateEncoding::revocation_list, {1}}, odd{CertificateEncoding{99}, {1}};
     const CertificatePayload url{CertificateEncoding::hash_and_url, Bytes(30, 'x')}, broken{CertificateEncoding::x509_signature, {0x30, 0x00}};
-    const auto complaint = [](std::vector<Payload> payloads) {
-        const auto chain = read_chain(payloads);
+    const auto complaint = [](std::vector<CertificatePayload> sent) {
+        const auto chain = read_chain(sent);
         return chain ? std::string{} : chain.error();
     };
     CHECK(complaint({list, own, odd, own}) == "");
-    CHECK(read_chain(std::vector<Payload>{list, own, odd, own})->others.size() == 1);
+    CHECK(read_chain(std::vector<CertificatePayload>{list, own, odd, own})->others.size() == 1);
     CHECK(complaint({list}) == "it signs, but sends no certificate");
     CHECK(complaint({own, url}) == "it sends the address of its certificate (hash and URL): we fetch nothing for a stranger");
     CHECK(complaint({own, broken}) == "its certificate 2: it is not an X.509 certificate in DER");
