@@ -184,6 +184,7 @@ TEST_CASE_METHOD(Busy, "a revocation list that comes while a certificate is veri
     lab.run();
     lab.compute(hub);  // the key exchange
     lab.run();
+    lab.compute(hub);  // reading the certificates
     REQUIRE(count_jobs<ChainCheck>(hub) == 1);
     lab.act(hub, [&](Endpoint& endpoint, Outbox& out) {
         endpoint.replace_revocations(ProfileId{0}, {RevocationList::decode(pki::revocation_list(root, {1})).value()}, lab.now, out);
