@@ -9,6 +9,7 @@
 #include "controlplane/ike/lifecycle.hpp"
 #include "controlplane/ike/protected_exchange.hpp"
 #include "controlplane/ike/timers.hpp"
+#include "controlplane/ike/trace.hpp"
 
 #include <algorithm>
 
@@ -109,6 +110,7 @@ void Endpoint::Impl::handle(const Sender& sender, Datagram datagram, std::vector
 
 void Endpoint::Impl::deliver(Context& context, const Arrival& arrival) {
     const Header& header = arrival.header;
+    if (context.computed.empty()) trace_plain(context, arrival.remote, arrival.local, arrival.message);
     if (!header.response && header.major_version != 2) {
         context.count("unsupported-version");
         return send_stateless(context, arrival, {.type = NotifyType::invalid_major_version, .data = {2}});

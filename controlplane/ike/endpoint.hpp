@@ -103,7 +103,7 @@ struct Settings {
     Duration keepalive_interval = std::chrono::seconds{20};  // RFC 3948 §4, when we are behind a NAT
     const Calendar* calendar = nullptr;  // outlives the endpoint; without it no certificate is believed
     bool crypto_pool = false;          // emit costly operations as Compute, instead of doing them at once
-    bool key_log = false;              // emit all keys of IKE and ESP, to decrypt captured traffic
+    bool key_log = false;              // emit all keys of IKE and ESP, to decrypt captured traffic, and IKE's messages in clear
 };
 
 /// Child SA pairs for single resources that one peer may have, whoever made them.
@@ -184,10 +184,12 @@ struct KeyLog {
     Secret line;
 };
 
+/// A message of IKE in clear, without marker, as it went or came; only with Settings::key_log.
+struct Trace { NbmaEndpoint source, destination; Bytes message; };
 /// A costly operation; on_computed() takes it back when it is done. Only with Settings::crypto_pool.
 struct Compute { JobId job; CryptoJob work; };
 
-using Action = std::variant<SendDatagram, SaUp, SaDown, InstallInbound, InstallOutbound, RemoveInbound, RemoveOutbound, PeerEndpointChanged, Log, KeyLog, Compute>;
+using Action = std::variant<SendDatagram, SaUp, SaDown, InstallInbound, InstallOutbound, RemoveInbound, RemoveOutbound, PeerEndpointChanged, Log, KeyLog, Trace, Compute>;
 using Outbox = std::vector<Action>;
 
 struct ConnectRequest {

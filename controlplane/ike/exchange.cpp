@@ -3,6 +3,7 @@
 
 #include "common/headers.hpp"
 #include "controlplane/ike/fragmentation.hpp"
+#include "controlplane/ike/trace.hpp"
 
 #include <limits>
 
@@ -31,6 +32,7 @@ Header header_of(const IkeSa& ike, ExchangeType exchange, std::uint32_t message_
 }  // namespace
 
 void send_message(Context& context, const NbmaEndpoint& local, const NbmaEndpoint& remote, ByteView message) {
+    trace_plain(context, local, remote, message);
     Bytes payload;
     const std::size_t marker = marker_size(local);
     payload.reserve(marker + message.size());
@@ -52,6 +54,7 @@ void repeat_request(Context& context, const Association& association, const IkeS
 void send_request(Context& context, const Association& association, IkeSa& ike, ExchangeType exchange, const std::vector<Payload>& payloads, Purpose purpose,
                   int tries) {
     const Header header = header_of(ike, exchange, ike.next_request_id++, false);
+    trace_sealed(context, association.local, association.remote, header, payloads);
     std::vector<Bytes> messages = seal_to_fit(header, payloads, ike.outgoing_keys(), context.random, size_max(context, ike, association.local));
     ike.outstanding = transmission_of(std::move(messages), context.settings.retransmit_first, tries, context.now);
     ike.purpose = std::move(purpose);
@@ -61,6 +64,7 @@ void send_request(Context& context, const Association& association, IkeSa& ike, 
 
 void send_response(Context& context, IkeSa& ike, const Arrival& request, const std::vector<Payload>& payloads) {
     const Header header = header_of(ike, request.header.exchange, request.header.message_id, true);
+    trace_sealed(context, request.local, request.remote, header, payloads);
     ike.last_response = seal_to_fit(header, payloads, ike.outgoing_keys(), context.random, size_max(context, ike, request.local));
     ike.expected_request_id = request.header.message_id + 1;
     ike.request_parts.forget();

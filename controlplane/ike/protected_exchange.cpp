@@ -10,6 +10,7 @@
 #include "controlplane/ike/lifecycle.hpp"
 #include "controlplane/ike/protected_message.hpp"
 #include "controlplane/ike/resources.hpp"
+#include "controlplane/ike/trace.hpp"
 
 #include <expected>
 #include <fmt/format.h>
@@ -65,7 +66,10 @@ std::optional<Opened> open_awaited(Context& context, const IkeSa& ike, Reassembl
         if (outcome != Reassembly::Outcome::complete) return std::nullopt;
         inside = parts.whole();
     }
-    if (inside) return parse(*inside);
+    if (inside) {
+        trace_opened(context, arrival, *inside);
+        return parse(*inside);
+    }
     if (inside.error().kind == OpenError::Kind::malformed_inside) return std::unexpected{inside.error()};
     context.count(name(inside.error().kind));
     return std::nullopt;

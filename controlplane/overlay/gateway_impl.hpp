@@ -33,6 +33,7 @@ struct Gateway::Impl {
     void handle(const ike::PeerEndpointChanged& changed, TimePoint now, Outbox& out);
     void handle(ike::Log& log, TimePoint now, Outbox& out);
     void handle(ike::KeyLog& keys, TimePoint now, Outbox& out);
+    void handle(ike::Trace& trace, TimePoint now, Outbox& out);
     void handle(ike::Compute& compute, TimePoint now, Outbox& out);
     void close(ike::SaId sa, ike::DownReason reason, bool at_once, TimePoint now, Outbox& out);
     TunnelState* tunnel_of(const ike::SaUp& up);

@@ -157,6 +157,8 @@ void Gateway::Impl::handle(ike::Log& line, TimePoint, Outbox& out) { out.push_ba
 
 void Gateway::Impl::handle(ike::KeyLog& keys, TimePoint, Outbox& out) { out.push_back(std::move(keys)); }
 
+void Gateway::Impl::handle(ike::Trace& trace, TimePoint, Outbox& out) { out.push_back(std::move(trace)); }
+
 void Gateway::Impl::handle(ike::Compute& compute, TimePoint, Outbox& out) { out.push_back(std::move(compute)); }
 
 void Gateway::Impl::peer_ready(Peer& peer, TimePoint now, Outbox& out) {

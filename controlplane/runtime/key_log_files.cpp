@@ -1,6 +1,9 @@
 // Opening, and appending whole lines.
 #include "controlplane/runtime/key_log_files.hpp"
 
+#include "common/headers.hpp"
+#include "controlplane/kernel/datagram.hpp"
+
 #include <cerrno>
 #include <cstring>
 #include <fcntl.h>
@@ -12,7 +15,20 @@
 namespace nave::runtime {
 namespace {
 
-constexpr std::array kNames{"ikev2_decryption_table", "esp_sa"};
+constexpr std::array kNames{"ikev2_decryption_table", "esp_sa", "ike.pcap"};
+constexpr std::size_t kCapture = 2;
+
+// The format of libpcap's files (pcap-savefile(5)), in the byte order of this machine.
+struct CaptureHeader {
+    std::uint32_t magic = 0xa1b2c3d4;  // times in microseconds
+    std::uint16_t major = 2, minor = 4;
+    std::uint32_t reserved[2] = {};
+    std::uint32_t length_max = 0x40000;
+    std::uint32_t link_type = 1;  // Ethernet
+};
+struct CapturedPacket {
+    std::uint32_t seconds, microseconds, captured, length;
+};
 
 /// Keys must not land in a file that somebody else made, or may read.
 std::string complaint(int descriptor) {
@@ -35,6 +51,11 @@ std::expected<KeyLogFiles, std::string> KeyLogFiles::open(const std::string& fol
         const std::string wrong = files.descriptors_[i] < 0 ? std::strerror(errno) : complaint(files.descriptors_[i]);
         if (!wrong.empty()) return std::unexpected{fmt::format("control.key_log: cannot write {}: {}", path, wrong)};
     }
+    struct stat status{};
+    const CaptureHeader header;
+    const bool is_empty = fstat(files.descriptors_[kCapture], &status) == 0 && status.st_size == 0;
+    if (is_empty && write(files.descriptors_[kCapture], &header, sizeof header) != sizeof header)
+        return std::unexpected{fmt::format("control.key_log: cannot write {}/{}: {}", folder, kNames[kCapture], std::strerror(errno))};
     return files;
 }
 
@@ -50,6 +71,20 @@ bool KeyLogFiles::append(const ike::KeyLog& keys) {
     const std::array parts{iovec{const_cast<std::uint8_t*>(line.data()), line.size()}, iovec{&end, 1}};
     const ssize_t written = writev(descriptors_[static_cast<std::size_t>(keys.table)], parts.data(), static_cast<int>(parts.size()));
     return written == static_cast<ssize_t>(line.size() + 1);
+}
+
+bool KeyLogFiles::append(const ike::Trace& trace) {
+    constexpr std::uint16_t kNoFragments = 0xffff;
+    Bytes payload(trace.source.port == kUdpPortIke || trace.destination.port == kUdpPortIke ? 0 : 4);  // the non-ESP marker
+    payload.insert(payload.end(), trace.message.begin(), trace.message.end());
+    const std::vector<Bytes> frames = kernel::datagram_frames({.source = {}, .destination = {}, .mtu = kNoFragments}, trace.source, trace.destination, payload);
+    if (frames.size() != 1) return false;
+    timespec time{};
+    clock_gettime(CLOCK_REALTIME, &time);
+    const auto length = static_cast<std::uint32_t>(frames[0].size());
+    CapturedPacket packet{static_cast<std::uint32_t>(time.tv_sec), static_cast<std::uint32_t>(time.tv_nsec / 1000), length, length};
+    const std::array parts{iovec{&packet, sizeof packet}, iovec{const_cast<std::uint8_t*>(frames[0].data()), length}};
+    return writev(descriptors_[kCapture], parts.data(), static_cast<int>(parts.size())) == static_cast<ssize_t>(sizeof packet + length);
 }
 
 }  // namespace nave::runtime

@@ -32,6 +32,9 @@ void Runtime::Impl::perform(const overlay::Action& action, TimePoint time) {
             if (const auto failure = self.kernel.set_route(route)) self.log(failure->severity, failure->key, failure->text);
         }
         void operator()(const overlay::Log& line) { self.log(line.severity, line.key, line.text); }
+        void operator()(const ike::Trace& trace) {
+            if (self.key_log && !self.key_log->append(trace)) ++self.counted["key-log-lost"];
+        }
         void operator()(const ike::Compute& job) { self.crypto_pool.submit(job); }
         void operator()(const ike::KeyLog& keys) {
             if (self.key_log && !self.key_log->append(keys)) ++self.counted["key-log-lost"];

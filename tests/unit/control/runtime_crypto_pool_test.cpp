@@ -46,5 +46,5 @@ TEST_CASE("a crypto pool ends without doing what still waits") {
     ike::SystemRandom random;
     const auto peer = ike::DhKeyPair::generate(ike::Group::modp4096, random);
     CryptoPool pool;
-    for (std::uint64_t i = 0; i < 20'000; ++i) pool.submit(job(i, random, peer));  // minutes of work
+    for (std::uint64_t i = 0; i < 2000; ++i) pool.submit(job(i, random, peer));  // many seconds of work
 }

@@ -61,6 +61,21 @@ TEST_CASE_METHOD(Folder, "a key log that exists is appended to") {
     CHECK(read("esp_sa") == "one\ntwo\n");
 }
 
+TEST_CASE_METHOD(Folder, "the capture of IKE in clear has one header, and a packet for each message that IPv4 can carry") {
+    const auto at = [](std::string_view address, std::uint16_t port) { return NbmaEndpoint{NbmaAddress{IpAddress::parse(address).value()}, port}; };
+    constexpr std::size_t kHeader = 24, kRecord = 16, kEthernetIpUdp = 14 + 20 + 8, kMarker = 4;
+    for (int i = 0; i < 2; ++i) {
+        auto files = KeyLogFiles::open(keys.string());
+        REQUIRE(files);
+        CHECK(files->append(ike::Trace{at("192.0.2.1", 500), at("192.0.2.2", 500), Bytes(28)}));
+    }
+    CHECK(read("ike.pcap").size() == kHeader + 2 * (kRecord + kEthernetIpUdp + 28));
+    auto files = KeyLogFiles::open(keys.string());
+    CHECK(files->append(ike::Trace{at("192.0.2.1", 4500), at("192.0.2.2", 40001), Bytes(28)}));
+    CHECK(read("ike.pcap").size() == kHeader + 3 * (kRecord + kEthernetIpUdp + 28) + kMarker);
+    CHECK_FALSE(files->append(ike::Trace{at("192.0.2.1", 500), at("192.0.2.2", 500), Bytes(65536)}));
+}
+
 TEST_CASE_METHOD(Folder, "keys are not written into a file that others may read, a link, or no file at all") {
     std::filesystem::create_directory(keys);
     const auto esp = keys / "esp_sa";

@@ -113,3 +113,40 @@ TEST_CASE_METHOD(Logging, "without the setting no key is written") {
     lab.rekey_ike(hub), lab.run();
     REQUIRE((spoke.key_log.empty() && hub.key_log.empty()));
 }
+
+TEST_CASE_METHOD(Logging, "the trace holds each message once and in clear, at both ends the same") {
+    spoke.settings.crypto_pool = hub.settings.crypto_pool = true;
+    spoke.start(), hub.start();
+    lab.connect(spoke, hub);
+    lab.run_with_pools();
+    lab.rekey_child(spoke);
+    lab.run_with_pools();
+    REQUIRE(play::Lab::talk(spoke, hub));
+    const auto messages = [](const play::Gateway& gateway) {
+        std::vector<Bytes> found;
+        for (const Trace& each : gateway.trace) found.push_back(each.message);
+        std::ranges::sort(found);
+        return found;
+    };
+    const auto of_spoke = messages(spoke);
+    REQUIRE(of_spoke == messages(hub));
+    REQUIRE(std::ranges::adjacent_find(of_spoke) == of_spoke.end());
+    std::vector<ExchangeType> exchanges;
+    for (const Trace& each : spoke.trace) {
+        const auto message = decode_message(each.message);
+        REQUIRE(message);
+        exchanges.push_back(message->header.exchange);
+        CHECK(each.source == (message->header.from_initiator ? play::at("192.0.2.10") : play::at("192.0.2.1")));
+        CHECK((message->header.exchange != ExchangeType::ike_auth || find<AuthPayload>(message->payloads)));
+    }
+    using enum ExchangeType;
+    CHECK(std::vector(exchanges.begin(), exchanges.begin() + 6) == std::vector{ike_sa_init, ike_sa_init, ike_auth, ike_auth, create_child_sa, create_child_sa});
+}
+
+TEST_CASE("nothing is traced unless asked for") {
+    play::Lab lab{96};
+    play::Gateway &spoke = lab.gateway("spoke", "192.0.2.10"), &hub = lab.gateway("hub", "192.0.2.1");
+    lab.establish(spoke, hub);
+    CHECK(spoke.trace.empty());
+    CHECK(hub.trace.empty());
+}

@@ -47,6 +47,7 @@ void Gateway::take(const Outbox& out, std::vector<SendDatagram>& sent) {
         if (const auto* move = std::get_if<PeerEndpointChanged>(&action)) moves.push_back(*move);
         if (const auto* log = std::get_if<Log>(&action)) logs.push_back(log->text);
         if (const auto* keys = std::get_if<KeyLog>(&action)) key_log.push_back(*keys);
+        if (const auto* each = std::get_if<Trace>(&action)) trace.push_back(*each);
         if (const auto* job = std::get_if<Compute>(&action)) jobs.push_back(*job);
         if (const auto* install = std::get_if<InstallInbound>(&action)) {
             REQUIRE(spis.contains(install->spi));

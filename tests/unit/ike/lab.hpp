@@ -74,6 +74,7 @@ public:
     std::vector<PeerEndpointChanged> moves;
     std::vector<std::string> logs;
     std::vector<KeyLog> key_log;
+    std::vector<Trace> trace;
     std::map<ChildId, InstallInbound> inbound;  // as installed now
     std::vector<InstallOutbound> outbound;      // in order of installation: the last one is used
     std::set<Spi> spis;                         // taken
