@@ -62,7 +62,8 @@ Binding<Config> key_log() {
     constexpr std::string_view kAccepts = "an absolute path of a folder";
     auto read = [=](Reader& reader, const Value& value, Config& out) {
         if (value.kind != Value::Kind::text || !value.text.starts_with('/') || value.text.find('\0') != std::string::npos) return reader.refuse(value, kAccepts);
-        reader.warning(value, "all keys of IKE and ESP are written into this folder, and IKE in clear: whoever reads it reads all traffic. Only for finding faults; take it out afterwards");
+        reader.warning(value, "all keys of IKE and ESP are written into this folder, and IKE in clear: whoever reads it reads all traffic. "
+                              "Only for finding faults; take it out afterwards");
         out.control.key_log = value.text;
         out.overlay.ike.key_log = true;
     };

@@ -24,7 +24,8 @@ std::expected<Runtime, std::string> Runtime::start(const Surroundings& surroundi
         auto files = KeyLogFiles::open(folder);
         if (!files) return std::unexpected{files.error()};
         impl->key_log = std::move(*files);
-        impl->log(ike::Severity::warning, "key-log", fmt::format("key_log is on: all keys of IKE and ESP, and IKE in clear, are written to {}; whoever reads them reads all traffic", folder));
+        impl->log(ike::Severity::warning, "key-log",
+                  fmt::format("key_log is on: all keys of IKE and ESP, and IKE in clear, are written to {}; whoever reads them reads all traffic", folder));
     }
     auto server = management::Server::listen(surroundings.config.control.socket, [self = impl.get()](std::string_view line) {
         return management::answer(line, *self);
