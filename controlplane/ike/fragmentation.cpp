@@ -40,14 +40,14 @@ Reassembly::Outcome Reassembly::add(std::uint32_t message_id, Inside fragment) {
     if (parts_.contains(number)) return parts_.size() == total_ ? Outcome::complete : Outcome::repeated;
     if (bytes_ + fragment.chain.size() > kBytesMax) return Outcome::beyond_limits;
     bytes_ += fragment.chain.size();
-    if (number == 1) first_ = fragment.first;
+    if (number == 1) first_ = fragment.first, head_ = std::move(fragment.head);
     parts_.emplace(number, std::move(fragment.chain));
     return parts_.size() == total_ ? Outcome::complete : Outcome::kept;
 }
 
 Inside Reassembly::whole() const {
     assert(total_ != 0 && parts_.size() == total_);
-    Inside whole{.first = first_, .chain = {}, .fragment = {}};
+    Inside whole{.first = first_, .chain = {}, .fragment = {}, .head = head_};
     whole.chain.reserve(bytes_);
     for (const auto& [number, part] : parts_) whole.chain.insert(whole.chain.end(), part.begin(), part.end());
     return whole;

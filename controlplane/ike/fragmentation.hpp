@@ -41,6 +41,7 @@ private:
     std::uint32_t message_id_ = 0;
     std::uint16_t total_ = 0;  // 0: nothing is held
     PayloadType first_{};
+    Bytes head_{};  // of the first fragment
     std::size_t bytes_ = 0;
     std::map<std::uint16_t, Bytes> parts_{};
 };

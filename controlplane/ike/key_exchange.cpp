@@ -10,7 +10,7 @@ namespace nave::ike {
 
 namespace {
 
-/// Null for a number that we only know from the wire.
+/// Null for a number that we only know from the wire, and for what the OpenSSL of the build does not have.
 const GroupKind* kind_of(Group group) {
     switch (group) {
     case Group::x25519:
@@ -21,6 +21,9 @@ const GroupKind* kind_of(Group group) {
     case Group::modp2048:
     case Group::modp3072:
     case Group::modp4096: return &kModularGroups;
+    case Group::mlkem512:
+    case Group::mlkem768:
+    case Group::mlkem1024: return module_lattice_kems();
     }
     return nullptr;
 }
@@ -61,6 +64,14 @@ std::optional<DhKeyPair> DhKeyPair::from_private(Group group, ByteView private_k
 
 std::expected<Secret, KeyExchangeError> DhKeyPair::shared_secret(ByteView peer_public_value) const {
     return kind_of(group_)->agree(group_, private_.view(), public_, peer_public_value);
+}
+
+std::expected<KeyExchangeAnswer, KeyExchangeError> answer_key_exchange(Group group, ByteView drawn, ByteView peer_public_value) {
+    if (const auto encapsulate = kind_of(group)->encapsulate) return encapsulate(group, drawn, peer_public_value);
+    const DhKeyPair key = DhKeyPair::from_private(group, drawn).value();
+    auto secret = key.shared_secret(peer_public_value);
+    if (!secret) return std::unexpected{secret.error()};
+    return KeyExchangeAnswer{key.public_value(), std::move(*secret)};
 }
 
 }  // namespace nave::ike

@@ -47,8 +47,8 @@ Secret initial_skeyseed(const SessionSeed& seed, const Secret& shared_secret) {
     return prf(seed.suite.prf, nonces, {shared_secret.view()});
 }
 
-Secret rekey_skeyseed(const SessionKeys& old, const SessionSeed& seed, const Secret& shared_secret) {
-    return prf(old.prf, old.derivation.view(), {shared_secret.view(), seed.initiator_nonce, seed.responder_nonce});
+Secret rekey_skeyseed(const SessionKeys& old, const SessionSeed& seed, const Secret& shared_secret, const Secret& additional) {
+    return prf(old.prf, old.derivation.view(), {shared_secret.view(), seed.initiator_nonce, seed.responder_nonce, additional.view()});
 }
 
 SessionKeys derive_session_keys(const SessionSeed& seed, const Secret& skeyseed) {
@@ -72,15 +72,20 @@ SessionKeys derive_session_keys(const SessionSeed& seed, const Secret& skeyseed)
     return keys;
 }
 
+SessionKeys further_session_keys(const SessionKeys& before, const SessionSeed& seed, const Secret& shared_secret) {
+    return derive_session_keys(seed, rekey_skeyseed(before, seed, shared_secret));
+}
+
 SessionKeys with_ppk(const SessionKeys& keys, const Secret& ppk) {
     SessionKeys mixed = keys;
     for (Secret* key : {&mixed.derivation, &mixed.auth_initiator, &mixed.auth_responder}) *key = prf_plus(keys.prf, ppk.view(), key->view(), key->size());
     return mixed;
 }
 
-ChildKeys derive_child_keys(const SessionKeys& session, EspAlgorithm algorithm, const Secret& shared_secret, ByteView initiator_nonce, ByteView responder_nonce) {
+ChildKeys derive_child_keys(const SessionKeys& session, EspAlgorithm algorithm, const Secret& shared_secret, ByteView initiator_nonce, ByteView responder_nonce,
+                            const Secret& additional) {
     const std::size_t size = sizes_of(algorithm).keymat();
-    Bytes joined_seed = joined({shared_secret.view(), initiator_nonce, responder_nonce});
+    Bytes joined_seed = joined({shared_secret.view(), initiator_nonce, responder_nonce, additional.view()});
     const Secret seed{joined_seed};
     wipe(joined_seed);
     const Secret stream = prf_plus(session.prf, session.derivation.view(), seed.view(), 2 * size);
@@ -89,7 +94,7 @@ ChildKeys derive_child_keys(const SessionKeys& session, EspAlgorithm algorithm, 
 
 Bytes signed_octets(const SessionKeys& keys, Role role, const AuthInput& input) {
     const Secret id_digest = prf(keys.prf, keys.auth_of(role).view(), {input.id->signed_body()});
-    return joined({input.first_message, input.peer_nonce, id_digest.view()});
+    return joined({input.first_message, input.peer_nonce, id_digest.view(), input.intermediate});
 }
 
 Bytes shared_key_auth(const SessionKeys& keys, Role role, const Secret& key, const AuthInput& input) {

@@ -67,10 +67,12 @@ namespace {
 
 std::string exchange_name(ExchangeType exchange) {
     switch (exchange) {
-    case ExchangeType::ike_sa_init:     return "IKE_SA_INIT";
-    case ExchangeType::ike_auth:        return "IKE_AUTH";
-    case ExchangeType::create_child_sa: return "CREATE_CHILD_SA";
-    case ExchangeType::informational:   return "INFORMATIONAL";
+    case ExchangeType::ike_sa_init:      return "IKE_SA_INIT";
+    case ExchangeType::ike_auth:         return "IKE_AUTH";
+    case ExchangeType::create_child_sa:  return "CREATE_CHILD_SA";
+    case ExchangeType::informational:    return "INFORMATIONAL";
+    case ExchangeType::ike_intermediate: return "IKE_INTERMEDIATE";
+    case ExchangeType::ike_followup_ke:  return "IKE_FOLLOWUP_KE";
     }
     return fmt::format("exchange {}", static_cast<unsigned>(exchange));
 }

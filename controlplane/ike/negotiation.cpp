@@ -59,11 +59,20 @@ std::uint16_t integrity_id(Integrity integrity) {
 
 Transform key_exchange_transform(Group group) { return {TransformType::key_exchange, std::to_underlying(group)}; }
 
+void append_additional(Transforms& transforms, const AdditionalGroups& additional) {
+    auto type = std::to_underlying(TransformType::additional_key_exchange_1);
+    for (const auto& group : additional) {
+        if (group) transforms.push_back({TransformType{type}, std::to_underlying(*group)});
+        ++type;
+    }
+}
+
 /// One transform per type, sorted by type.
 Transforms transforms_of(const IkeProposal& suite) {
     Transforms transforms{encryption_transform(suite.encryption), {TransformType::prf, prf_id(suite.prf)}};
     if (suite.integrity != Integrity::none) transforms.push_back({TransformType::integrity, integrity_id(suite.integrity)});
     transforms.push_back(key_exchange_transform(suite.group));
+    append_additional(transforms, suite.additional);
     return transforms;
 }
 
@@ -73,13 +82,15 @@ Transforms transforms_of(const EspProposal& suite) {
         transforms.push_back({TransformType::integrity, integrity_id(integrity)});
     if (suite.group) transforms.push_back(key_exchange_transform(*suite.group));
     transforms.push_back({TransformType::extended_sequence_numbers, suite.esn ? transform_id::kEsnYes : transform_id::kEsnNo});
+    append_additional(transforms, suite.additional);
     return transforms;
 }
 
 /// Those of one type; the list is sorted by type.
 std::span<const Transform> only(const Transforms& transforms, TransformType type) { return std::ranges::equal_range(transforms, type, {}, &Transform::type); }
 
-constexpr std::array kTypes{TransformType::encryption, TransformType::prf, TransformType::integrity, TransformType::key_exchange, TransformType::extended_sequence_numbers};
+constexpr std::array kTypes{TransformType{1}, TransformType{2}, TransformType{3}, TransformType{4},  TransformType{5},  TransformType{6},
+                            TransformType{7}, TransformType{8}, TransformType{9}, TransformType{10}, TransformType{11}, TransformType{12}};
 
 /// Adds b's suites to a if both together still are a full product: they differ in one type, which both have.
 bool merge(Transforms& a, const Transforms& b) {
@@ -145,7 +156,7 @@ SaPayload offer_ike(std::span<const IkeProposal> suites, std::uint64_t spi) {
 SaPayload offer_esp(std::span<const EspProposal> suites, Spi spi, ChildExchange exchange) {
     std::vector<Transforms> lists;
     for (EspProposal suite : suites) {
-        if (exchange == ChildExchange::ike_auth) suite.group.reset();
+        if (exchange == ChildExchange::ike_auth) suite.group.reset(), suite.additional = {};
         lists.push_back(transforms_of(suite));
     }
     return numbered(merged(std::move(lists)), Protocol::esp, encode_spi(spi.value, 4));
@@ -153,11 +164,27 @@ SaPayload offer_esp(std::span<const EspProposal> suites, Spi spi, ChildExchange 
 
 namespace {
 
+bool is_key_exchange(TransformType type) { return type == TransformType::key_exchange || is_additional(type); }
+
 /// May a proposal have transforms of this type that the suite does not use? "None" may be offered for what is optional (§3.3.3).
 bool is_optional(const Proposal& proposal, TransformType type, bool ignore_key_exchange) {
-    if (type == TransformType::key_exchange && ignore_key_exchange) return true;
+    if (is_key_exchange(type) && ignore_key_exchange) return true;
     const bool has_none = std::ranges::any_of(proposal.transforms, [type](const Transform& t) { return t.type == type && t.id == 0 && !t.unknown_attribute; });
-    return has_none && (type == TransformType::integrity || type == TransformType::key_exchange);
+    return has_none && (type == TransformType::integrity || is_key_exchange(type));
+}
+
+/// The additional key exchanges of the proposal that stay out, each of which the answer names (RFC 9370 §2.2.1).
+std::vector<TransformType> declined_of(const Proposal& proposal, const Transforms& suite) {
+    std::vector<TransformType> declined;
+    for (const TransformType type : kTypes)
+        if (is_additional(type) && std::ranges::find(suite, type, &Transform::type) == suite.end() && std::ranges::find(proposal.transforms, type, &Transform::type) != proposal.transforms.end())
+            declined.push_back(type);
+    return declined;
+}
+
+Transforms with_declined(Transforms transforms, const std::vector<TransformType>& declined) {
+    for (const TransformType type : declined) transforms.insert(std::ranges::upper_bound(transforms, type, {}, &Transform::type), {type, transform_id::kKeyExchangeNone});
+    return transforms;
 }
 
 /// RFC 7296 §3.3.6: all transforms of the suite are offered, and every type that is offered is one of the suite's.
@@ -184,12 +211,19 @@ const Proposal* first_holding(const SaPayload& offer, const Transforms& suite, b
 
 }  // namespace
 
+std::vector<IkeProposal> usable_suites(std::span<const IkeProposal> suites, bool knows_intermediate) {
+    std::vector<IkeProposal> usable{suites.begin(), suites.end()};
+    if (!knows_intermediate) std::erase_if(usable, [](const IkeProposal& suite) { return has_any(suite.additional); });
+    return usable;
+}
+
 std::optional<IkeChoice> choose_ike(const SaPayload& offer, std::span<const IkeProposal> suites, std::optional<Group> key_exchange, bool rekey) {
     std::optional<IkeChoice> best;
     for (const IkeProposal& suite : suites) {
-        const Proposal* proposal = first_holding(offer, transforms_of(suite), false, [rekey](const Proposal& p) { return is_ike(p, rekey); });
+        const Transforms transforms = transforms_of(suite);
+        const Proposal* proposal = first_holding(offer, transforms, false, [rekey](const Proposal& p) { return is_ike(p, rekey); });
         if (!proposal) continue;
-        const IkeChoice choice{suite, proposal->number, decode_spi(proposal->spi)};
+        const IkeChoice choice{suite, proposal->number, decode_spi(proposal->spi), declined_of(*proposal, transforms)};
         if (!best) best = choice;
         // A group that the peer has sent its value for saves a round trip with INVALID_KE_PAYLOAD; all else stays as good.
         IkeProposal with_best_group = suite;
@@ -203,23 +237,25 @@ std::optional<EspChoice> choose_esp(const SaPayload& offer, std::span<const EspP
     const bool first_child = exchange == ChildExchange::ike_auth;
     std::optional<EspChoice> best;
     for (EspProposal suite : suites) {
-        if (first_child) suite.group.reset();
-        const Proposal* proposal = first_holding(offer, transforms_of(suite), first_child, is_esp);
+        if (first_child) suite.group.reset(), suite.additional = {};
+        const Transforms transforms = transforms_of(suite);
+        const Proposal* proposal = first_holding(offer, transforms, first_child, is_esp);
         if (!proposal) continue;
-        const EspChoice choice{suite, proposal->number, Spi{static_cast<std::uint32_t>(decode_spi(proposal->spi))}};
+        const auto spi = Spi{static_cast<std::uint32_t>(decode_spi(proposal->spi))};
+        const EspChoice choice{suite, proposal->number, spi, first_child ? std::vector<TransformType>{} : declined_of(*proposal, transforms)};
         if (!best) best = choice;
-        const bool only_group_differs = suite.algorithm == best->suite.algorithm && suite.esn == best->suite.esn;
+        const bool only_group_differs = suite.algorithm == best->suite.algorithm && suite.esn == best->suite.esn && suite.additional == best->suite.additional;
         if (only_group_differs && suite.group && best->suite.group && key_exchange == suite.group) return choice;
     }
     return best;
 }
 
 SaPayload answer_ike(const IkeChoice& choice, std::uint64_t spi) {
-    return {{Proposal{choice.number, Protocol::ike, ike_spi(spi), transforms_of(choice.suite)}}};
+    return {{Proposal{choice.number, Protocol::ike, ike_spi(spi), with_declined(transforms_of(choice.suite), choice.declined)}}};
 }
 
 SaPayload answer_esp(const EspChoice& choice, Spi spi) {
-    return {{Proposal{choice.number, Protocol::esp, encode_spi(spi.value, 4), transforms_of(choice.suite)}}};
+    return {{Proposal{choice.number, Protocol::esp, encode_spi(spi.value, 4), with_declined(transforms_of(choice.suite), choice.declined)}}};
 }
 
 namespace {

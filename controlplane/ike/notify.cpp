@@ -28,6 +28,7 @@ std::string_view rfc_name(NotifyType type) {
     case invalid_selectors:               return "INVALID_SELECTORS";
     case temporary_failure:               return "TEMPORARY_FAILURE";
     case child_sa_not_found:              return "CHILD_SA_NOT_FOUND";
+    case state_not_found:                 return "STATE_NOT_FOUND";
     case ts_max_queue:                    return "TS_MAX_QUEUE";
     case initial_contact:                 return "INITIAL_CONTACT";
     case set_window_size:                 return "SET_WINDOW_SIZE";
@@ -57,6 +58,8 @@ std::string_view rfc_name(NotifyType type) {
     case use_ppk:                         return "USE_PPK";
     case ppk_identity:                    return "PPK_IDENTITY";
     case no_ppk_auth:                     return "NO_PPK_AUTH";
+    case intermediate_exchange_supported: return "INTERMEDIATE_EXCHANGE_SUPPORTED";
+    case additional_key_exchange:         return "ADDITIONAL_KEY_EXCHANGE";
     }
     return {};
 }

@@ -28,6 +28,7 @@ enum class NotifyType : std::uint16_t {
     invalid_selectors = 39,
     temporary_failure = 43,
     child_sa_not_found = 44,
+    state_not_found = 47,  // RFC 9370
     ts_max_queue = 48,
     initial_contact = 16384,
     set_window_size = 16385,
@@ -56,6 +57,8 @@ enum class NotifyType : std::uint16_t {
     use_ppk = 16435,       // RFC 8784
     ppk_identity = 16436,
     no_ppk_auth = 16437,
+    intermediate_exchange_supported = 16438,  // RFC 9242
+    additional_key_exchange = 16441,          // RFC 9370
     sa_resource_info = 16444,
 };
 

@@ -11,7 +11,7 @@ namespace nave::ike {
 namespace {
 
 constexpr std::size_t kGenericSize = 4, kFragmentNumberSize = 4, kAeadIvSize = 8, kAeadSaltSize = 4;
-constexpr std::size_t kMessageLengthOffset = 24;
+constexpr std::size_t kFirstPayloadOffset = 16, kMessageLengthOffset = 24;  // in the header
 
 std::size_t iv_size(const ProtectionKeys& keys) { return is_aead(keys.encryption) ? kAeadIvSize : kAesBlockSize; }
 std::size_t checksum_size(const ProtectionKeys& keys) { return is_aead(keys.encryption) ? kAeadTagSize : integrity_size(keys.integrity); }
@@ -105,6 +105,7 @@ namespace {
 struct EncryptedPart {
     PayloadType first{};
     std::size_t body_offset = 0;  // in the message, behind the numbers of a fragment; the body goes on to its end
+    Bytes head{};                 // the message before, without those numbers, and of type SK
     std::optional<FragmentNumber> fragment{};
 };
 
@@ -127,20 +128,25 @@ std::expected<EncryptedPart, OpenError> find_encrypted(ByteView message) {
     if (header->major_version != 2) return malformed(Malformed::major_version, PayloadType::none);
     ByteReader in{message.subspan(Header::kSize)};
     PayloadType type = header->first;
+    std::size_t type_offset = kFirstPayloadOffset;
     for (std::size_t count = 0; count < kPayloadsMax; ++count) {
         if (type == PayloadType::none) return std::unexpected{OpenError{OpenError::Kind::not_protected}};
+        const std::size_t payload_offset = message.size() - in.remaining();
         const auto next = PayloadType{in.u8()};
         in.skip(1);
         const std::size_t length = in.u16();
         if (in.failed() || length < kGenericSize || length - kGenericSize > in.remaining()) return malformed(Malformed::payload_length, type);
-        const EncryptedPart part{next, message.size() - in.remaining()};
+        EncryptedPart part{next, message.size() - in.remaining()};
         const ByteView body = in.take(length - kGenericSize);
         if (type == PayloadType::encrypted || type == PayloadType::encrypted_fragment) {
             if (!in.at_end()) return malformed(Malformed::encrypted_not_last, type);
+            part.head = Bytes{message.begin(), message.begin() + static_cast<std::ptrdiff_t>(part.body_offset)};
+            part.head[type_offset] = static_cast<std::uint8_t>(PayloadType::encrypted);
             if (type == PayloadType::encrypted_fragment) return fragment_at(part, ByteReader{body});
             return part;
         }
         type = next;
+        type_offset = payload_offset;
     }
     return malformed(Malformed::too_many_payloads, type);
 }
@@ -169,7 +175,7 @@ std::expected<Inside, OpenError> unseal(ByteView message, const ProtectionKeys& 
     const std::size_t padding = plaintext->back();
     if (padding + 1 > plaintext->size()) return std::unexpected{OpenError{OpenError::Kind::malformed_inside, {Malformed::truncated, PayloadType::encrypted}}};
     plaintext->resize(plaintext->size() - padding - 1);
-    return Inside{part->first, std::move(*plaintext), part->fragment};
+    return Inside{part->first, std::move(*plaintext), part->fragment, part->head};
 }
 
 std::expected<std::vector<Payload>, OpenError> parse(const Inside& inside) {

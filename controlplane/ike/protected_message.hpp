@@ -50,6 +50,7 @@ struct Inside {
     PayloadType first{};
     Bytes chain{};
     std::optional<FragmentNumber> fragment{};
+    Bytes head{};  // the message up to the end of SK's generic header; of a fragment, as it would be in one piece (RFC 9242 §3.3.2)
 };
 /// Integrity is verified before a byte of the inside is looked at. Payloads in front of SK or SKF are ignored.
 std::expected<Inside, OpenError> unseal(ByteView message, const ProtectionKeys& keys);

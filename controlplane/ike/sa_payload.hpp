@@ -12,7 +12,11 @@
 
 namespace nave::ike {
 
-enum class TransformType : std::uint8_t { encryption = 1, prf = 2, integrity = 3, key_exchange = 4, extended_sequence_numbers = 5 };
+/// The last two are the ends of a range: ADDKE1 to ADDKE7 of RFC 9370.
+enum class TransformType : std::uint8_t {
+    encryption = 1, prf = 2, integrity = 3, key_exchange = 4, extended_sequence_numbers = 5, additional_key_exchange_1 = 6, additional_key_exchange_7 = 12
+};
+constexpr bool is_additional(TransformType type) { return type >= TransformType::additional_key_exchange_1 && type <= TransformType::additional_key_exchange_7; }
 
 /// Transform IDs that we know (IANA); any other number is decoded too and just never chosen.
 namespace transform_id {

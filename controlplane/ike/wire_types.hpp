@@ -10,7 +10,11 @@ namespace nave::ike {
 enum class Role : std::uint8_t { initiator, responder };
 constexpr Role other(Role role) { return role == Role::initiator ? Role::responder : Role::initiator; }
 
-enum class ExchangeType : std::uint8_t { ike_sa_init = 34, ike_auth = 35, create_child_sa = 36, informational = 37 };
+enum class ExchangeType : std::uint8_t {
+    ike_sa_init = 34, ike_auth = 35, create_child_sa = 36, informational = 37,
+    ike_intermediate = 43,  // RFC 9242
+    ike_followup_ke = 44,   // RFC 9370
+};
 
 enum class PayloadType : std::uint8_t {
     none = 0,

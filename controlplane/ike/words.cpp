@@ -3,6 +3,7 @@
 
 #include <fmt/format.h>
 #include <fmt/ranges.h>
+#include <utility>
 #include <vector>
 
 namespace nave::ike {
@@ -28,7 +29,8 @@ constexpr NamedId kPrfs[] = {{1, "prf-md5"}, {2, "prf-sha1"}, {4, "prf-aes-xcbc"
 constexpr NamedId kChecksums[] = {{0, "no-integrity"}, {1, "md5"}, {2, "sha1"}, {5, "aes-xcbc"}, {8, "aes-cmac"}, {12, "sha256"}, {13, "sha384"}, {14, "sha512"}};
 constexpr NamedId kGroups[] = {{0, "no-group"},  {1, "modp768"},       {2, "modp1024"},      {5, "modp1536"}, {14, "modp2048"},
                                {15, "modp3072"}, {16, "modp4096"},     {18, "modp8192"},     {19, "p256"},    {20, "p384"},
-                               {21, "p521"},     {22, "modp1024s160"}, {24, "modp2048s256"}, {31, "x25519"},  {32, "x448"}};
+                               {21, "p521"},     {22, "modp1024s160"}, {24, "modp2048s256"}, {31, "x25519"},  {32, "x448"},
+                               {35, "mlkem512"}, {36, "mlkem768"},     {37, "mlkem1024"}};
 
 std::string describe(const Transform& transform) {
     switch (transform.type) {
@@ -40,7 +42,11 @@ std::string describe(const Transform& transform) {
     case TransformType::integrity: return lookup(kChecksums, "integrity", transform.id);
     case TransformType::key_exchange: return lookup(kGroups, "group", transform.id);
     case TransformType::extended_sequence_numbers: return transform.id == 0 ? "no-esn" : "esn";
+    case TransformType::additional_key_exchange_1:
+    case TransformType::additional_key_exchange_7: break;
     }
+    if (is_additional(transform.type))
+        return fmt::format("ke{}-{}", std::to_underlying(transform.type) - std::to_underlying(TransformType::additional_key_exchange_1) + 1, lookup(kGroups, "group", transform.id));
     return fmt::format("transform-{}-{}", static_cast<unsigned>(transform.type), transform.id);
 }
 
