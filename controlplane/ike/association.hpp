@@ -4,6 +4,7 @@
 #include "controlplane/ike/child_sa.hpp"
 #include "controlplane/ike/endpoint.hpp"
 #include "controlplane/ike/ike_sa.hpp"
+#include "controlplane/ike/intermediate_auth.hpp"
 
 #include <memory>
 #include <optional>
@@ -32,7 +33,7 @@ struct InitMessage {
     Bytes message;
 };
 
-/// Initiator: IKE_AUTH is sent. Anybody can have answered IKE_SA_INIT, so other answers are kept and tried in turn (RFC 7296 §2.4), and
+/// Initiator: IKE_AUTH is sent, or one of the IKE_INTERMEDIATE before it. Anybody can have answered IKE_SA_INIT, so other answers are kept and tried in turn (RFC 7296 §2.4), and
 /// the key pair lives until one of them proves genuine.
 struct AwaitingAuthResponse {
     DhKeyPair key;
@@ -42,6 +43,8 @@ struct AwaitingAuthResponse {
     InitMessage answer;        // the one that IKE_AUTH went out for
     const Ppk* ppk = nullptr;  // of our profile, if both ends know how to use one
     std::vector<InitMessage> others{};
+    std::size_t exchanges_left = 0;  // in IKE_INTERMEDIATE, with the one that is sent
+    IntermediateAuth intermediate{};
 };
 
 /// Responder: IKE_SA_INIT is answered. Nobody is authenticated: this one counts as half-open. Of the messages that ask for the same SA with
@@ -53,6 +56,8 @@ struct AwaitingAuthRequest {
     TimePoint began_at, give_up_at;
     bool may_use_ppk = false;  // both ends said so
     std::optional<TimePoint> impatient_at{};  // then an own attempt starts for the caller that joined this one
+    std::size_t exchanges_left = 0;  // in IKE_INTERMEDIATE, before IKE_AUTH may come
+    IntermediateAuth intermediate{};
 };
 
 /// Another IKE SA of the same peer, around a rekey.

@@ -34,7 +34,8 @@ std::expected<Proven, std::string> judge(const Context& context, const Associati
     const auto distrust = [](std::string why) { return std::unexpected{std::move(why)}; };
     if (expected && !expected->matches(id.identity)) return distrust(fmt::format("expected {}, but the peer is {}", expected->text(), peer));
     const AuthPayload& auth = *find<AuthPayload>(payloads);
-    const AuthInput input{awaiting.answer.message, awaiting.nonce, &id};
+    const Bytes intermediate = awaiting.intermediate.octets(association.ike->next_request_id - 1);
+    const AuthInput input{awaiting.answer.message, awaiting.nonce, &id, intermediate};
     const SessionKeys keys = keys_with(association.ike->keys, ppk);
     std::expected<Proven, std::string> proven = Proven{"pre-shared key"};
     if (is_signature(auth.method)) {

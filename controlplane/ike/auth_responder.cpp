@@ -36,9 +36,10 @@ std::expected<Proof, std::string> authenticate_by_key(const Context& context, co
     const SessionKeys keys = keys_with(ike.keys, ppk ? ppk->ppk : nullptr);
     static constexpr std::uint8_t kNoKey[32] = {};
     const Secret key = choice ? choice->key->key : Secret{ByteView{kNoKey}};
+    const Bytes intermediate = awaiting.intermediate.octets(ike.expected_request_id);
     const InitMessage* genuine = nullptr;
     for (const InitMessage& each : awaiting.asked)
-        if (verify_shared_key_auth(keys, Role::initiator, key, {each.message, awaiting.nonce, &id}, ppk ? ppk->auth : ByteView{auth.data})) genuine = &each;
+        if (verify_shared_key_auth(keys, Role::initiator, key, {each.message, awaiting.nonce, &id, intermediate}, ppk ? ppk->auth : ByteView{auth.data})) genuine = &each;
     const std::string peer = id.identity.to_string();
     if (!choice) return std::unexpected{fmt::format("no pre-shared key is configured for {}: add one whose identity matches it", peer)};
     if (auth.method != AuthMethod::shared_key) return std::unexpected{fmt::format("{} authenticates by another method than a pre-shared key or a certificate", peer)};
@@ -101,7 +102,9 @@ void append_child(Context& context, const Association& association, const std::v
 /// IDr and what proves it.
 std::vector<Payload> prove_ourselves(const Context& context, const IkeSa& ike, const AwaitingAuthRequest& awaiting, const Means& means, const Proof& proof) {
     const IdentificationPayload id{.role = Role::responder, .identity = context.settings.profiles[proof.choice.profile.value].local};
-    std::vector<Payload> payloads = proof_by(context, means, keys_with(ike.keys, proof.proven.ppk), Role::responder, {awaiting.first_message, awaiting.peer_nonce, &id});
+    const Bytes intermediate = awaiting.intermediate.octets(ike.expected_request_id);
+    const AuthInput input{awaiting.first_message, awaiting.peer_nonce, &id, intermediate};
+    std::vector<Payload> payloads = proof_by(context, means, keys_with(ike.keys, proof.proven.ppk), Role::responder, input);
     payloads.emplace(payloads.begin(), id);
     return payloads;
 }

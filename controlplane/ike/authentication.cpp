@@ -121,8 +121,10 @@ std::expected<CertificateProof, std::string> prove_initiator(const Context& cont
         if (!ppk) return std::unexpected{ppk.error()};
         const SessionKeys keys = keys_with(ike.keys, ppk->ppk);
         const AuthPayload auth{find<AuthPayload>(payloads)->method, Bytes{ppk->auth.begin(), ppk->auth.end()}};
+        const Bytes intermediate = awaiting.intermediate.octets(ike.expected_request_id);
         for (const InitMessage& each : awaiting.asked) {
-            const auto algorithm = context.ask(SignatureCheck{chain->own, auth, signed_octets(keys, Role::initiator, {each.message, awaiting.nonce, &id})});
+            const AuthInput input{each.message, awaiting.nonce, &id, intermediate};
+            const auto algorithm = context.ask(SignatureCheck{chain->own, auth, signed_octets(keys, Role::initiator, input)});
             if (!algorithm) {
                 why = algorithm.error();
                 continue;

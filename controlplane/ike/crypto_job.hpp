@@ -18,16 +18,16 @@ namespace nave::ike {
 // A job holds copies of all that it needs: compute() may run in any thread and fills `result`. Two jobs ask the same if the result of one
 // does for the other, whatever time or randomness went into them.
 
-/// The responder's whole part of a Diffie-Hellman exchange, from a private key that DhKeyPair::draw() gave.
+/// answer_key_exchange()
 struct KeyResponse {
     Group group;
     Secret private_key;
     Bytes peer_value;
-    struct Answer { Bytes public_value; Secret shared_secret; };
+    using Answer = KeyExchangeAnswer;
     using Result = std::expected<Answer, KeyExchangeError>;
     std::optional<Result> result{};
 
-    void compute();
+    void compute() { result = answer_key_exchange(group, private_key.view(), peer_value); }
     bool asks_the_same(const KeyResponse& other) const { return group == other.group && peer_value == other.peer_value; }
 };
 

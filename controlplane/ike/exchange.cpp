@@ -67,6 +67,7 @@ void send_response(Context& context, IkeSa& ike, const Arrival& request, const s
     trace_sealed(context, request.local, request.remote, header, payloads);
     ike.last_response = seal_to_fit(header, payloads, ike.outgoing_keys(), context.random, size_max(context, ike, request.local));
     ike.expected_request_id = request.header.message_id + 1;
+    ike.answered_keys.reset();
     ike.request_parts.forget();
     send_messages(context, request.local, request.remote, ike.last_response);
 }

@@ -17,6 +17,8 @@ namespace nave::ike {
 
 /// IKE_SA_INIT or IKE_AUTH: the state of the association knows more.
 struct Initial {};
+/// IKE_INTERMEDIATE with our part of an additional key exchange (RFC 9370 §2.2.2).
+struct Intermediate { DhKeyPair key; };
 /// An empty INFORMATIONAL (RFC 7296 §2.4).
 struct Liveness {};
 /// CREATE_CHILD_SA that replaces a child SA, or makes the first of `resource` when there is no old one.
@@ -42,7 +44,7 @@ struct RekeyingIke {
 };
 struct DeletingChild { ChildId child; };
 struct DeletingIke {};
-using Purpose = std::variant<std::monostate, Initial, Liveness, RekeyingChild, RekeyingIke, DeletingChild, DeletingIke>;
+using Purpose = std::variant<std::monostate, Initial, Intermediate, Liveness, RekeyingChild, RekeyingIke, DeletingChild, DeletingIke>;
 
 struct IkeSa {
     Role role{};  // ours in the exchange that made it
@@ -52,6 +54,7 @@ struct IkeSa {
     std::uint32_t next_request_id = 0;      // of ours; a window of one, so the outstanding one has the number before
     std::uint32_t expected_request_id = 0;  // of the peer's
     std::vector<Bytes> last_response{};     // to the request before the expected one; more than one in fragments
+    std::optional<ProtectionKeys> answered_keys{};  // under which that request came, if an IKE_INTERMEDIATE has renewed ours since
     bool fragments = false;                 // the peer takes messages in fragments (RFC 7383 §2.3)
     Reassembly request_parts{}, response_parts{};
     std::optional<Transmission> outstanding{};

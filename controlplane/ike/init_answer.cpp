@@ -1,10 +1,11 @@
-// From an answer to IKE_SA_INIT to IKE_AUTH; also from a second and third answer, as nobody has signed the first.
+// From an answer to IKE_SA_INIT to what follows it, IKE_INTERMEDIATE or IKE_AUTH; also from a second and third answer, as nobody has signed the first.
 #include "common/headers.hpp"
+#include "controlplane/ike/auth_request.hpp"
 #include "controlplane/ike/authentication.hpp"
 #include "controlplane/ike/child_negotiation.hpp"
-#include "controlplane/ike/duplicates.hpp"
 #include "controlplane/ike/exchange.hpp"
 #include "controlplane/ike/initial_exchange.hpp"
+#include "controlplane/ike/intermediate.hpp"
 #include "controlplane/ike/key_log.hpp"
 #include "controlplane/ike/lifecycle.hpp"
 #include "controlplane/ike/nat_detection.hpp"
@@ -42,34 +43,8 @@ struct Agreement {
     const Ppk* ppk;
 };
 
-struct OwnProof {
-    std::vector<Payload> payloads;   // CERT and AUTH
-    std::optional<Bytes> without_ppk{};  // AUTH for a peer that does not have our PPK
-};
-
-OwnProof prove_ourselves(const Context& context, const Association& association, const Agreement& agreement, const Bytes& first_message) {
-    const IdentificationPayload id{.role = Role::initiator, .identity = context.profile_of(association).local};
-    const AuthInput input{first_message, agreement.peer_nonce, &id};
-    OwnProof proof{.payloads = proof_by(context, agreement.means, keys_with(agreement.keys, agreement.ppk), Role::initiator, input)};
-    if (!agreement.ppk || agreement.ppk->required) return proof;
-    const std::vector<Payload> without = proof_by(context, agreement.means, agreement.keys, Role::initiator, input);
-    proof.without_ppk = find<AuthPayload>(without)->data;
-    return proof;
-}
-
-void send_auth(Context& context, Association& association, const AwaitingAuthResponse& awaiting, const OwnProof& proof) {
-    const Profile& profile = context.profile_of(association);
-    IkeSa& ike = *association.ike;
-    const auto& expected = association.requests.front().expected;
-    std::vector<Payload> payloads{IdentificationPayload{.role = Role::initiator, .identity = profile.local}};
-    if (is_first_contact(context, association)) payloads.emplace_back(Notify{.type = NotifyType::initial_contact});
-    if (const auto wanted = expected ? expected->exact() : std::nullopt)
-        payloads.emplace_back(IdentificationPayload{.role = Role::responder, .identity = *wanted});
-    if (const auto request = certificate_request({&profile, 1})) payloads.emplace_back(*request);
-    payloads.insert(payloads.end(), proof.payloads.begin(), proof.payloads.end());
-    if (awaiting.ppk) append_ppk_offer(payloads, *awaiting.ppk, proof.without_ppk);
-    append_child_offer(payloads, association, profile, awaiting.inbound, ChildExchange::ike_auth);
-    send_request(context, association, ike, ExchangeType::ike_auth, payloads, Initial{}, context.settings.retransmit_tries);
+ProofBasis proof_basis(const Agreement& agreement, const Bytes& first_message) {
+    return {.means = agreement.means, .keys = agreement.keys, .ppk = agreement.ppk, .first_message = first_message, .peer_nonce = agreement.peer_nonce};
 }
 
 /// The PPK of this attempt, whatever the peer says.
@@ -93,7 +68,7 @@ std::optional<Agreement> agree(Context& context, const Association& association,
         context.count("malformed");
         return std::nullopt;
     }
-    const auto choice = accept_ike(*sa, context.profile_of(association).ike_proposals, false);
+    const auto choice = accept_ike(*sa, usable_suites(context.profile_of(association).ike_proposals, knows_intermediate(payloads)), false);
     if (!choice || choice->suite.group != key.group() || key_exchange->group != key.group()) {
         context.count("bad-init-answers");
         context.log_stranger(Severity::warning,
@@ -138,7 +113,9 @@ void on_init_answer(Context& context, Association& association, const Arrival& a
                             fmt::format("the peer uses no PPK, and '{}' is required: configure it there, or require none here", our_ppk(context, association)->id));
     const auto agreement = agree(context, association, awaiting.key, awaiting.nonce, arrival, payloads);
     if (!agreement) return;
-    const OwnProof proof = prove_ourselves(context, association, *agreement, association.ike->outstanding->messages.front());
+    const std::size_t exchanges = in_order(agreement->suite.additional).size();
+    const IkeSa& before = *association.ike;
+    const OwnProof proof = exchanges > 0 ? OwnProof{} : prove_ourselves(context, association, proof_basis(*agreement, before.outstanding->messages.front()));
     const auto inbound = context.spis.allocate();
     if (!inbound) return fail_attempt(context, association, DownReason::limit_reached, "no inbound SPI is left for another SA");
 
@@ -149,10 +126,12 @@ void on_init_answer(Context& context, Association& association, const Arrival& a
                               .peer_nonce = agreement->peer_nonce,
                               .inbound = *inbound,
                               .answer = {arrival.local, arrival.remote, Bytes{arrival.message.begin(), arrival.message.end()}},
-                              .ppk = agreement->ppk};
+                              .ppk = agreement->ppk,
+                              .exchanges_left = exchanges};
     take_keys(context, ike, arrival, *agreement);
     take_nat(context, association, arrival, payloads);
-    send_auth(context, association, next, proof);
+    if (exchanges > 0) send_intermediate(context, association, next);
+    else send_auth(context, association, next, proof);
     move_to(context, association, std::move(next),
             fmt::format("peer chose {}{}{}", to_string(ike.suite), association.local_behind_nat ? "; we are behind a NAT" : "",
                         association.remote_behind_nat ? "; the peer is behind a NAT" : ""));
@@ -188,7 +167,10 @@ bool try_next_answer(Context& context, Association& association) {
     awaiting.ppk = agreement->ppk;
     take_keys(context, ike, arrival, *agreement);
     take_nat(context, association, arrival, message.payloads);
-    send_auth(context, association, awaiting, prove_ourselves(context, association, *agreement, awaiting.first_message));
+    awaiting.intermediate = {};
+    awaiting.exchanges_left = in_order(agreement->suite.additional).size();
+    if (awaiting.exchanges_left > 0) send_intermediate(context, association, awaiting);
+    else send_auth(context, association, awaiting, prove_ourselves(context, association, proof_basis(*agreement, awaiting.first_message)));
     ike.outstanding->sent = before.sent + 1;
     ike.outstanding->interval = before.interval * 2;
     ike.outstanding->next_at = context.now + ike.outstanding->interval;

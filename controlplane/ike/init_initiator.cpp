@@ -33,6 +33,8 @@ void send_init(Context& context, Association& association) {
     payloads.emplace_back(Notify{.type = NotifyType::ikev2_fragmentation_supported});
     append_signature_support(payloads, {&profile, 1}, Role::initiator);
     append_redirect_notifies(payloads, association);
+    if (std::ranges::any_of(profile.ike_proposals, [](const IkeProposal& suite) { return has_any(suite.additional); }))
+        payloads.emplace_back(Notify{.type = NotifyType::intermediate_exchange_supported});
     if (ppk_for_attempt(profile, association.requests.front().expected)) payloads.emplace_back(Notify{.type = NotifyType::use_ppk});
     const Header header{.initiator_spi = ike.initiator_spi, .exchange = ExchangeType::ike_sa_init, .from_initiator = true};
     ike.next_request_id = 1;

@@ -4,6 +4,7 @@
 #include "controlplane/ike/cookie.hpp"
 #include "controlplane/ike/exchange.hpp"
 #include "controlplane/ike/initial_exchange.hpp"
+#include "controlplane/ike/intermediate.hpp"
 #include "controlplane/ike/key_log.hpp"
 #include "controlplane/ike/lifecycle.hpp"
 #include "controlplane/ike/nat_detection.hpp"
@@ -35,8 +36,8 @@ bool asks_the_same(const AwaitingAuthRequest& kept, const InitRequest& request) 
     if (!before) return false;
     const auto* sa = find<SaPayload>(before->payloads);
     const auto* key_exchange = find<KeyExchange>(before->payloads);
-    // What we said about a PPK depends on it: nobody may talk the two ends out of one.
-    if (offers_ppk(before->payloads) != offers_ppk(request.payloads)) return false;
+    // What we said about a PPK and about IKE_INTERMEDIATE depends on it: nobody may talk the two ends out of them.
+    if (offers_ppk(before->payloads) != offers_ppk(request.payloads) || knows_intermediate(before->payloads) != knows_intermediate(request.payloads)) return false;
     return kept.peer_nonce == request.nonce->data && key_exchange && *key_exchange == *request.key_exchange && sa && *sa == *request.sa;
 }
 
@@ -96,7 +97,8 @@ bool is_within_limits(Context& context, const Arrival& arrival) {
 std::optional<IkeChoice> choose_suite(Context& context, const Arrival& arrival, const InitRequest& request) {
     std::string accepted;
     for (const Profile& profile : context.settings.profiles) {
-        if (const auto choice = choose_ike(*request.sa, profile.ike_proposals, request.key_exchange->group, false)) return choice;
+        const auto suites = usable_suites(profile.ike_proposals, knows_intermediate(request.payloads));
+        if (const auto choice = choose_ike(*request.sa, suites, request.key_exchange->group, false)) return choice;
         accepted += (accepted.empty() ? "" : ", ") + describe_suites(profile.ike_proposals);
     }
     context.count("no-proposal-chosen");
@@ -134,6 +136,7 @@ void answer(Context& context, const Arrival& arrival, const InitRequest& request
     payloads.emplace_back(Notify{.type = NotifyType::childless_ikev2_supported});
     const bool may_use_ppk = offers_ppk(request.payloads) && has_ppks(context.settings.profiles);
     if (may_use_ppk) payloads.emplace_back(Notify{.type = NotifyType::use_ppk});
+    if (has_any(choice.suite.additional)) payloads.emplace_back(Notify{.type = NotifyType::intermediate_exchange_supported});
     const Header header{.initiator_spi = ike.initiator_spi, .responder_spi = ike.responder_spi, .exchange = ExchangeType::ike_sa_init, .response = true};
     Bytes response = encode_message(header, payloads);
     send_message(context, arrival.local, arrival.remote, response);
@@ -149,7 +152,8 @@ void answer(Context& context, const Arrival& arrival, const InitRequest& request
                                 .peer_nonce = request.nonce->data,
                                 .began_at = context.now,
                                 .give_up_at = context.now + context.peer_patience(),
-                                .may_use_ppk = may_use_ppk},
+                                .may_use_ppk = may_use_ppk,
+                                .exchanges_left = in_order(choice.suite.additional).size()},
             fmt::format("answered IKE_SA_INIT with {}", to_string(choice.suite)));
 }
 

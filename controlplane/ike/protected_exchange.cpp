@@ -7,6 +7,7 @@
 #include "controlplane/ike/ike_rekey.hpp"
 #include "controlplane/ike/informational.hpp"
 #include "controlplane/ike/initial_exchange.hpp"
+#include "controlplane/ike/intermediate.hpp"
 #include "controlplane/ike/lifecycle.hpp"
 #include "controlplane/ike/protected_message.hpp"
 #include "controlplane/ike/resources.hpp"
@@ -46,12 +47,18 @@ void answer_malformed(Context& context, Association& association, IkeSa& ike, co
 
 /// Which new requests a state can take; others must not move the window, so that they are taken when they are repeated.
 bool takes(const Association& association, ExchangeType exchange) {
-    if (association.in<AwaitingAuthRequest>()) return exchange == ExchangeType::ike_auth;
-    if (association.in<Established>() || association.in<Closing>()) return exchange == ExchangeType::create_child_sa || exchange == ExchangeType::informational;
+    if (const auto* awaiting = association.in<AwaitingAuthRequest>())
+        return exchange == (awaiting->exchanges_left > 0 ? ExchangeType::ike_intermediate : ExchangeType::ike_auth);
+    if (association.in<Established>() || association.in<Closing>())
+        return exchange == ExchangeType::create_child_sa || exchange == ExchangeType::ike_followup_ke || exchange == ExchangeType::informational;
     return false;
 }
 
-using Opened = std::expected<std::vector<Payload>, OpenError>;
+struct Content {
+    Inside inside;
+    std::vector<Payload> payloads;
+};
+using Opened = std::expected<Content, OpenError>;
 
 /// The payloads of a message whose ID is the awaited one; nothing, and counted, if it is no authentic message, or not yet a whole one.
 std::optional<Opened> open_awaited(Context& context, const IkeSa& ike, Reassembly& parts, const Arrival& arrival) {
@@ -68,7 +75,9 @@ std::optional<Opened> open_awaited(Context& context, const IkeSa& ike, Reassembl
     }
     if (inside) {
         trace_opened(context, arrival, *inside);
-        return parse(*inside);
+        auto payloads = parse(*inside);
+        if (!payloads) return std::unexpected{payloads.error()};
+        return Content{std::move(*inside), std::move(*payloads)};
     }
     if (inside.error().kind == OpenError::Kind::malformed_inside) return std::unexpected{inside.error()};
     context.count(name(inside.error().kind));
@@ -77,7 +86,7 @@ std::optional<Opened> open_awaited(Context& context, const IkeSa& ike, Reassembl
 
 /// The peer did not get our answer. Of a request in fragments only the first one asks for it, so that we answer once (RFC 7383 §2.6.1).
 void on_repeated_request(Context& context, const IkeSa& ike, const Arrival& arrival) {
-    const auto inside = unseal(arrival.message, ike.incoming_keys());
+    const auto inside = unseal(arrival.message, ike.answered_keys ? *ike.answered_keys : ike.incoming_keys());
     if (!inside && inside.error().kind != OpenError::Kind::malformed_inside) return context.count(name(inside.error().kind));
     if (inside && inside->fragment && inside->fragment->number != 1) return context.count("fragments-of-answered");
     context.count("requests-answered-again");
@@ -89,7 +98,9 @@ bool rekeys_ike(const std::vector<Payload>& payloads) {
     return sa && !sa->proposals.empty() && sa->proposals.front().protocol == Protocol::ike;
 }
 
-void on_new_request(Context& context, Association& association, IkeSa& ike, const Arrival& arrival, const std::vector<Payload>& payloads) {
+void on_new_request(Context& context, Association& association, IkeSa& ike, const Arrival& arrival, const Content& content) {
+    const std::vector<Payload>& payloads = content.payloads;
+    if (arrival.header.exchange == ExchangeType::ike_intermediate) return on_intermediate_request(context, association, arrival, payloads, content.inside);
     if (association.in<AwaitingAuthRequest>()) return on_auth_request(context, association, arrival, payloads);
     if (association.in<Closing>()) {
         if (arrival.header.exchange == ExchangeType::informational) return on_informational_while_closing(context, association, ike, arrival, payloads);
@@ -125,10 +136,9 @@ void on_request(Context& context, Association& association, IkeSa& ike, const Ar
     const auto opened = open_awaited(context, ike, ike.request_parts, arrival);
     if (!opened) return;
     on_heard(context, association, arrival);
-    const Opened& payloads = *opened;
-    if (payloads) return on_new_request(context, association, ike, arrival, *payloads);
+    if (*opened) return on_new_request(context, association, ike, arrival, **opened);
     context.count("malformed-inside");
-    answer_malformed(context, association, ike, arrival, payloads.error().decode);
+    answer_malformed(context, association, ike, arrival, opened->error().decode);
 }
 
 /// Continues what our request was for.
@@ -136,10 +146,12 @@ struct Continuation {
     Context& context;
     Association& association;
     IkeSa& ike;
+    const Inside& inside;
     const std::vector<Payload>& payloads;
 
     void operator()(std::monostate) const {}
     void operator()(const Initial&) const { on_auth_response(context, association, payloads); }
+    void operator()(const Intermediate& sent) const { on_intermediate_response(context, association, sent, payloads, inside); }
     void operator()(const Liveness&) const {}
     void operator()(const RekeyingChild& rekey) const { on_child_rekey_response(context, association, rekey, payloads); }
     void operator()(const RekeyingIke& rekey) const { on_ike_rekey_response(context, association, ike, rekey, payloads); }
@@ -158,14 +170,14 @@ void on_response(Context& context, Association& association, IkeSa& ike, const A
     const auto opened = open_awaited(context, ike, ike.response_parts, arrival);
     if (!opened) return;
     on_heard(context, association, arrival);
-    const Opened& payloads = *opened;
+    const Opened& content = *opened;
     std::optional<Transmission> request = std::exchange(ike.outstanding, std::nullopt);
     Purpose purpose = std::exchange(ike.purpose, std::monostate{});
     Reassembly parts = std::exchange(ike.response_parts, {});
     if (association.in<Closing>() && !std::holds_alternative<DeletingIke>(purpose)) return discard(context, purpose);  // its turn is over
-    if (payloads) {
+    if (content) {
         try {
-            return std::visit(Continuation{context, association, ike, *payloads}, purpose);
+            return std::visit(Continuation{context, association, ike, content->inside, content->payloads}, purpose);
         } catch (const Postponed&) {
             ike.outstanding = std::move(request), ike.purpose = std::move(purpose), ike.response_parts = std::move(parts);
             throw;
@@ -173,7 +185,7 @@ void on_response(Context& context, Association& association, IkeSa& ike, const A
     }
     context.count("malformed-inside");
     discard(context, purpose);
-    const std::string detail = fmt::format("authentic but malformed response: {}", name(payloads.error().decode.reason));
+    const std::string detail = fmt::format("authentic but malformed response: {}", name(content.error().decode.reason));
     if (association.in<AwaitingAuthResponse>()) return fail_attempt(context, association, DownReason::invalid_message, detail, Closing{});
     if (association.in<Established>()) return end(context, association, DownReason::invalid_message, detail, Ending::farewell);
     move_to(context, association, Gone{}, detail);

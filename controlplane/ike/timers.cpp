@@ -94,7 +94,8 @@ struct Due {
     void operator()(AwaitingAuthResponse& awaiting) const {
         if (!awaiting.others.empty() && association.ike->outstanding->next_at <= context.now && try_next_answer(context, association)) return;
         if (is_given_up(context, association, *association.ike))
-            fail_attempt(context, association, DownReason::timed_out, unanswered(*association.ike) + " of IKE_AUTH");
+            fail_attempt(context, association, DownReason::timed_out,
+                         fmt::format("{} of {}", unanswered(*association.ike), awaiting.exchanges_left > 0 ? "IKE_INTERMEDIATE" : "IKE_AUTH"));
     }
     void operator()(AwaitingAuthRequest& awaiting) const {
         if (awaiting.impatient_at && *awaiting.impatient_at <= context.now) {
