@@ -89,6 +89,7 @@ struct Established {
     std::optional<TimePoint> childless_until{};  // began without a child SA (RFC 6023) and waits for one
     std::optional<Duplicate> duplicate{};
     bool probe_wanted = false;
+    int forgotten = 0;  // STATE_NOT_FOUND in a row (RFC 9370 §2.2.4)
     std::optional<TimePoint> resources_at{};  // when we look for resources without a child SA; absent: the peer knows none
     std::vector<ChildSa> children{};
     std::vector<Draining> draining{};

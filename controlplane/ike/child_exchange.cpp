@@ -3,6 +3,7 @@
 
 #include "controlplane/ike/children.hpp"
 #include "controlplane/ike/exchange.hpp"
+#include "controlplane/ike/follow_up.hpp"
 #include "controlplane/ike/initial_exchange.hpp"
 #include "controlplane/ike/lifecycle.hpp"
 #include "controlplane/ike/resources.hpp"
@@ -52,9 +53,10 @@ bool restart(Context& context, Association& association, RekeyingChild& rekey, c
 }
 
 void on_refused(Context& context, Association& association, RekeyingChild& rekey, const Notify& error) {
-    if (error.type == NotifyType::invalid_ke_payload && restart(context, association, rekey, error)) return;
+    if (error.type == NotifyType::invalid_ke_payload && !rekey.agreed && restart(context, association, rekey, error)) return;
     context.spis.release(rekey.inbound);
     context.count(fmt::format("rekey-refused-{}", to_string(error.type)));
+    if (is_forgotten_too_often(context, association, error)) return;
     if (rekey.old == ChildId{}) return on_resource_refused(context, association, error);
     ChildSa* old = child_by_id(*association.in<Established>(), rekey.old);
     if (!old || !old->is_live()) return end_if_childless(context, association);  // replaced or deleted meanwhile: nothing to do
@@ -75,6 +77,33 @@ std::optional<Secret> pfs_secret(const Context& context, const RekeyingChild& re
     return secret ? std::optional{std::move(*secret)} : std::nullopt;
 }
 
+/// What we and the peer agree on by this answer, to CREATE_CHILD_SA or to a key exchange behind it; in words what is wrong with it.
+std::expected<Agreed<ChildTerms>, std::string> agreed_by(const Context& context, const Association& association, const RekeyingChild& rekey,
+                                                         const std::vector<Payload>& payloads) {
+    if (rekey.agreed) {
+        auto series = advanced(context, rekey.agreed->series, *rekey.key, payloads);
+        if (!series) return std::unexpected{series.error()};
+        return Agreed<ChildTerms>{rekey.agreed->terms, std::move(*series)};
+    }
+    const auto* nonce = find<NoncePayload>(payloads);
+    const auto terms = accept_child(association, context.profile_of(association), payloads, ChildExchange::create_child_sa);
+    if (!terms) return std::unexpected{terms.error().reason};
+    const auto secret = nonce ? pfs_secret(context, rekey, *terms, find<KeyExchange>(payloads)) : std::nullopt;
+    if (!secret) return std::unexpected{std::string{"nonce or key exchange is missing or wrong"}};
+    auto series = linked({.left = in_order(terms->choice.suite.additional), .initiator_nonce = rekey.nonce, .responder_nonce = nonce->data, .shared_secret = *secret}, payloads);
+    if (!series) return std::unexpected{series.error()};
+    return Agreed<ChildTerms>{*terms, std::move(*series)};
+}
+
+/// The peer's exchange for the same old child SA is pending.
+bool is_pending(const IkeSa& ike, ChildId old) {
+    const auto* child = ike.pending ? std::get_if<PendingChild>(&ike.pending->made) : nullptr;
+    return child && child->old == old;
+}
+
+/// RFC 7296 §2.8.1: the exchange with the lowest of four nonces is redundant. `rival`: the peer's, made or not.
+bool loses(const RekeyingChild& rekey, const Bytes& lowest) { return lowest < rekey.rival->lowest_nonce; }
+
 /// Both ends asked for the pair of a resource at once, and `made` of ours is the second one: the association's initiator keeps its own.
 bool is_redundant(const Association& association, ChildId made, const RekeyingChild& rekey) {
     return rekey.old == ChildId{} && !association.initiator && std::ranges::any_of(association.in<Established>()->children, [&](const ChildSa& child) {
@@ -90,15 +119,35 @@ void settle_rekey(Context& context, Association& association, const RekeyingChil
         child_by_id(established, made)->state = Doomed{};
         return context.log(Severity::info, fmt::format("child {}: both ends made the SA of a resource; ours is redundant", describe(association)));
     }
+    established.forgotten = 0;
     ChildSa* rival = rekey.rival ? child_by_id(established, rekey.rival->child) : nullptr;
-    if (rival) context.count("child-rekey-collisions");
-    if (rival && lowest < rekey.rival->lowest_nonce) {
+    const bool has_rival = rival || (rekey.rival && is_pending(*association.ike, rekey.old));
+    if (has_rival) context.count("child-rekey-collisions");
+    if (has_rival && loses(rekey, lowest)) {
         child_by_id(established, made)->state = Doomed{};
         return context.log(Severity::info, fmt::format("child {}: both ends rekeyed; ours is redundant", describe(association)));
     }
     use_outbound(context, association, *child_by_id(established, made));
     if (ChildSa* old = child_by_id(established, rekey.old)) old->state = Doomed{};
     if (rival) rival->state = Replaced{made, context.now + context.peer_patience()};
+    else if (has_rival) drop_pending(context, *association.ike);
+}
+
+/// Key exchanges are left. Where both ends rekey, one of them stops here, as nothing is made yet that it could delete (RFC 9370 §2.2.4).
+void go_on(Context& context, Association& association, RekeyingChild rekey, const Agreed<ChildTerms>& agreed) {
+    IkeSa& ike = *association.ike;
+    const bool has_rival = rekey.rival && (is_pending(ike, rekey.old) || child_by_id(*association.in<Established>(), rekey.rival->child));
+    const bool is_first = !rekey.agreed;
+    if (is_first && has_rival) context.count("child-rekey-collisions");
+    if (is_first && has_rival && loses(rekey, lower_nonce(agreed.series.initiator_nonce, agreed.series.responder_nonce))) {
+        context.spis.release(rekey.inbound);
+        return context.log(Severity::info, fmt::format("child {}: both ends rekey; ours stops", describe(association)));
+    }
+    if (has_rival && is_pending(ike, rekey.old)) drop_pending(context, ike);
+    rekey.key = DhKeyPair::generate(agreed.series.left.front(), context.random);
+    rekey.agreed = agreed;
+    const std::vector<Payload> payloads = follow_up_request(agreed.series, *rekey.key);
+    send_request(context, association, ike, ExchangeType::ike_followup_ke, payloads, std::move(rekey), context.settings.liveness_tries);
 }
 
 struct Made {
@@ -143,12 +192,18 @@ bool crosses_ours(Association& association, bool wants_resource) {
     return wants_resource && association.initiator && ours && ours->old == ChildId{};
 }
 
+/// Ours for the same purpose is beyond CREATE_CHILD_SA: it goes on.
+bool comes_too_late(Association& association, const ChildSa* old, bool wants_resource) {
+    const auto* ours = association.ike->doing<RekeyingChild>();
+    return ours && ours->agreed && (old ? ours->old == old->id : wants_resource && ours->old == ChildId{});
+}
+
 /// Which error a request meets whatever it offers (RFC 7296 §2.25); nothing if it may go on.
 std::optional<Notify> obstacle(Association& association, const IkeSa& ike, const Notify* rekey_sa, const ChildSa* old, bool wants_resource) {
     auto& established = *association.in<Established>();
     if (&ike != association.ike.get() || successor_of(established) || association.ike->doing<RekeyingIke>()) return Notify{.type = NotifyType::temporary_failure};
     if (rekey_sa && !old) return Notify{.type = NotifyType::child_sa_not_found, .protocol = Protocol::esp, .spi = rekey_sa->spi};
-    if ((old && !old->is_live()) || crosses_ours(association, wants_resource)) return Notify{.type = NotifyType::temporary_failure};
+    if ((old && !old->is_live()) || crosses_ours(association, wants_resource) || comes_too_late(association, old, wants_resource)) return Notify{.type = NotifyType::temporary_failure};
     const auto of_resources = static_cast<std::size_t>(std::ranges::count_if(established.children, [](const ChildSa& child) { return child.resource && child.is_live(); }));
     if (established.children.size() + established.draining.size() >= kInboundMax + of_resources) return Notify{.type = NotifyType::temporary_failure};
     if (wants_resource && !free_resource(established, kResourcesMax)) return Notify{.type = NotifyType::ts_max_queue};
@@ -165,7 +220,7 @@ ChildSa* named_child(Established& established, const Notify* rekey_sa) {
 
 Duration retry_pause(Context& context, NotifyType refusal) {
     using std::chrono::seconds;
-    if (refusal == NotifyType::temporary_failure) return context.between(seconds{1}, seconds{3});
+    if (refusal == NotifyType::temporary_failure || refusal == NotifyType::state_not_found) return context.between(seconds{1}, seconds{3});
     return context.between(seconds{10}, seconds{30});
 }
 
@@ -194,24 +249,24 @@ void start_resource_child(Context& context, Association& association, ResourceId
 
 void on_child_rekey_response(Context& context, Association& association, RekeyingChild rekey, const std::vector<Payload>& payloads) {
     if (const Notify* error = find_error(payloads)) return on_refused(context, association, rekey, *error);
-    const auto* nonce = find<NoncePayload>(payloads);
-    const auto terms = accept_child(association, context.profile_of(association), payloads, ChildExchange::create_child_sa);
-    const auto secret = terms ? pfs_secret(context, rekey, *terms, find<KeyExchange>(payloads)) : std::nullopt;
-    if (!nonce || !secret) {
-        // The peer holds a child SA that we cannot name or use: only ending the IKE SA makes both ends agree again.
+    const auto agreed = agreed_by(context, association, rekey, payloads);
+    if (!agreed) {
+        // The peer may hold a child SA that we cannot name or use: only ending the IKE SA makes both ends agree again.
         context.spis.release(rekey.inbound);
-        const std::string why = !terms ? terms.error().reason : "nonce or key exchange is missing or wrong";
-        return end(context, association, DownReason::invalid_message, fmt::format("bad answer to a child rekey: {}", why), Ending::farewell);
+        return end(context, association, DownReason::invalid_message, fmt::format("bad answer to a child rekey: {}", agreed.error()), Ending::farewell);
     }
+    const KeyExchangeSeries& series = agreed->series;
+    if (!series.left.empty()) return go_on(context, association, std::move(rekey), *agreed);
     const ChildId made = install_child(context, association,
                                        {.inbound = rekey.inbound,
-                                        .terms = *terms,
+                                        .terms = agreed->terms,
                                         .role = Role::initiator,
-                                        .initiator_nonce = rekey.nonce,
-                                        .responder_nonce = nonce->data,
-                                        .shared_secret = *secret,
-                                        .resource = rekey.resource});
-    settle_rekey(context, association, rekey, made, lower_nonce(rekey.nonce, nonce->data));
+                                        .initiator_nonce = series.initiator_nonce,
+                                        .responder_nonce = series.responder_nonce,
+                                        .shared_secret = series.shared_secret,
+                                        .resource = rekey.resource,
+                                        .additional = series.additional});
+    settle_rekey(context, association, rekey, made, lower_nonce(series.initiator_nonce, series.responder_nonce));
 }
 
 void on_create_child_request(Context& context, Association& association, IkeSa& ike, const Arrival& arrival, const std::vector<Payload>& payloads) {
@@ -234,28 +289,42 @@ void on_create_child_request(Context& context, Association& association, IkeSa& 
         context.log(Severity::warning, fmt::format("child {}: refused: {}", describe(association), made.error().reason));
         return send_refusal(context, ike, arrival, made.error().type, made.error().data);
     }
-    const ChildId replaced = old ? old->id : ChildId{};  // installing one moves the others
-    const Bytes our_nonce = fresh_nonce(context.random);
-    const ChildId id = install_child(context, association,
-                                     {.inbound = made->inbound,
-                                      .terms = made->terms,
-                                      .role = Role::responder,
-                                      .initiator_nonce = nonce->data,
-                                      .responder_nonce = our_nonce,
-                                      .shared_secret = made->key_exchange ? made->key_exchange->shared_secret : Secret{},
-                                      .resource = resource});
-    if (old) child_by_id(established, replaced)->state = Replaced{id, context.now + context.peer_patience()};
-    auto* ours = ike.doing<RekeyingChild>();
-    if (ours && old && replaced == ours->old) ours->rival = RekeyingChild::Rival{id, lower_nonce(nonce->data, our_nonce)};
+    const PendingChild child{made->terms, made->inbound, old ? old->id : ChildId{}, resource};
+    KeyExchangeSeries series{.left = in_order(made->terms.choice.suite.additional),
+                             .initiator_nonce = nonce->data,
+                             .responder_nonce = fresh_nonce(context.random),
+                             .shared_secret = made->key_exchange ? made->key_exchange->shared_secret : Secret{}};
+    if (auto* ours = ike.doing<RekeyingChild>(); ours && old && child.old == ours->old)
+        ours->rival = RekeyingChild::Rival{ChildId{}, lower_nonce(series.initiator_nonce, series.responder_nonce)};
 
     std::vector<Payload> answer;
     append_child_answer(answer, made->terms, made->inbound);
-    auto behind_sa = answer.insert(answer.begin() + 1, NoncePayload{our_nonce}) + 1;
+    auto behind_sa = answer.insert(answer.begin() + 1, NoncePayload{series.responder_nonce}) + 1;
     if (made->key_exchange) answer.insert(behind_sa, KeyExchange{*made->terms.choice.suite.group, made->key_exchange->public_value});
     if (resource) answer.emplace_back(resource_notify());
+    if (series.left.empty()) return make_answered_child(context, association, ike, child, series, arrival, answer);
+    answer.emplace_back(await_follow_up(context, ike, std::move(series), child));
+    send_response(context, ike, arrival, answer);
+}
+
+void make_answered_child(Context& context, Association& association, IkeSa& ike, const PendingChild& child, const KeyExchangeSeries& series, const Arrival& arrival,
+                         const std::vector<Payload>& answer) {
+    auto& established = *association.in<Established>();
+    const ChildId id = install_child(context, association,
+                                     {.inbound = child.inbound,
+                                      .terms = child.terms,
+                                      .role = Role::responder,
+                                      .initiator_nonce = series.initiator_nonce,
+                                      .responder_nonce = series.responder_nonce,
+                                      .shared_secret = series.shared_secret,
+                                      .resource = child.resource,
+                                      .additional = series.additional});
+    if (ChildSa* old = child_by_id(established, child.old); old && old->is_live()) old->state = Replaced{id, context.now + context.peer_patience()};
+    auto* ours = ike.doing<RekeyingChild>();
+    if (ours && ours->rival && child.old == ours->old) ours->rival->child = id;
     send_response(context, ike, arrival, answer);
     // The first one of an association that began without (RFC 6023): as after IKE_AUTH, waiting for its use would lose all packets.
-    if (!old && std::ranges::none_of(established.children, &ChildSa::outbound_installed)) use_outbound(context, association, *child_by_id(established, id));
+    if (child.old == ChildId{} && std::ranges::none_of(established.children, &ChildSa::outbound_installed)) use_outbound(context, association, *child_by_id(established, id));
 }
 
 }  // namespace nave::ike

@@ -2,7 +2,7 @@
 #pragma once
 
 #include "controlplane/ike/association.hpp"
-#include "controlplane/ike/negotiation.hpp"
+#include "controlplane/ike/child_terms.hpp"
 #include "controlplane/ike/payloads.hpp"
 
 #include <expected>
@@ -17,12 +17,6 @@ struct Refusal {
     NotifyType type{};
     std::string reason;
     Bytes data{};
-};
-
-struct ChildTerms {
-    EspChoice choice;
-    EspMode mode = EspMode::transport;
-    TrafficSelector initiator, responder;  // TSi and TSr as agreed
 };
 
 /// Initiator of the exchange: SA, TSi, TSr, USE_TRANSPORT_MODE. GRE between the two underlay addresses as we see them.

@@ -41,7 +41,7 @@ ChildId install_child(Context& context, Association& association, const NewChild
     auto& established = *association.in<Established>();
     const Profile& profile = context.profile_of(association);
     const EspChoice& choice = made.terms.choice;
-    const ChildKeys keys = derive_child_keys(association.ike->keys, choice.suite.algorithm, made.shared_secret, made.initiator_nonce, made.responder_nonce);
+    const ChildKeys keys = derive_child_keys(association.ike->keys, choice.suite.algorithm, made.shared_secret, made.initiator_nonce, made.responder_nonce, made.additional);
     const ChildSa child{.id = context.table.next_child_id(),
                         .inbound = made.inbound,
                         .outbound = choice.spi,

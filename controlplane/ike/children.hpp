@@ -14,6 +14,7 @@ struct NewChild {
     ByteView initiator_nonce, responder_nonce;
     const Secret& shared_secret;  // of the exchange's own key exchange; empty without PFS
     std::optional<ResourceId> resource{};
+    Secret additional{};          // of the key exchanges behind it
 };
 /// Derives the keys and installs the inbound SA. The outbound one waits for use_outbound().
 ChildId install_child(Context& context, Association& association, const NewChild& made);

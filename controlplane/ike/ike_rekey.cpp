@@ -4,6 +4,7 @@
 #include "controlplane/ike/child_exchange.hpp"
 #include "controlplane/ike/child_negotiation.hpp"
 #include "controlplane/ike/exchange.hpp"
+#include "controlplane/ike/follow_up.hpp"
 #include "controlplane/ike/initial_exchange.hpp"
 #include "controlplane/ike/key_log.hpp"
 #include "controlplane/ike/lifecycle.hpp"
@@ -35,9 +36,10 @@ bool restart(Context& context, Association& association, IkeSa& ike, RekeyingIke
 }
 
 void on_refused(Context& context, Association& association, IkeSa& ike, RekeyingIke& rekey, const Notify& error) {
-    if (error.type == NotifyType::invalid_ke_payload && restart(context, association, ike, rekey, error)) return;
+    if (error.type == NotifyType::invalid_ke_payload && !rekey.agreed && restart(context, association, ike, rekey, error)) return;
     context.table.forget_spi(rekey.spi);
     context.count(fmt::format("rekey-refused-{}", to_string(error.type)));
+    if (is_forgotten_too_often(context, association, error)) return;
     auto& established = *association.in<Established>();
     if (&ike != association.ike.get() || successor_of(established)) return;  // the peer's own rekey did it
     established.rekey_at = context.now + retry_pause(context, error.type);
@@ -52,8 +54,10 @@ IkeSa& adopt(Context& context, Association& association, std::unique_ptr<IkeSa> 
     established.expires_at = context.now + lifetime;
     context.count("ike-rekeyed");
     context.log(Severity::info, fmt::format("ike {}: established -> established: rekeyed by {} with {}", describe(association), whose, to_string(next->suite)));
+    established.forgotten = 0;
     std::swap(association.ike, next);
     IkeSa& old = *next;
+    drop_pending(context, old);
     established.siblings.push_back({Sibling::Standing::retired, std::move(next), context.now + context.peer_patience()});
     return old;
 }
@@ -67,30 +71,67 @@ Sibling* sibling_by_spi(Established& established, std::uint64_t our_spi) {
     return found == established.siblings.end() ? nullptr : &*found;
 }
 
-/// The IKE SA that our exchange made of `old`; nothing if the answer does not fit.
-std::unique_ptr<IkeSa> made_by_us(const Context& context, const IkeSa& old, const Profile& profile, const RekeyingIke& rekey, const std::vector<Payload>& payloads) {
+/// What we and the peer agree on by this answer, to CREATE_CHILD_SA or to a key exchange behind it; in words what is wrong with it.
+std::expected<Agreed<IkeChoice>, std::string> agreed_by(const Context& context, const Profile& profile, const RekeyingIke& rekey, const std::vector<Payload>& payloads) {
+    if (rekey.agreed) {
+        auto series = advanced(context, rekey.agreed->series, rekey.key, payloads);
+        if (!series) return std::unexpected{series.error()};
+        return Agreed<IkeChoice>{rekey.agreed->terms, std::move(*series)};
+    }
     const auto* sa = find<SaPayload>(payloads);
     const auto* nonce = find<NoncePayload>(payloads);
     const auto* key_exchange = find<KeyExchange>(payloads);
-    if (!sa || !nonce || !key_exchange) return nullptr;
+    if (!sa || !nonce || !key_exchange) return std::unexpected{std::string{"SA, nonce or key exchange is missing"}};
     const auto choice = accept_ike(*sa, profile.ike_proposals, true);
-    if (!choice || choice->spi == 0 || choice->suite.group != rekey.key.group() || key_exchange->group != rekey.key.group()) return nullptr;
+    if (!choice || choice->spi == 0 || choice->suite.group != rekey.key.group() || key_exchange->group != rekey.key.group())
+        return std::unexpected{fmt::format("it chose {}, which we did not offer", describe_offer(*sa))};
     const auto secret = context.ask(KeyAgreement{rekey.key, key_exchange->data});
-    if (!secret) return nullptr;
+    if (!secret) return std::unexpected{fmt::format("the key exchange is wrong: {}", name(secret.error()))};
+    auto series = linked({.left = in_order(choice->suite.additional), .initiator_nonce = rekey.nonce, .responder_nonce = nonce->data, .shared_secret = *secret}, payloads);
+    if (!series) return std::unexpected{series.error()};
+    return Agreed<IkeChoice>{*choice, std::move(*series)};
+}
+
+struct Spis { std::uint64_t initiator, responder; };
+
+/// The IKE SA that takes the place of `old`.
+std::unique_ptr<IkeSa> successor_to(const IkeSa& old, Role role, const IkeProposal& suite, Spis spis, const KeyExchangeSeries& series) {
     auto made = std::make_unique<IkeSa>();
-    made->role = Role::initiator;
-    made->initiator_spi = rekey.spi;
-    made->responder_spi = choice->spi;
-    made->suite = choice->suite;
+    made->role = role;
+    made->initiator_spi = spis.initiator;
+    made->responder_spi = spis.responder;
+    made->suite = suite;
     made->fragments = old.fragments;
-    const SessionSeed seed{choice->suite, rekey.nonce, nonce->data, rekey.spi, choice->spi};
-    made->keys = derive_session_keys(seed, rekey_skeyseed(old.keys, seed, *secret));
+    const SessionSeed seed{suite, series.initiator_nonce, series.responder_nonce, spis.initiator, spis.responder};
+    made->keys = derive_session_keys(seed, rekey_skeyseed(old.keys, seed, series.shared_secret, series.additional));
     return made;
+}
+
+/// The IKE SA, made or not, of the peer's request that crossed ours.
+bool has_rival(Association& association, const IkeSa& ike, const RekeyingIke& rekey) {
+    if (!rekey.rival) return false;
+    const auto* pending = ike.pending ? std::get_if<PendingIke>(&ike.pending->made) : nullptr;
+    return (pending && pending->spi == rekey.rival->our_spi) || sibling_by_spi(*association.in<Established>(), rekey.rival->our_spi);
+}
+
+/// Key exchanges are left. Where both ends rekey, one of them stops here, as nothing is made yet that it could delete (RFC 9370 §2.2.4).
+void go_on(Context& context, Association& association, IkeSa& ike, RekeyingIke rekey, const Agreed<IkeChoice>& agreed, bool loses) {
+    if (loses) {
+        context.table.forget_spi(rekey.spi);
+        return context.log(Severity::info, fmt::format("ike {}: both ends rekey; ours stops", describe(association)));
+    }
+    if (!rekey.agreed && rekey.rival) drop_pending(context, ike);
+    rekey.key = DhKeyPair::generate(agreed.series.left.front(), context.random);
+    rekey.agreed = agreed;
+    const std::vector<Payload> payloads = follow_up_request(agreed.series, rekey.key);
+    send_request(context, association, ike, ExchangeType::ike_followup_ke, payloads, std::move(rekey), context.settings.liveness_tries);
 }
 
 /// RFC 7296 §2.25.2: which request to rekey the IKE SA must wait.
 bool must_wait(Association& association, const IkeSa& ike) {
     auto& established = *association.in<Established>();
+    const auto* ours = association.ike->doing<RekeyingIke>();
+    if (ours && ours->agreed) return true;  // beyond CREATE_CHILD_SA: it goes on
     return &ike != association.ike.get() || established.siblings.size() >= kSiblingsMax || successor_of(established) || association.ike->doing<RekeyingChild>() ||
            association.ike->doing<DeletingChild>();
 }
@@ -109,18 +150,21 @@ void start_ike_rekey(Context& context, Association& association) {
 
 void on_ike_rekey_response(Context& context, Association& association, IkeSa& ike, RekeyingIke rekey, const std::vector<Payload>& payloads) {
     if (const Notify* error = find_error(payloads)) return on_refused(context, association, ike, rekey, *error);
-    auto made = made_by_us(context, ike, context.profile_of(association), rekey, payloads);
-    if (!made) {
+    const auto agreed = agreed_by(context, context.profile_of(association), rekey, payloads);
+    if (!agreed) {
         context.table.forget_spi(rekey.spi);
-        return end(context, association, DownReason::invalid_message, "the answer to our IKE rekey is not what we asked for", Ending::farewell);
+        return end(context, association, DownReason::invalid_message, fmt::format("bad answer to our IKE rekey: {}", agreed.error()), Ending::farewell);
     }
-    log_keys(context, *made);
+    const KeyExchangeSeries& series = agreed->series;
     auto& established = *association.in<Established>();
+    const bool is_current = &ike == association.ike.get(), collides = !is_current || has_rival(association, ike, rekey);
+    if (collides && !rekey.agreed) context.count("ike-rekey-collisions");
+    const bool loses = !is_current || (collides && lower_nonce(series.initiator_nonce, series.responder_nonce) < rekey.rival->lowest_nonce);
+    if (!series.left.empty()) return go_on(context, association, ike, std::move(rekey), *agreed, loses);
+
+    auto made = successor_to(ike, Role::initiator, agreed->terms.suite, {rekey.spi, agreed->terms.spi}, series);
+    log_keys(context, *made);
     Sibling* rival = rekey.rival ? sibling_by_spi(established, rekey.rival->our_spi) : nullptr;
-    const bool is_current = &ike == association.ike.get();
-    if (rival || !is_current) context.count("ike-rekey-collisions");
-    const auto* nonce = find<NoncePayload>(payloads);
-    const bool loses = !is_current || (rival && lower_nonce(rekey.nonce, nonce->data) < rekey.rival->lowest_nonce);
     if (loses) {
         context.log(Severity::info, fmt::format("ike {}: both ends rekeyed; ours is redundant", describe(association)));
         IkeSa& redundant = *made;
@@ -155,18 +199,21 @@ void on_ike_rekey_request(Context& context, Association& association, IkeSa& ike
     const auto answer = context.ask(KeyResponse{group, DhKeyPair::draw(group, context.random), key_exchange->data});
     if (!answer) return send_refusal(context, ike, arrival, NotifyType::invalid_syntax);
 
-    auto made = std::make_unique<IkeSa>();
-    made->role = Role::responder;
-    made->initiator_spi = choice->spi;
-    made->responder_spi = context.table.new_spi(context.random, association.id);
-    made->suite = choice->suite;
-    made->fragments = ike.fragments;
-    const Bytes our_nonce = fresh_nonce(context.random);
-    const SessionSeed seed{choice->suite, nonce->data, our_nonce, made->initiator_spi, made->responder_spi};
-    made->keys = derive_session_keys(seed, rekey_skeyseed(ike.keys, seed, answer->shared_secret));
+    const PendingIke next{*choice, context.table.new_spi(context.random, association.id)};
+    KeyExchangeSeries series{.left = in_order(choice->suite.additional),
+                             .initiator_nonce = nonce->data,
+                             .responder_nonce = fresh_nonce(context.random),
+                             .shared_secret = answer->shared_secret};
+    if (auto* ours = ike.doing<RekeyingIke>()) ours->rival = RekeyingIke::Rival{next.spi, lower_nonce(series.initiator_nonce, series.responder_nonce)};
+    std::vector<Payload> response{answer_ike(*choice, next.spi), NoncePayload{series.responder_nonce}, KeyExchange{group, answer->public_value}};
+    if (series.left.empty()) make_answered_ike(context, association, ike, next, series);
+    else response.emplace_back(await_follow_up(context, ike, std::move(series), next));
+    send_response(context, ike, arrival, response);
+}
+
+void make_answered_ike(Context& context, Association& association, IkeSa& ike, const PendingIke& next, const KeyExchangeSeries& series) {
+    auto made = successor_to(ike, Role::responder, next.choice.suite, {next.choice.spi, next.spi}, series);
     log_keys(context, *made);
-    if (auto* ours = ike.doing<RekeyingIke>()) ours->rival = RekeyingIke::Rival{made->responder_spi, lower_nonce(nonce->data, our_nonce)};
-    send_response(context, ike, arrival, {answer_ike(*choice, made->responder_spi), NoncePayload{our_nonce}, KeyExchange{group, answer->public_value}});
     association.in<Established>()->siblings.push_back({Sibling::Standing::successor, std::move(made), TimePoint::max()});
 }
 

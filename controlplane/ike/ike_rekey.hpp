@@ -13,6 +13,9 @@ void start_ike_rekey(Context& context, Association& association);
 void on_ike_rekey_response(Context& context, Association& association, IkeSa& ike, RekeyingIke rekey, const std::vector<Payload>& payloads);
 void on_ike_rekey_request(Context& context, Association& association, IkeSa& ike, const Arrival& arrival, const std::vector<Payload>& payloads);
 
+/// Responder, when all key exchanges are made: the successor.
+void make_answered_ike(Context& context, Association& association, IkeSa& ike, const PendingIke& next, const KeyExchangeSeries& series);
+
 /// The peer uses the IKE SA that its rekey made: it is ours for requests from now on. The old one waits for its DELETE.
 void promote_successor(Context& context, Association& association);
 /// An authentic message that is no DELETE came on `ike`: if it is the successor, the peer uses it.

@@ -3,6 +3,7 @@
 
 #include "controlplane/ike/children.hpp"
 #include "controlplane/ike/exchange.hpp"
+#include "controlplane/ike/follow_up.hpp"
 #include "controlplane/ike/ike_rekey.hpp"
 #include "controlplane/ike/lifecycle.hpp"
 
@@ -44,6 +45,7 @@ void on_ike_deleted(Context& context, Association& association, const IkeSa& ike
         sibling.standing = Sibling::Standing::retired;
         sibling.ike->outstanding.reset();
         discard(context, sibling.ike->purpose);
+        drop_pending(context, *sibling.ike);
         sibling.give_up_at = context.now + kLinger;
     }
 }

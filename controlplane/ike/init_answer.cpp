@@ -101,7 +101,7 @@ void take_keys(Context& context, IkeSa& ike, const Arrival& arrival, const Agree
     ike.fragments = agreement.fragments;
     ike.next_request_id = 1;
     ike.keys = agreement.keys;
-    log_keys(context, ike);
+    if (!has_any(ike.suite.additional)) log_keys(context, ike);  // else there are others behind them
 }
 
 }  // namespace

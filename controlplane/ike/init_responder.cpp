@@ -126,7 +126,7 @@ void answer(Context& context, const Arrival& arrival, const InitRequest& request
     const Bytes nonce = fresh_nonce(context.random);
     const SessionSeed seed{choice.suite, request.nonce->data, nonce, ike.initiator_spi, ike.responder_spi};
     ike.keys = derive_session_keys(seed, initial_skeyseed(seed, key_exchange->shared_secret));
-    log_keys(context, ike);
+    if (!has_any(choice.suite.additional)) log_keys(context, ike);  // else there are others behind them
 
     std::vector<Payload> payloads{answer_ike(choice, 0), KeyExchange{group, key_exchange->public_value}, NoncePayload{nonce}};
     const bool force = is_encapsulation_forced(context);

@@ -81,7 +81,7 @@ void on_intermediate_response(Context& context, Association& association, const 
         proof = prove_ourselves(context, association, {means, keys, awaiting.ppk, awaiting.first_message, awaiting.peer_nonce, octets});
     }
     ike.keys = keys;
-    log_keys(context, ike);
+    if (is_last) log_keys(context, ike);
     awaiting.intermediate = std::move(covered);
     --awaiting.exchanges_left;
     context.log(Severity::info, fmt::format("ike {}: intermediate-sent -> {}: key exchange with {} added", describe(association), name(association.state), name(group)));
@@ -105,8 +105,8 @@ void on_intermediate_request(Context& context, Association& association, const A
     cover_sent(awaiting.intermediate, ike, ike.last_response.front(), response);
     ike.answered_keys = ike.incoming_keys();
     ike.keys = further_session_keys(ike.keys, {ike.suite, awaiting.peer_nonce, awaiting.nonce, ike.initiator_spi, ike.responder_spi}, answer->shared_secret);
-    log_keys(context, ike);
     --awaiting.exchanges_left;
+    if (awaiting.exchanges_left == 0) log_keys(context, ike);
     awaiting.give_up_at = context.now + context.peer_patience();
     context.touch(association);
 }

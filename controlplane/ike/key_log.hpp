@@ -6,7 +6,8 @@
 
 namespace nave::ike {
 
-/// If the settings say so, emits the keys of an IKE SA whose secrets were just derived; nobody need be authenticated by then.
+/// If the settings say so, emits the keys of an IKE SA whose secrets were just derived; nobody need be authenticated by then. Once for an IKE
+/// SA, as Wireshark takes one line: the keys that IKE_AUTH goes with, behind all IKE_INTERMEDIATE.
 void log_keys(Context& context, const IkeSa& ike);
 /// The same for both directions of a child SA, with the addresses as this end sees them now: a capture on the other side of a NAT needs the
 /// other end's key log.

@@ -2,6 +2,7 @@
 #include "controlplane/ike/lifecycle.hpp"
 
 #include "controlplane/ike/duplicates.hpp"
+#include "controlplane/ike/follow_up.hpp"
 
 #include <algorithm>
 #include <fmt/format.h>
@@ -107,6 +108,7 @@ void end(Context& context, Association& association, DownReason reason, std::str
     while (!established.siblings.empty()) drop_sibling(context, established, *established.siblings.back().ike);
     if (ending != Ending::farewell) association.ike->outstanding.reset();
     discard(context, association.ike->purpose);
+    drop_pending(context, *association.ike);
 
     const std::uint64_t token = association.requests.empty() ? 0 : association.requests.front().token;
     association.requests.clear();
@@ -129,6 +131,7 @@ void drop_sibling(Context& context, Established& established, const IkeSa& ike) 
     const auto found = std::ranges::find_if(established.siblings, [&](const Sibling& sibling) { return sibling.ike.get() == &ike; });
     if (found == established.siblings.end()) return;
     discard(context, found->ike->purpose);
+    drop_pending(context, *found->ike);
     context.table.forget_spi(found->ike->our_spi());
     established.siblings.erase(found);
 }

@@ -3,6 +3,7 @@
 
 #include "controlplane/ike/child_exchange.hpp"
 #include "controlplane/ike/exchange.hpp"
+#include "controlplane/ike/follow_up.hpp"
 #include "controlplane/ike/fragmentation.hpp"
 #include "controlplane/ike/ike_rekey.hpp"
 #include "controlplane/ike/informational.hpp"
@@ -109,6 +110,7 @@ void on_new_request(Context& context, Association& association, IkeSa& ike, cons
     if (&ike == association.ike.get()) confirm_resources(context, association);
     if (arrival.header.exchange == ExchangeType::informational) return on_informational_request(context, association, ike, arrival, payloads);
     note_use(context, association, ike);
+    if (arrival.header.exchange == ExchangeType::ike_followup_ke) return on_follow_up_request(context, association, ike, arrival, payloads);
     if (rekeys_ike(payloads)) return on_ike_rekey_request(context, association, ike, arrival, payloads);
     on_create_child_request(context, association, ike, arrival, payloads);
 }

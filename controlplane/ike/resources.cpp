@@ -38,7 +38,7 @@ void start_missing_resource(Context& context, Association& association, Establis
 
 void on_resource_refused(Context& context, Association& association, const Notify& error) {
     auto& established = *association.in<Established>();
-    if (error.type == NotifyType::temporary_failure) {
+    if (error.type == NotifyType::temporary_failure || error.type == NotifyType::state_not_found) {
         established.resources_at = context.now + retry_pause(context, error.type);
         return;
     }

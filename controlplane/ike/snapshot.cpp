@@ -9,7 +9,7 @@ namespace {
 std::string state_in_words(const Association& association) {
     const auto* established = association.in<Established>();
     if (!established) return std::string{name(association.state)};
-    const bool rekeying = association.ike->doing<RekeyingChild>() || association.ike->doing<RekeyingIke>() ||
+    const bool rekeying = association.ike->doing<RekeyingChild>() || association.ike->doing<RekeyingIke>() || association.ike->pending ||
                           std::ranges::find(established->siblings, Sibling::Standing::successor, &Sibling::standing) != established->siblings.end();
     return rekeying ? "rekeying" : "established";
 }

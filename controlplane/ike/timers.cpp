@@ -5,6 +5,7 @@
 #include "controlplane/ike/children.hpp"
 #include "controlplane/ike/duplicates.hpp"
 #include "controlplane/ike/exchange.hpp"
+#include "controlplane/ike/follow_up.hpp"
 #include "controlplane/ike/ike_rekey.hpp"
 #include "controlplane/ike/informational.hpp"
 #include "controlplane/ike/initial_exchange.hpp"
@@ -73,11 +74,19 @@ void expire_children(Context& context, Association& association, Established& es
     });
 }
 
+/// The peer has stopped, because its rekey lost against ours or for a reason that we do not know (RFC 9370 §2.2.4).
+void expire_pending(Context& context, Association& association) {
+    if (!association.ike->pending || association.ike->pending->give_up_at > context.now) return;
+    context.count("follow-ups-expired");
+    drop_pending(context, *association.ike);
+}
+
 std::string unanswered(const IkeSa& ike) { return fmt::format("no answer to {} transmissions", ike.outstanding->sent); }
 
-/// The peer has replaced the IKE SA in time. Its DELETE is late, or the answer to a rekey of ours, which has to say first whose SA stays.
+/// The peer has replaced the IKE SA in time. Its DELETE is late, or the answer to a rekey of ours, which has to say first whose SA stays, or
+/// its further key exchanges.
 void outlive(Context& context, Association& association, Established& established) {
-    if (association.ike->doing<RekeyingIke>()) established.expires_at = context.now + context.peer_patience();
+    if (association.ike->doing<RekeyingIke>() || association.ike->awaits_successor()) established.expires_at = context.now + context.peer_patience();
     else promote_successor(context, association);
 }
 
@@ -112,10 +121,11 @@ struct Due {
         if (is_given_up(context, association, *association.ike) && !is_renewed(context, association, established))
             return end(context, association, DownReason::timed_out, unanswered(*association.ike) + ": the peer is dead", Ending::silent);
         tend_siblings(context, association, established);
+        expire_pending(context, association);
         expire_children(context, association, established);
         if (established.childless_until && *established.childless_until <= context.now)
             return end(context, association, DownReason::no_child, "the peer began without a child SA and never asked for one", Ending::farewell);
-        if (established.expires_at <= context.now && !successor_of(established))
+        if (established.expires_at <= context.now && !successor_of(established) && !association.ike->awaits_successor())
             return end(context, association, DownReason::limit_reached, "the lifetime of the IKE SA is over and rekeying failed", Ending::farewell);
         if (established.expires_at <= context.now) outlive(context, association, established);
         if (established.duplicate && established.duplicate->delete_at <= context.now) close_duplicate(context, association);
@@ -141,16 +151,17 @@ void pursue_established(Context& context, Association& association, Established&
     for (auto found = std::ranges::find_if(established.siblings, dead); found != established.siblings.end(); found = std::ranges::find_if(established.siblings, dead))
         drop_sibling(context, established, *found->ike);
     if (!association.ike->is_idle()) return;
-    const bool in_doubt = successor_of(established) != nullptr;  // the peer replaces the IKE SA: only liveness may go on the old one
+    // The peer replaces the IKE SA: only liveness may go on the old one. While it makes a child SA we begin none that could be the same.
+    const bool in_doubt = successor_of(established) || association.ike->awaits_successor(), waits = in_doubt || association.ike->pending;
     for (ChildSa& child : established.children)
         if (!in_doubt && child.is<Doomed>()) return start_child_delete(context, association, child);
-    if (!in_doubt && established.rekey_at <= context.now) return start_ike_rekey(context, association);
+    if (!waits && established.rekey_at <= context.now) return start_ike_rekey(context, association);
     for (ChildSa& child : established.children) {
-        if (in_doubt || !child.is_live() || rekey_due(context, child) > context.now) continue;
+        if (waits || !child.is_live() || rekey_due(context, child) > context.now) continue;
         start_child_rekey(context, association, child);
         if (!association.ike->is_idle()) return;
     }
-    if (!in_doubt) start_missing_resource(context, association, established);
+    if (!waits) start_missing_resource(context, association, established);
     if (!association.ike->is_idle()) return;
     if (established.probe_wanted || established.heard_at + context.profile_of(association).liveness_interval <= context.now) start_liveness_check(context, association);
 }
@@ -182,6 +193,7 @@ void consider_established(Earliest& earliest, const Context& context, const Asso
     earliest.consider(established.childless_until);
     earliest.consider_wish(established.rekey_at);
     earliest.consider(established.expires_at);
+    if (association.ike->pending) earliest.consider(association.ike->pending->give_up_at);
     if (established.resources_at && !established.duplicate) earliest.consider_wish(*established.resources_at);
     if (established.duplicate) earliest.consider(established.duplicate->delete_at);
     if (association.ike->is_idle()) earliest.consider_wish(established.heard_at + context.profile_of(association).liveness_interval);

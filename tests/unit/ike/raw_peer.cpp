@@ -16,7 +16,7 @@ Bytes RawPeer::init_request(std::vector<Payload> extra) {
         nonce_.resize(32);
         random_.fill(nonce_);
     }
-    const IkeProposal suite = parse_ike_proposal("aes-gcm-256/prf-sha384/x25519").value();
+    if (has_any(suite.additional)) extra.emplace_back(Notify{.type = NotifyType::intermediate_exchange_supported});
     if (takes_fragments) extra.emplace_back(Notify{.type = NotifyType::ikev2_fragmentation_supported});
     first_message_ = encode_message(header, extra + std::vector<Payload>{offer_ike(std::vector{suite}, 0), KeyExchange{key_.group(), key_.public_value()}, NoncePayload{nonce_}});
     return first_message_;
@@ -34,15 +34,27 @@ void RawPeer::init() {
     header.responder_spi = message.header.responder_spi;
     peer_nonce_ = find<NoncePayload>(message.payloads)->data;
     const Secret shared = key_.shared_secret(find<KeyExchange>(message.payloads)->data).value();
-    const IkeProposal suite = accept_ike(*find<SaPayload>(message.payloads), std::vector{parse_ike_proposal("aes-gcm-256/prf-sha384/x25519").value()}, false)->suite;
+    REQUIRE(accept_ike(*find<SaPayload>(message.payloads), std::vector{suite}, false));
     const SessionSeed seed{suite, nonce_, peer_nonce_, header.initiator_spi, header.responder_spi};
     keys = derive_session_keys(seed, initial_skeyseed(seed, shared));
     next_id = 1;
 }
 
+void RawPeer::add_key_exchange(Group group) {
+    const auto key = DhKeyPair::generate(group, random_);
+    const Bytes sent = request(ExchangeType::ike_intermediate, {KeyExchange{group, key.public_value()}}), answered = ask(sent);
+    const Secret shared = key.shared_secret(find<KeyExchange>(read(answered))->data).value();
+    for (const auto& [role, message] : {std::pair{Role::initiator, sent}, std::pair{Role::responder, answered}}) {
+        const auto inside = unseal(message, keys.sent_by(role)).value();
+        intermediate_.add(role, keys, inside.head, inside.chain);
+    }
+    keys = further_session_keys(keys, {suite, nonce_, peer_nonce_, header.initiator_spi, header.responder_spi}, shared);
+}
+
 std::vector<Payload> RawPeer::authentication() const {
     const IdentificationPayload id{.role = Role::initiator, .identity = identity("raw.example")};
-    return {id, AuthPayload{AuthMethod::shared_key, shared_key_auth(keys, Role::initiator, secret("secret"), {first_message_, peer_nonce_, &id})}};
+    const Bytes intermediate = intermediate_.octets(next_id);
+    return {id, AuthPayload{AuthMethod::shared_key, shared_key_auth(keys, Role::initiator, secret("secret"), {first_message_, peer_nonce_, &id, intermediate})}};
 }
 
 std::vector<Payload> RawPeer::child(std::vector<TrafficSelector> initiator, std::vector<TrafficSelector> responder, bool transport, std::uint32_t spi) const {

@@ -2,6 +2,7 @@
 #pragma once
 
 #include "controlplane/ike/fragmentation.hpp"
+#include "controlplane/ike/intermediate_auth.hpp"
 #include "controlplane/ike/key_exchange.hpp"
 #include "controlplane/ike/message.hpp"
 #include "controlplane/ike/protected_message.hpp"
@@ -21,6 +22,11 @@ public:
     Bytes ask(const Bytes& message);
     /// IKE_SA_INIT there and back, and the keys of it.
     void init();
+
+    /// IKE_INTERMEDIATE there and back with a key exchange of this group, and the keys of it.
+    void add_key_exchange(Group group);
+    /// From here on AUTH says nothing of it.
+    void forget_intermediate() { intermediate_ = {}; }
 
     /// IDi and AUTH with the key "secret".
     std::vector<Payload> authentication() const;
@@ -51,6 +57,7 @@ public:
     SessionKeys keys{};
     std::uint32_t next_id = 1;
     bool takes_fragments = false;  // says so in IKE_SA_INIT
+    IkeProposal suite = parse_ike_proposal("aes-gcm-256/prf-sha384/x25519").value();  // the only one that it offers
 
 private:
     Lab& lab_;
@@ -58,6 +65,7 @@ private:
     SeededRandom random_;
     DhKeyPair key_;
     Bytes nonce_, peer_nonce_, first_message_;
+    IntermediateAuth intermediate_;
 };
 
 /// The type of the first error among the payloads; nothing if there is none.
