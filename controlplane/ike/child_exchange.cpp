@@ -203,7 +203,8 @@ std::optional<Notify> obstacle(Association& association, const IkeSa& ike, const
     auto& established = *association.in<Established>();
     if (&ike != association.ike.get() || successor_of(established) || association.ike->doing<RekeyingIke>()) return Notify{.type = NotifyType::temporary_failure};
     if (rekey_sa && !old) return Notify{.type = NotifyType::child_sa_not_found, .protocol = Protocol::esp, .spi = rekey_sa->spi};
-    if ((old && !old->is_live()) || crosses_ours(association, wants_resource) || comes_too_late(association, old, wants_resource)) return Notify{.type = NotifyType::temporary_failure};
+    if (crosses_ours(association, wants_resource) || comes_too_late(association, old, wants_resource)) return Notify{.type = NotifyType::temporary_failure};
+    if (old && !old->is_live()) return Notify{.type = NotifyType::temporary_failure};
     const auto of_resources = static_cast<std::size_t>(std::ranges::count_if(established.children, [](const ChildSa& child) { return child.resource && child.is_live(); }));
     if (established.children.size() + established.draining.size() >= kInboundMax + of_resources) return Notify{.type = NotifyType::temporary_failure};
     if (wants_resource && !free_resource(established, kResourcesMax)) return Notify{.type = NotifyType::ts_max_queue};

@@ -176,9 +176,9 @@ bool is_optional(const Proposal& proposal, TransformType type, bool ignore_key_e
 /// The additional key exchanges of the proposal that stay out, each of which the answer names (RFC 9370 §2.2.1).
 std::vector<TransformType> declined_of(const Proposal& proposal, const Transforms& suite) {
     std::vector<TransformType> declined;
+    const auto has = [](const Transforms& transforms, TransformType type) { return std::ranges::find(transforms, type, &Transform::type) != transforms.end(); };
     for (const TransformType type : kTypes)
-        if (is_additional(type) && std::ranges::find(suite, type, &Transform::type) == suite.end() && std::ranges::find(proposal.transforms, type, &Transform::type) != proposal.transforms.end())
-            declined.push_back(type);
+        if (is_additional(type) && !has(suite, type) && has(proposal.transforms, type)) declined.push_back(type);
     return declined;
 }
 

@@ -46,7 +46,8 @@ std::string describe(const Transform& transform) {
     case TransformType::additional_key_exchange_7: break;
     }
     if (is_additional(transform.type))
-        return fmt::format("ke{}-{}", std::to_underlying(transform.type) - std::to_underlying(TransformType::additional_key_exchange_1) + 1, lookup(kGroups, "group", transform.id));
+        return fmt::format("ke{}-{}", 1 + std::to_underlying(transform.type) - std::to_underlying(TransformType::additional_key_exchange_1),
+                           lookup(kGroups, "group", transform.id));
     return fmt::format("transform-{}-{}", static_cast<unsigned>(transform.type), transform.id);
 }
 

@@ -49,8 +49,17 @@ void check_identity(const Identity& identity) {
 }
 
 void check_sa(const SaPayload& sa) {
-    static const auto ike_suites = default_ike_proposals();
-    static const auto esp_suites = default_esp_proposals();
+    static const auto ike_suites = [] {
+        auto suites = default_ike_proposals();
+        for (const char* suite : {"aes-gcm-256/prf-sha384/x25519/ke1-p384", "aes-gcm-256/prf-sha384/x25519/ke1-p384/ke2-p521", "aes-gcm-256/prf-sha384/x25519/ke7-p384"})
+            suites.insert(suites.begin(), parse_ike_proposal(suite).value());
+        return suites;
+    }();
+    static const auto esp_suites = [] {
+        auto suites = default_esp_proposals();
+        suites.insert(suites.begin(), parse_esp_proposal("aes-gcm-256/x25519/ke1-p384/ke3-p521").value());
+        return suites;
+    }();
     for (const bool rekey : {false, true})
         if (const auto choice = choose_ike(sa, ike_suites, Group::p256, rekey)) must(accept_ike(answer_ike(*choice, rekey ? 9 : 0), ike_suites, rekey)->suite == choice->suite);
     for (const auto exchange : {ChildExchange::ike_auth, ChildExchange::create_child_sa})

@@ -15,9 +15,16 @@ constexpr Duration kStorm = seconds{40}, kQuiet = seconds{120};
 constexpr Duration kPauseMax = seconds{4};             // between two actions of one end
 constexpr std::uint32_t kAtOnceMilliseconds = 300;     // about a round trip, so that exchanges cross
 
+/// By the seed both ends are as they come, or both make additional key exchanges, or only where the left one begins.
+Abilities abilities_of(std::uint64_t seed, bool is_left) {
+    using enum Abilities::KeyExchanges;
+    const auto kind = seed / 6 % 3;
+    return {.resources = static_cast<std::uint8_t>(seed % 3), .crypto_pool = seed / 3 % 2 == 1, .key_exchanges = kind == 0 ? one : kind == 1 || is_left ? several : optional};
+}
+
 class Collisions {
 public:
-    Collisions(std::uint64_t seed, bool verbose) : resources_{static_cast<std::uint8_t>(seed % 3)}, world_{seed, resources_, seed / 3 % 2 == 1, verbose} {
+    Collisions(std::uint64_t seed, bool verbose) : resources_{abilities_of(seed, true).resources}, world_{seed, abilities_of(seed, true), abilities_of(seed, false), verbose} {
         SeededRandom& random = world_.random;
         world_.weather = {.loss_percent = random.below(16), .duplicate_percent = random.below(16), .reorder_percent = random.below(30), .delay = milliseconds{1},
                           .delay_spread = milliseconds{random.below(200)}, .reorder_delay = milliseconds{random.below(400)}};
@@ -41,6 +48,7 @@ public:
             for (const auto& [name, count] : end.endpoint->counters()) {
                 if (name == "child-rekey-collisions" || name == "ike-rekey-collisions") result_.collisions += count;
                 if (name == "duplicates") result_.duplicates += count;
+                if (name == "intermediate-exchanges" || name == "follow-up-exchanges") result_.additional_key_exchanges += count;
             }
         return std::move(result_);
     }

@@ -11,6 +11,7 @@ struct CollisionsResult {
     std::uint64_t actions = 0;
     std::uint64_t collisions = 0;       // of rekeys, as the endpoints counted them
     std::uint64_t duplicates = 0;       // second associations with the same peer, likewise
+    std::uint64_t additional_key_exchanges = 0;
     std::uint64_t esp_opened = 0, esp_lost = 0;
     std::vector<std::string> failures;
 };

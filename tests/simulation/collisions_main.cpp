@@ -38,16 +38,16 @@ int main(int argc, char** argv) {
         return 0;
     }
     const bool one = given.contains("seed");
-    std::atomic<std::uint64_t> actions = 0, collisions = 0, duplicates = 0;
+    std::atomic<std::uint64_t> actions = 0, collisions = 0, duplicates = 0, additional = 0;
     const auto run = [&](std::uint64_t each) {
         CollisionsResult result = collide(each, verbose);
-        actions += result.actions, collisions += result.collisions, duplicates += result.duplicates;
+        actions += result.actions, collisions += result.collisions, duplicates += result.duplicates, additional += result.additional_key_exchanges;
         return SeedReport{fmt::format("{} actions, {} rekeys collided, {} second associations; ESP: {} opened, {} without SA", result.actions, result.collisions,
                                       result.duplicates, result.esp_opened, result.esp_lost),
                           std::move(result.failures)};
     };
     const SeedRange range{.first = one ? seed : 1, .count = one ? 1 : seeds, .jobs = one ? 1 : jobs, .say_all = one};
     const bool ok = try_seeds(range, run, [](std::uint64_t each) { return fmt::format("collisions --seed {} --verbose", each); });
-    fmt::print("{} actions, {} rekeys collided, {} second associations\n", actions.load(), collisions.load(), duplicates.load());
+    fmt::print("{} actions, {} rekeys collided, {} second associations, {} additional key exchanges\n", actions.load(), collisions.load(), duplicates.load(), additional.load());
     return ok ? 0 : 1;
 }

@@ -17,13 +17,25 @@ Duration between(SeededRandom& random, Duration low, Duration high) {
     return low + milliseconds{random.below(static_cast<std::uint32_t>((high - low) / milliseconds{1}) + 1)};
 }
 
-ike::Settings settings_of(const std::string& name, std::uint8_t resources, bool crypto_pool) {
+template <class Suite>
+std::vector<Suite> suites_of(const Suite& one, const Suite& several, Abilities::KeyExchanges wanted) {
+    if (wanted == Abilities::KeyExchanges::several) return {several};
+    return {one, several};
+}
+
+ike::Settings settings_of(const std::string& name, const Abilities& abilities) {
     ike::Profile profile{.name = "dmvpn", .local = ike::Identity::parse(name + ".example").value(), .keys = {}, .child_limits = {}};
     profile.keys.push_back({ike::IdentityPattern::parse("*").value(), Secret{as_bytes("secret of both")}});
+    if (abilities.key_exchanges != Abilities::KeyExchanges::one) {
+        const auto ike = [](const char* text) { return ike::parse_ike_proposal(text).value(); };
+        const auto esp = [](const char* text) { return ike::parse_esp_proposal(text).value(); };
+        profile.ike_proposals = suites_of(ike("aes-gcm-256/prf-sha384/x25519"), ike("aes-gcm-256/prf-sha384/x25519/ke1-p256/ke2-p384"), abilities.key_exchanges);
+        profile.esp_proposals = suites_of(esp("aes-gcm-256/x25519"), esp("aes-gcm-256/x25519/ke1-p256/ke2-p384"), abilities.key_exchanges);
+    }
     ike::Settings settings;
     settings.profiles.push_back(std::move(profile));
-    settings.resources = resources;
-    settings.crypto_pool = crypto_pool;
+    settings.resources = abilities.resources;
+    settings.crypto_pool = abilities.crypto_pool;
     return settings;
 }
 
@@ -31,17 +43,17 @@ NbmaEndpoint address(std::uint32_t last) { return {NbmaAddress{IpAddress::v4(0xc
 
 }  // namespace
 
-End::End(std::string end_name, NbmaEndpoint end_local, std::uint8_t resources, bool crypto_pool, std::uint64_t seed)
+End::End(std::string end_name, NbmaEndpoint end_local, const Abilities& abilities, std::uint64_t seed)
     : name{std::move(end_name)}, local{end_local}, random{seed} {
-    endpoint = std::make_unique<ike::Endpoint>(settings_of(name, resources, crypto_pool), random, *this);
+    endpoint = std::make_unique<ike::Endpoint>(settings_of(name, abilities), random, *this);
 }
 
 std::optional<Spi> End::allocate() { return *taken.insert(Spi{++last_spi_}).first; }
 void End::release(Spi spi) { taken.erase(spi); }
 
-TwoEnds::TwoEnds(std::uint64_t seed, std::uint8_t resources, bool crypto_pool, bool verbose)
+TwoEnds::TwoEnds(std::uint64_t seed, const Abilities& left, const Abilities& right, bool verbose)
     : random{seed * 0x9e3779b9 + 1},
-      ends{End{"left", address(10), resources, crypto_pool, seed * 2}, End{"right", address(20), resources, crypto_pool, seed * 2 + 1}},
+      ends{End{"left", address(10), left, seed * 2}, End{"right", address(20), right, seed * 2 + 1}},
       verbose_{verbose} {
     for (End& end : ends) at(now, [this, &end] { send_esp(end); });
 }

@@ -17,10 +17,22 @@
 
 namespace nave::simulation {
 
+/// What an end can do and wants.
+struct Abilities {
+    std::uint8_t resources = 0;  // that want child SAs of their own (RFC 9611), beside the one for all
+    bool crypto_pool = false;
+    enum class KeyExchanges : std::uint8_t {
+        one,       // the default suites
+        several,   // none but suites with additional ones (RFC 9370), for IKE and ESP
+        optional,  // either, without additional ones preferred
+    };
+    KeyExchanges key_exchanges = KeyExchanges::one;
+};
+
 /// One end: the real endpoint, and the SAs that its dataplane would hold.
 class End final : public ike::SpiSource {
 public:
-    End(std::string name, NbmaEndpoint local, std::uint8_t resources, bool crypto_pool, std::uint64_t seed);
+    End(std::string name, NbmaEndpoint local, const Abilities& abilities, std::uint64_t seed);
     End(const End&) = delete;  // its endpoint refers to it
 
     std::optional<Spi> allocate() override;
@@ -46,9 +58,8 @@ private:
 /// The event queue. What did not hold is told once, with its time.
 class TwoEnds {
 public:
-    /// Each end wants child SAs for so many resources of its own (RFC 9611), beside the one for all. With a crypto pool
-    /// each costly operation takes a while.
-    TwoEnds(std::uint64_t seed, std::uint8_t resources, bool crypto_pool, bool verbose);
+    /// With a crypto pool each costly operation takes a while.
+    TwoEnds(std::uint64_t seed, const Abilities& left, const Abilities& right, bool verbose);
 
     /// Something that happens to an end at a time.
     void at(TimePoint when, std::function<void()> event);

@@ -126,7 +126,8 @@ TEST_CASE("an additional key exchange counts at its place alone") {
 
 TEST_CASE("an additional key exchange without NONE beside it is not optional, with NONE it is, and the answer names it (2.2.1)") {
     CHECK_FALSE(choose_ike(offer_of({kGcm256, kPrf256, kX25519, additional(kAdditional1, 20)}), std::vector{kPlain}, {}, false));
-    const auto optional = offer_of({kGcm256, kPrf256, kX25519, additional(kAdditional1, 20), additional(kAdditional1, 0), additional(kAdditional2, 21), additional(kAdditional2, 0)});
+    const auto optional =
+        offer_of({kGcm256, kPrf256, kX25519, additional(kAdditional1, 20), additional(kAdditional1, 0), additional(kAdditional2, 21), additional(kAdditional2, 0)});
     const auto plain = choose_ike(optional, std::vector{kPlain}, {}, false).value();
     CHECK(answer_ike(plain, 0).proposals[0].transforms == std::vector{kGcm256, kPrf256, kX25519, additional(kAdditional1, 0), additional(kAdditional2, 0)});
     const auto hybrid = choose_ike(optional, std::vector{kHybrid}, {}, false).value();
@@ -135,7 +136,8 @@ TEST_CASE("an additional key exchange without NONE beside it is not optional, wi
 }
 
 TEST_CASE("of an offer that would let two places have the same key exchange, different ones are chosen or none (2.2.1)") {
-    const auto offer = offer_of({kGcm256, kPrf256, kX25519, additional(kAdditional1, 20), additional(kAdditional1, 21), additional(kAdditional2, 20), additional(kAdditional2, 21)});
+    const auto offer =
+        offer_of({kGcm256, kPrf256, kX25519, additional(kAdditional1, 20), additional(kAdditional1, 21), additional(kAdditional2, 20), additional(kAdditional2, 21)});
     const std::vector ours{ike_suite("aes-gcm-256/prf-sha256/x25519/ke1-p521/ke2-p384")};
     CHECK(choose_ike(offer, ours, {}, false)->suite == ours[0]);
     CHECK_FALSE(choose_ike(offer_of({kGcm256, kPrf256, kX25519, additional(kAdditional1, 20), additional(kAdditional2, 20)}), ours, {}, false));

@@ -312,8 +312,12 @@ TEST_CASE("a responder that agrees on additional key exchanges and gives no link
         const Bytes request = lab.lose(hub);
         const auto asked = peer.read(request);
         const auto choice = choose_esp(*find<SaPayload>(asked), hub.settings.profiles[0].esp_proposals, Group::x25519, ChildExchange::create_child_sa).value();
-        std::vector<Payload> answer{answer_esp(choice, Spi{0x22334455}), NoncePayload{Bytes(32, 7)}, KeyExchange{Group::x25519, DhKeyPair::generate(Group::x25519, hub.random).public_value()},
-                                    *find<TrafficSelectors>(asked, Role::initiator), *find<TrafficSelectors>(asked, Role::responder), Notify{.type = NotifyType::use_transport_mode}};
+        std::vector<Payload> answer{answer_esp(choice, Spi{0x22334455}),
+                                    NoncePayload{Bytes(32, 7)},
+                                    KeyExchange{Group::x25519, DhKeyPair::generate(Group::x25519, hub.random).public_value()},
+                                    *find<TrafficSelectors>(asked, Role::initiator),
+                                    *find<TrafficSelectors>(asked, Role::responder),
+                                    Notify{.type = NotifyType::use_transport_mode}};
         if (gives_link) answer.emplace_back(Notify{.type = NotifyType::additional_key_exchange, .data = {1, 2, 3}});
         lab.inject({nullptr, peer.self, at("192.0.2.1"), peer.answer(request, answer)});
         if (gives_link) {
