@@ -1,6 +1,7 @@
 // The keys of [tunnel.NAME], and the list of all keys.
 #include "controlplane/config/keys.hpp"
 #include "controlplane/config/texts.hpp"
+#include "controlplane/ike/key_exchange.hpp"
 
 #include <bit>
 
@@ -87,6 +88,13 @@ Bindings<TunnelDraft> overlay_keys() {
     };
 }
 
+/// One with ML-KEM may be well written, and still not be there.
+template <class Suite>
+Parsed<Suite> suite_or_hint(std::optional<Suite> suite, std::string_view text) {
+    if (suite || ike::is_supported(ike::Group::mlkem768) || text.find("mlkem") == std::string_view::npos) return without_hint(std::move(suite));
+    return std::unexpected{std::string{"ML-KEM needs a naved that was built with OpenSSL 3.5"}};
+}
+
 Bindings<TunnelDraft> security_keys() {
     return {
         identity(),
@@ -95,11 +103,11 @@ Bindings<TunnelDraft> security_keys() {
                                       via(&TunnelDraft::ppk)),
         list<TunnelDraft>(
             "ike_proposals", "a suite such as \"aes-gcm-256/prf-sha384/p384\" or \"aes-cbc-256/sha256/prf-sha256/x25519\"", Count{1, kProposalsMax},
-            [](std::string_view text) { return without_hint(ike::parse_ike_proposal(text)); },
+            [](std::string_view text) { return suite_or_hint(ike::parse_ike_proposal(text), text); },
             [](const ike::IkeProposal& proposal) { return ike::to_string(proposal); }, via(&TunnelDraft::profile, &ike::Profile::ike_proposals)),
         list<TunnelDraft>(
             "esp_proposals", "a suite such as \"aes-gcm-256\", \"chacha20-poly1305/no-esn/x25519\" or \"aes-cbc-256/sha256\"", Count{1, kProposalsMax},
-            [](std::string_view text) { return without_hint(ike::parse_esp_proposal(text)); },
+            [](std::string_view text) { return suite_or_hint(ike::parse_esp_proposal(text), text); },
             [](const ike::EspProposal& proposal) { return ike::to_string(proposal); }, via(&TunnelDraft::profile, &ike::Profile::esp_proposals)),
         replay_window(),
         truth<TunnelDraft>("accept_tunnel_mode", via(&TunnelDraft::profile, &ike::Profile::accept_tunnel_mode)),

@@ -101,7 +101,7 @@ bool is_pending(const IkeSa& ike, ChildId old) {
     return child && child->old == old;
 }
 
-/// RFC 7296 §2.8.1: the exchange with the lowest of four nonces is redundant. `rival`: the peer's, made or not.
+/// Against the peer's exchange for the same old child SA: the one with the lowest of four nonces is redundant (RFC 7296 §2.8.1).
 bool loses(const RekeyingChild& rekey, const Bytes& lowest) { return lowest < rekey.rival->lowest_nonce; }
 
 /// Both ends asked for the pair of a resource at once, and `made` of ours is the second one: the association's initiator keeps its own.

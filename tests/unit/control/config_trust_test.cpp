@@ -1,4 +1,5 @@
 // Keys, hubs, access rules and limits: what would be insecure or cannot work is refused, and no message holds a key.
+#include "controlplane/ike/key_exchange.hpp"
 #include "tests/unit/control/config_sample.hpp"
 
 #include <catch2/catch.hpp>
@@ -124,6 +125,9 @@ TEST_CASE("identities, suites and the NHRP word are checked") {
                   "spoke.toml:16:33: tunnel.nave0.esp_proposals[1]: found \"null\"; accepted: a suite such as \"aes-gcm-256\", \"chacha20-poly1305/no-esn/x25519\" or "
                   "\"aes-cbc-256/sha256\"");
     check_problem(spoke({{16, "esp_proposals = [\"aes-cbc-256\"]"}}), "spoke.toml:16:18: tunnel.nave0.esp_proposals[0]: found \"aes-cbc-256\"; accepted: a suite such as");
+    check_problem(spoke({{16, "ike_proposals = [\"aes-gcm-256/prf-sha384/p384/ke1-p384\"]"}}), "spoke.toml:16:18: tunnel.nave0.ike_proposals[0]: found");
+    const std::string lattice = problems_of(spoke({{16, "ike_proposals = [\"aes-gcm-256/prf-sha384/x25519/ke1-mlkem768\"]"}}));
+    CHECK(lattice.ends_with("ML-KEM needs a naved that was built with OpenSSL 3.5") == !nave::ike::is_supported(nave::ike::Group::mlkem768));
     check_problem(spoke({{16, "nhrp_authentication = \"ninechars\""}}),
                   "spoke.toml:16:23: tunnel.nave0.nhrp_authentication: found \"ninechars\"; accepted: a word of 1 to 8");
 }
