@@ -192,3 +192,27 @@ TEST_CASE_METHOD(Busy, "a revocation list that comes while a certificate is veri
     lab.run_with_pools();
     CHECK_FALSE(hub.is_up());
 }
+
+TEST_CASE_METHOD(Busy, "certificates and additional key exchanges of every kind go through the pools of both ends (RFC 9370)") {
+    certify({&spoke, &hub});
+    for (Gateway* gateway : {&spoke, &hub}) {
+        gateway->settings.profiles[0].ike_proposals = {parse_ike_proposal("aes-gcm-256/prf-sha384/x25519/ke1-p384/ke2-p256").value()};
+        gateway->settings.profiles[0].esp_proposals = {parse_esp_proposal("aes-gcm-256/x25519/ke1-p384").value()};
+        with_pool(*gateway);
+    }
+    lab.connect(spoke, hub);
+    lab.run_with_pools();
+    REQUIRE(Lab::talk(spoke, hub));
+    CHECK(hub.count("intermediate-exchanges") == 2);
+    CHECK(hub.logged("authenticated spoke.example by the certificate"));
+    const SaView before = spoke.view();
+    lab.rekey_ike(spoke);
+    lab.run_with_pools();
+    lab.rekey_child(hub);
+    lab.run_with_pools();
+    REQUIRE(Lab::talk(spoke, hub));
+    CHECK(spoke.count("follow-up-exchanges") + hub.count("follow-up-exchanges") == 3);
+    CHECK(spoke.view().initiator_spi != before.initiator_spi);
+    CHECK(spoke.view().children.at(0).proposal == "aes-gcm-256/esn/x25519/ke1-p384");
+    CHECK(spoke.view().initiator_spi == hub.view().initiator_spi);
+}
