@@ -70,18 +70,6 @@ def invalid_ke_from_nave(pair):
     assert pair.nave.counter("ike-invalid-ke-sent") >= 1, pair.nave.rows("counters")
 
 
-def additional_key_exchanges_offered(pair):
-    """strongSwan of Debian 12 knows no RFC 9370: the proposals without them, which stand behind, are for such a peer. As an initiator it offers none."""
-    pair.start(nave={"ike_proposals": [f"{CURVES[0]}/ke1-p384/ke2-modp3072", CURVES[0]],
-                     "esp_proposals": ["aes-gcm-256/esn/x25519/ke1-p384", "aes-gcm-256/esn/x25519", "aes-gcm-256/no-esn/x25519"]})
-    pair.works()
-    assert {row["proposal"] for row in pair.nave.ike(pair.linux.identity)} == {CURVES[0]}, pair.nave.rows("ike")
-    for kind in ("ike", "child"):
-        pair.linux.rekey(kind)
-        assert wait_until(lambda: pair.linux.established() == (1, 1), 5, 0.2), pair.linux.sas()
-    pair.traffic()
-
-
 def tunnel_mode(pair):
     """strongSwan knows only tunnel mode for this SA, as Cisco's default transform set does; nave falls back to it."""
     pair.start(linux={"child": {"mode": "tunnel"}})
@@ -115,7 +103,6 @@ SCENARIOS = [
     Scenario("cookie-asked-by-linux", cookie_asked_by_linux, (INITIATOR,)),
     Scenario("invalid-ke-from-linux", invalid_ke_from_linux, (INITIATOR,)),
     Scenario("invalid-ke-from-nave", invalid_ke_from_nave, (RESPONDER,)),
-    Scenario("additional-key-exchanges-offered", additional_key_exchanges_offered),
     Scenario("tunnel-mode", tunnel_mode),
     Scenario("tunnel-mode-not-accepted", tunnel_mode_not_accepted),
     Scenario("encapsulation-forced-by-linux", encapsulation_forced_by_linux),
