@@ -1,4 +1,4 @@
-// The ciphers of ESP on bursts; with its neighbour esp_crypto_cbc.* the one place that knows ipsec-mb.
+// The ciphers of ESP on bursts; with its neighbour esp_crypto_hmac.* the one place that knows ipsec-mb.
 #pragma once
 
 #include "common/bytes.hpp"
@@ -65,7 +65,8 @@ struct alignas(64) EspJob {
 
     std::uint8_t* icv() const { return text + length; }
 
-    /// Fills in whatever follows from the SA and from header and IV of the packet that starts at `esp` (RFC 4106 §4 and §5, RFC 7634 §2).
+    /// Fills in whatever follows from the SA and from header and IV of the packet that starts at `esp` (RFC 4106 §4 and §5, RFC 4543 §3,
+    /// RFC 7634 §2). Where there is no IV, the nonce is of no use.
     void describe(const EspKey& with, const EspSizes& sizes, const std::uint8_t* esp, bool extended, std::uint64_t sequence) {
         key = &with;
         front = static_cast<std::uint8_t>(front_of(sizes)), icv_size = sizes.icv;
@@ -93,7 +94,7 @@ public:
 
     /// False if `keymat` has not the algorithm's length; `key` is unusable then.
     [[nodiscard]] bool expand(EspAlgorithm algorithm, ByteView keymat, EspKey& key);
-    /// Encrypts and writes the ICV of every job. AEADs take the IV that stands in the packet, which must be unique under the key;
+    /// Encrypts, if the suite does, and writes the ICV of every job. AEADs take the IV that stands in the packet, which must be unique under the key;
     /// CBC's is written into the packet, made from `associated`, which must be unique likewise.
     void seal(std::span<EspJob> jobs);
     /// Decrypts and compares the ICV of every job; what a job with `ok == false` left in `text` is not to be looked at.

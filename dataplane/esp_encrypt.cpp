@@ -19,13 +19,14 @@ void write_trailer(std::uint8_t* to, std::size_t padding, EspMode mode) {
     to[padding + 1] = mode == EspMode::transport ? kProtocolGre : kProtocolIpip;
 }
 
-/// ESP header and the IV of AEADs. It is the sequence number: unique under the key, which is all that GCM and ChaCha20 ask for
-/// (RFC 4106 §3.1). The IV of CBC stands in the same place, and the cipher writes it.
-void write_header(std::uint8_t* to, const OutboundSa& sa, std::uint64_t sequence) {
+/// ESP header, and in front of the text the IV of AEADs. It is the sequence number: unique under the key, which is all that GCM, GMAC and
+/// ChaCha20 ask for (RFC 4106 §3.1, RFC 4543 §3.1). CBC's ends in the same place, and the cipher writes it; where a suite has none, the
+/// header comes to stand there.
+void write_header(std::uint8_t* text, const OutboundSa& sa, std::uint64_t sequence) {
     const EspHeader esp{be32(sa.spi.value), be32(static_cast<std::uint32_t>(sequence))};
     const be64 iv{sequence};
-    std::memcpy(to, &esp, sizeof esp);
-    std::memcpy(to + sizeof esp, &iv, sizeof iv);
+    std::memcpy(text - sizeof iv, &iv, sizeof iv);
+    std::memcpy(text - front_of(sa.sizes), &esp, sizeof esp);
 }
 
 /// A first segment with room for headers and for everything behind it; nullptr when there is no buffer.
@@ -71,9 +72,8 @@ Verdict prepare(Packet*& packet, WorkerState& worker) {
     write_trailer(text + payload, padding, sa->mode);
     job.text = text;
     job.length = static_cast<std::uint32_t>(payload + padding + kTrailer);
-    std::uint8_t* esp = text - front_of(sizes);
-    write_header(esp, *sa, *sequence);
-    job.describe(sa->key, sizes, esp, sa->esn, *sequence);
+    write_header(text, *sa, *sequence);
+    job.describe(sa->key, sizes, text - front_of(sizes), sa->esn, *sequence);
     return Verdict::pass();
 }
 

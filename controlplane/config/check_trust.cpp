@@ -22,6 +22,16 @@ void check_ppks(Reader& reader, const TunnelDraft& tunnel) {
     }
 }
 
+/// Nobody writes such a suite by chance, but a file may outlive the test that it was written for.
+void check_suites(Reader& reader, const TunnelDraft& tunnel) {
+    const auto& suites = tunnel.profile.esp_proposals;
+    for (std::size_t i = 0; i < suites.size(); ++i) {
+        if (!encrypts(suites[i].algorithm))
+            reader.warning(at(*tunnel.source, "esp_proposals").children.at(i),
+                           fmt::format("{} DOES NOT ENCRYPT: with it everybody on the path reads all traffic", quote(ike::to_string(suites[i]))));
+    }
+}
+
 void check_keys(Reader& reader, const TunnelDraft& tunnel) {
     if (tunnel.psk.empty() && tunnel.source->member("psk") != nullptr)
         reader.problem(at(*tunnel.source, "psk"), "there is no key, so nobody could be authenticated");
@@ -99,6 +109,7 @@ void check_trust(Reader& reader, const Draft& draft, const Value& root) {
     check_limits(reader, draft, root);
     for (const TunnelDraft& tunnel : draft.tunnels) {
         check_keys(reader, tunnel);
+        check_suites(reader, tunnel);
         check_ppks(reader, tunnel);
         check_access(reader, tunnel);
         for (const HubDraft& hub : tunnel.hubs) check_hub(reader, draft, tunnel, hub);

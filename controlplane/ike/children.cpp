@@ -55,9 +55,11 @@ ChildId install_child(Context& context, Association& association, const NewChild
     context.out.push_back(InstallInbound{association.id, child.id, child.inbound, choice.suite.algorithm, child.mode, choice.suite.esn, limits_of(profile, choice.suite.esn),
                                          keys.sent_by(other(made.role)), made.resource});
     log_keys(context, association, child, keys.sent_by(other(made.role)), keys.sent_by(made.role));
-    context.log(Severity::info, fmt::format("child {}: none -> installed: {} in {} mode, SPI {:08x} in, {:08x} out{}", describe(association), to_string(choice.suite),
-                                            child.mode == EspMode::transport ? "transport" : "tunnel", child.inbound.value, child.outbound.value,
-                                            child.resource ? fmt::format(", for resource {}", child.resource->value) : std::string{}));
+    const bool encrypted = encrypts(choice.suite.algorithm);
+    context.log(encrypted ? Severity::info : Severity::warning,
+                fmt::format("child {}: none -> installed: {} in {} mode, SPI {:08x} in, {:08x} out{}{}", describe(association), to_string(choice.suite),
+                            child.mode == EspMode::transport ? "transport" : "tunnel", child.inbound.value, child.outbound.value,
+                            child.resource ? fmt::format(", for resource {}", child.resource->value) : std::string{}, encrypted ? "" : "; NOT ENCRYPTED"));
     context.count("children");
     established.children.push_back(child);
     established.childless_until.reset();

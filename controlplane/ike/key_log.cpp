@@ -40,7 +40,8 @@ std::string_view wireshark_name(Integrity integrity) {
 }
 
 struct EspNames {
-    std::string_view encryption, authentication;  // empty: Wireshark has none
+    std::string_view encryption, authentication;
+    bool known = true;  // to Wireshark
 };
 
 EspNames wireshark_names(EspAlgorithm algorithm) {
@@ -48,13 +49,18 @@ EspNames wireshark_names(EspAlgorithm algorithm) {
     switch (algorithm) {
     case EspAlgorithm::aes_gcm_128:
     case EspAlgorithm::aes_gcm_256:        return {kGcm, "NULL"};
-    case EspAlgorithm::chacha20_poly1305:  return {"", "NULL"};
+    case EspAlgorithm::chacha20_poly1305:  return {"ChaCha20-Poly1305 [RFC7634]", "NULL", false};
+    case EspAlgorithm::aes_gmac_128:
+    case EspAlgorithm::aes_gmac_256:       return {"AES-GMAC [RFC4543]", "NULL", false};
     case EspAlgorithm::aes_cbc_128_sha256:
     case EspAlgorithm::aes_cbc_256_sha256: return {kCbc, "HMAC-SHA-256-128 [RFC4868]"};
     case EspAlgorithm::aes_cbc_128_sha384:
     case EspAlgorithm::aes_cbc_256_sha384: return {kCbc, "HMAC-SHA-384-192 [RFC4868]"};
     case EspAlgorithm::aes_cbc_128_sha512:
     case EspAlgorithm::aes_cbc_256_sha512: return {kCbc, "HMAC-SHA-512-256 [RFC4868]"};
+    case EspAlgorithm::null_sha256:        return {"NULL", "HMAC-SHA-256-128 [RFC4868]"};
+    case EspAlgorithm::null_sha384:        return {"NULL", "HMAC-SHA-384-192 [RFC4868]"};
+    case EspAlgorithm::null_sha512:        return {"NULL", "HMAC-SHA-512-256 [RFC4868]"};
     }
     return {};
 }
@@ -74,11 +80,10 @@ Secret wireshark_line(const EspKeys& keys) {
     const EspNames names = wireshark_names(keys.algorithm);
     const EspSizes sizes = sizes_of(keys.algorithm);
     const ByteView cipher = keys.keymat.first(sizes.keymat() - sizes.integrity_key), authentication = keys.keymat.subspan(cipher.size());
-    const std::string integrity_key = authentication.empty() ? std::string{} : "0x" + hex(authentication);
-    const bool known = !names.encryption.empty();
-    return sealed(fmt::format("{}\"{}\",\"{}\",\"{}\",\"0x{:08x}\",\"{}\",\"0x{}\",\"{}\",\"{}\"", known ? "" : "# ", keys.source.is_v4() ? "IPv4" : "IPv6",
-                              keys.source.to_string(), keys.destination.to_string(), keys.spi.value, known ? names.encryption : "ChaCha20-Poly1305 [RFC7634]", hex(cipher),
-                              names.authentication, integrity_key));
+    const auto field = [](ByteView key) { return key.empty() ? std::string{} : "0x" + hex(key); };
+    return sealed(fmt::format("{}\"{}\",\"{}\",\"{}\",\"0x{:08x}\",\"{}\",\"{}\",\"{}\",\"{}\"", names.known ? "" : "# ", keys.source.is_v4() ? "IPv4" : "IPv6",
+                              keys.source.to_string(), keys.destination.to_string(), keys.spi.value, names.encryption, field(cipher), names.authentication,
+                              field(authentication)));
 }
 
 void log_keys(Context& context, const IkeSa& ike) {

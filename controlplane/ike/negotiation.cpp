@@ -34,6 +34,11 @@ Transform encryption_transform(EspAlgorithm algorithm) {
     case EspAlgorithm::aes_cbc_256_sha256:
     case EspAlgorithm::aes_cbc_256_sha384:
     case EspAlgorithm::aes_cbc_256_sha512: return {TransformType::encryption, transform_id::kAesCbc, 256};
+    case EspAlgorithm::null_sha256:
+    case EspAlgorithm::null_sha384:
+    case EspAlgorithm::null_sha512:        return {TransformType::encryption, transform_id::kNull};
+    case EspAlgorithm::aes_gmac_128:       return {TransformType::encryption, transform_id::kAesGmac, 128};
+    case EspAlgorithm::aes_gmac_256:       return {TransformType::encryption, transform_id::kAesGmac, 256};
     }
     return {};
 }

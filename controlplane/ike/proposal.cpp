@@ -32,11 +32,14 @@ constexpr std::array kGroups{Named<Group>{"x25519", Group::x25519},     Named<Gr
                              Named<Group>{"p384", Group::p384},         Named<Group>{"p521", Group::p521},         Named<Group>{"modp2048", Group::modp2048},
                              Named<Group>{"modp3072", Group::modp3072}, Named<Group>{"modp4096", Group::modp4096}, Named<Group>{"mlkem512", Group::mlkem512},
                              Named<Group>{"mlkem768", Group::mlkem768}, Named<Group>{"mlkem1024", Group::mlkem1024}};
-enum class EspCipher : std::uint8_t { aes_gcm_128, aes_gcm_256, chacha20_poly1305, aes_cbc_128, aes_cbc_256 };
+enum class EspCipher : std::uint8_t { aes_gcm_128, aes_gcm_256, chacha20_poly1305, aes_cbc_128, aes_cbc_256, null, aes_gmac_128, aes_gmac_256 };
 constexpr std::array kEspCiphers{Named<EspCipher>{"aes-gcm-128", EspCipher::aes_gcm_128}, Named<EspCipher>{"aes-gcm-256", EspCipher::aes_gcm_256},
                                  Named<EspCipher>{"chacha20-poly1305", EspCipher::chacha20_poly1305},
-                                 Named<EspCipher>{"aes-cbc-128", EspCipher::aes_cbc_128}, Named<EspCipher>{"aes-cbc-256", EspCipher::aes_cbc_256}};
-/// The words of each ESP suite. As in IKE's, a CBC cipher needs an integrity algorithm and an AEAD has none.
+                                 Named<EspCipher>{"aes-cbc-128", EspCipher::aes_cbc_128}, Named<EspCipher>{"aes-cbc-256", EspCipher::aes_cbc_256},
+                                 Named<EspCipher>{"null", EspCipher::null},
+                                 Named<EspCipher>{"aes-gmac-128", EspCipher::aes_gmac_128}, Named<EspCipher>{"aes-gmac-256", EspCipher::aes_gmac_256}};
+/// The words of each ESP suite. As in IKE's, an AEAD has no integrity algorithm and everything else needs one, the null cipher above all
+/// (RFC 8221 §4).
 struct EspWords {
     EspAlgorithm algorithm;
     EspCipher cipher;
@@ -51,7 +54,12 @@ constexpr std::array kEspAlgorithms{
     EspWords{EspAlgorithm::aes_cbc_128_sha512, EspCipher::aes_cbc_128, Integrity::hmac_sha512_256},
     EspWords{EspAlgorithm::aes_cbc_256_sha256, EspCipher::aes_cbc_256, Integrity::hmac_sha256_128},
     EspWords{EspAlgorithm::aes_cbc_256_sha384, EspCipher::aes_cbc_256, Integrity::hmac_sha384_192},
-    EspWords{EspAlgorithm::aes_cbc_256_sha512, EspCipher::aes_cbc_256, Integrity::hmac_sha512_256}};
+    EspWords{EspAlgorithm::aes_cbc_256_sha512, EspCipher::aes_cbc_256, Integrity::hmac_sha512_256},
+    EspWords{EspAlgorithm::null_sha256, EspCipher::null, Integrity::hmac_sha256_128},
+    EspWords{EspAlgorithm::null_sha384, EspCipher::null, Integrity::hmac_sha384_192},
+    EspWords{EspAlgorithm::null_sha512, EspCipher::null, Integrity::hmac_sha512_256},
+    EspWords{EspAlgorithm::aes_gmac_128, EspCipher::aes_gmac_128},
+    EspWords{EspAlgorithm::aes_gmac_256, EspCipher::aes_gmac_256}};
 constexpr std::array kEsn{Named<bool>{"esn", true}, Named<bool>{"no-esn", false}};
 
 template <class T, std::size_t N>

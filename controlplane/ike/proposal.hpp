@@ -60,7 +60,7 @@ struct EspProposal {
 /// "aes-gcm-256/prf-sha384/x25519/ke1-p384"; nothing if it is none. No key exchange stands in it twice (RFC 9370 §2.2.1), a KEM only
 /// behind the first one.
 std::optional<IkeProposal> parse_ike_proposal(std::string_view text);
-/// From text such as "aes-gcm-256", "chacha20-poly1305/no-esn/x25519/ke1-p384", "aes-cbc-256/sha256/esn"; ESN is on unless said otherwise.
+/// From text such as "aes-gcm-256", "chacha20-poly1305/no-esn/x25519/ke1-p384", "aes-cbc-256/sha256/esn", "null/sha256"; ESN is on unless said otherwise.
 std::optional<EspProposal> parse_esp_proposal(std::string_view text);
 std::string to_string(const IkeProposal& proposal);
 std::string to_string(const EspProposal& proposal);
@@ -70,7 +70,7 @@ std::string to_string(const EspProposal& proposal);
 std::vector<IkeProposal> default_ike_proposals();
 /// AES-GCM-256, AES-GCM-128, ChaCha20-Poly1305; with ESN preferred and without it accepted; a rekey with a fresh key exchange
 /// preferred and without it accepted. AES-CBC with HMAC-SHA2 only for who configures it: every peer of today has an AEAD, which is
-/// several times as fast.
+/// several times as fast. What does not encrypt never stands here.
 std::vector<EspProposal> default_esp_proposals();
 
 }  // namespace nave::ike

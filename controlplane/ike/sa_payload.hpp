@@ -20,7 +20,7 @@ constexpr bool is_additional(TransformType type) { return type >= TransformType:
 
 /// Transform IDs that we know (IANA); any other number is decoded too and just never chosen.
 namespace transform_id {
-inline constexpr std::uint16_t kAesCbc = 12, kAesGcm16 = 20, kChaCha20Poly1305 = 28;
+inline constexpr std::uint16_t kNull = 11, kAesCbc = 12, kAesGcm16 = 20, kAesGmac = 21, kChaCha20Poly1305 = 28;
 inline constexpr std::uint16_t kPrfHmacSha256 = 5, kPrfHmacSha384 = 6, kPrfHmacSha512 = 7;
 inline constexpr std::uint16_t kIntegrityNone = 0, kHmacSha256_128 = 12, kHmacSha384_192 = 13, kHmacSha512_256 = 14;
 inline constexpr std::uint16_t kKeyExchangeNone = 0, kEsnNo = 0, kEsnYes = 1;

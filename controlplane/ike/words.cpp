@@ -24,7 +24,7 @@ std::string lookup(const NamedId (&names)[N], std::string_view kind, std::uint16
 }
 
 constexpr NamedId kCiphers[] = {{3, "3des"},       {11, "null"},       {12, "aes-cbc"}, {13, "aes-ctr"},          {14, "aes-ccm-8"},
-                                {16, "aes-ccm-16"}, {18, "aes-gcm-8"}, {20, "aes-gcm"}, {28, "chacha20-poly1305"}};
+                                {16, "aes-ccm-16"}, {18, "aes-gcm-8"}, {20, "aes-gcm"}, {21, "aes-gmac"}, {28, "chacha20-poly1305"}};
 constexpr NamedId kPrfs[] = {{1, "prf-md5"}, {2, "prf-sha1"}, {4, "prf-aes-xcbc"}, {5, "prf-sha256"}, {6, "prf-sha384"}, {7, "prf-sha512"}, {8, "prf-aes-cmac"}};
 constexpr NamedId kChecksums[] = {{0, "no-integrity"}, {1, "md5"}, {2, "sha1"}, {5, "aes-xcbc"}, {8, "aes-cmac"}, {12, "sha256"}, {13, "sha384"}, {14, "sha512"}};
 constexpr NamedId kGroups[] = {{0, "no-group"},  {1, "modp768"},       {2, "modp1024"},      {5, "modp1536"}, {14, "modp2048"},

@@ -40,6 +40,14 @@ ESP = [
     ("aes-cbc-256/sha384", "aes256-sha384"),
     ("aes-cbc-256/sha512", "aes256-sha512"),
 ]
+# Those that do not encrypt.
+CLEAR = [
+    ("aes-gmac-128/no-esn", "aes128gmac-noesn"),
+    ("aes-gmac-256/esn", "aes256gmac-esn"),
+    ("null/sha256/no-esn", "null-sha256-noesn"),
+    ("null/sha384/esn", "null-sha384-esn"),
+    ("null/sha512/no-esn", "null-sha512-noesn"),
+]
 
 
 def ike(pair, ours, theirs):
@@ -54,6 +62,13 @@ def esp(pair, ours, theirs):
     assert pair.proposals() == {ours}, pair.nave.rows("sas")
 
 
+def clear(pair, ours, theirs):
+    esp(pair, ours, theirs)
+    log = pair.nave.log()
+    assert f'"{ours}" DOES NOT ENCRYPT' in log and "NOT ENCRYPTED" in log.split("DOES NOT ENCRYPT")[1], log
+
+
 SCENARIOS = [Scenario(f"ike-{ours}", functools.partial(ike, ours=ours, theirs=theirs)) for ours, theirs in IKE]
 SCENARIOS += [Scenario(f"esp-{ours}{ending}", functools.partial(esp, ours=ours + ending, theirs=theirs + extended))
               for ours, theirs in ESP for ending, extended in (("/esn", "-esn"), ("/no-esn", "-noesn"))]
+SCENARIOS += [Scenario(f"esp-{ours}", functools.partial(clear, ours=ours, theirs=theirs)) for ours, theirs in CLEAR]

@@ -27,7 +27,7 @@ constexpr std::string_view name(Case which) {
     return "unknown";
 }
 
-/// Every algorithm of ESP; those of a run that names none come first.
+/// Every algorithm of ESP that encrypts; those of a run that names none come first.
 inline constexpr std::array kAlgorithms = {EspAlgorithm::aes_gcm_128,        EspAlgorithm::aes_gcm_256,        EspAlgorithm::chacha20_poly1305,
                                            EspAlgorithm::aes_cbc_128_sha256, EspAlgorithm::aes_cbc_128_sha384, EspAlgorithm::aes_cbc_128_sha512,
                                            EspAlgorithm::aes_cbc_256_sha256, EspAlgorithm::aes_cbc_256_sha384, EspAlgorithm::aes_cbc_256_sha512};
@@ -43,6 +43,11 @@ constexpr std::string_view name(EspAlgorithm algorithm) {
     case EspAlgorithm::aes_cbc_256_sha256: return "aes-256-cbc-hmac-sha256";
     case EspAlgorithm::aes_cbc_256_sha384: return "aes-256-cbc-hmac-sha384";
     case EspAlgorithm::aes_cbc_256_sha512: return "aes-256-cbc-hmac-sha512";
+    case EspAlgorithm::null_sha256:
+    case EspAlgorithm::null_sha384:
+    case EspAlgorithm::null_sha512:
+    case EspAlgorithm::aes_gmac_128:
+    case EspAlgorithm::aes_gmac_256: break;
     }
     return "unknown";
 }

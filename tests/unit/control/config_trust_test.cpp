@@ -132,6 +132,14 @@ TEST_CASE("identities, suites and the NHRP word are checked") {
                   "spoke.toml:16:23: tunnel.nave0.nhrp_authentication: found \"ninechars\"; accepted: a word of 1 to 8");
 }
 
+TEST_CASE("a suite that does not encrypt is worth a loud warning, each at its place") {
+    const auto result = loaded(spoke({{16, "esp_proposals = [\"aes-gcm-256\", \"aes-gmac-128\", \"null/sha256/no-esn\"]"}}));
+    REQUIRE(result.warnings.size() == 2);
+    CHECK(result.warnings[0].to_string() ==
+          "spoke.toml:16:33: tunnel.nave0.esp_proposals[1]: \"aes-gmac-128/esn\" DOES NOT ENCRYPT: with it everybody on the path reads all traffic");
+    CHECK(result.warnings[1].to_string().starts_with("spoke.toml:16:49: tunnel.nave0.esp_proposals[2]: \"null/sha256/no-esn\" DOES NOT ENCRYPT"));
+}
+
 TEST_CASE("the gateway's name goes into a path, so it has no slash") {
     check_problem(spoke({{1, "name = \"../etc\""}}), "spoke.toml:1:8: name: found \"../etc\"; accepted: a name of up to 32 letters");
     check_problem(spoke({{16, "[control]\nsocket = \"nave.sock\""}}),

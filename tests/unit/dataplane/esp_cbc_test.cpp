@@ -18,7 +18,7 @@ struct Vector {
     const char* sealed;
 };
 
-// Made with the openssl command from keymat 01 02 03 …: the IV as esp_crypto_cbc.cpp describes it, then `enc -aes-…-cbc` and `dgst -mac HMAC`.
+// Made with the openssl command from keymat 01 02 03 …: the IV as esp_crypto_hmac.cpp describes it, then `enc -aes-…-cbc` and `dgst -mac HMAC`.
 constexpr std::uint64_t kSequence = 0x3'ffff'fffe;
 constexpr Vector kVectors[] = {
     {EspAlgorithm::aes_cbc_128_sha256, false,

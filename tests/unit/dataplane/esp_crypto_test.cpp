@@ -47,9 +47,10 @@ EspJob job_over_vector(const EspKey& key, Bytes& packet, const Vector& vector) {
     return job_over(key, packet, esn, esn ? in.u64() : in.u32());
 }
 
-constexpr EspAlgorithm kAeads[] = {EspAlgorithm::aes_gcm_128, EspAlgorithm::aes_gcm_256, EspAlgorithm::chacha20_poly1305};
+constexpr EspAlgorithm kAeads[] = {EspAlgorithm::aes_gcm_128, EspAlgorithm::aes_gcm_256, EspAlgorithm::chacha20_poly1305, EspAlgorithm::aes_gmac_128, EspAlgorithm::aes_gmac_256};
 constexpr EspAlgorithm kAll[] = {EspAlgorithm::aes_gcm_128, EspAlgorithm::aes_cbc_128_sha256, EspAlgorithm::aes_gcm_256, EspAlgorithm::aes_cbc_256_sha256,
-                                 EspAlgorithm::chacha20_poly1305, EspAlgorithm::aes_cbc_128_sha384, EspAlgorithm::aes_cbc_256_sha512};
+                                 EspAlgorithm::chacha20_poly1305, EspAlgorithm::aes_cbc_128_sha384, EspAlgorithm::aes_cbc_256_sha512, EspAlgorithm::null_sha256,
+                                 EspAlgorithm::aes_gmac_256,      EspAlgorithm::null_sha512};
 
 }  // namespace
 

@@ -79,7 +79,7 @@ TEST_CASE("the path's inner MTU leaves room for every header, ICV and padding, a
     CHECK(inner_mtu(1500, {.mode = EspMode::transport, .udp = false, .gre_key = false}) == 1500 - 20 - 16 - 16 - 2 - 4 - 2 + 2);
     CHECK(inner_mtu(1500, {.algorithm = EspAlgorithm::aes_cbc_128_sha256, .gre_key = false}) == (1500 - 20 - 24 - 16) / 16 * 16 - 2 - 4);
     const auto algorithm = GENERATE(EspAlgorithm::aes_gcm_128, EspAlgorithm::chacha20_poly1305, EspAlgorithm::aes_cbc_128_sha256, EspAlgorithm::aes_cbc_256_sha384,
-                                    EspAlgorithm::aes_cbc_256_sha512);
+                                    EspAlgorithm::aes_cbc_256_sha512, EspAlgorithm::aes_gmac_128, EspAlgorithm::null_sha256, EspAlgorithm::null_sha512);
     const EspSizes sizes = sizes_of(algorithm);
     for (const std::uint16_t port : {std::uint16_t{1280}, std::uint16_t{1492}, std::uint16_t{1500}, std::uint16_t{9000}})
         for (const bool udp : {false, true})

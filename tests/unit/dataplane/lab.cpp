@@ -256,8 +256,11 @@ Bytes forge(const Box& from, const Box& to, const Forged& forged, const Peering&
     ByteWriter header;
     header.u32(spi_between(from, to, peering.owner).value);
     header.u32(static_cast<std::uint32_t>(forged.sequence));
-    header.u64(forged.sequence);
-    Bytes esp = concat({header.view(), Bytes(sizes.iv - 8u, 0), text, Bytes(sizes.icv, 0)});
+    ByteWriter number;
+    number.u64(forged.sequence);
+    Bytes iv = number.take();
+    iv.resize(sizes.iv);
+    Bytes esp = concat({header.view(), iv, text, Bytes(sizes.icv, 0)});
     EspJob job = job_over(key, esp, peering.esn, forged.sequence);
     crypto.seal({&job, 1});
     esp.back() ^= forged.flip_icv;

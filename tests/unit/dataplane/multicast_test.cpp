@@ -31,7 +31,8 @@ const Bytes kHello = ipv4({.source = "172.16.0.2", .destination = "224.0.0.5", .
 }  // namespace
 
 TEST_CASE("a routing protocol's hello from the kernel reaches the kernel of every multicast member, TTL untouched") {
-    const auto algorithm = GENERATE(EspAlgorithm::aes_gcm_128, EspAlgorithm::aes_gcm_256, EspAlgorithm::chacha20_poly1305, EspAlgorithm::aes_cbc_128_sha256);
+    const auto algorithm = GENERATE(EspAlgorithm::aes_gcm_128, EspAlgorithm::aes_gcm_256, EspAlgorithm::chacha20_poly1305, EspAlgorithm::aes_cbc_128_sha256,
+                                    EspAlgorithm::aes_gmac_128, EspAlgorithm::null_sha512);
     const auto mode = GENERATE(EspMode::transport, EspMode::tunnel);
     Star star{algorithm, mode};
     star.hub.inject(PacketMessage::Inject::tunnel, kHello);

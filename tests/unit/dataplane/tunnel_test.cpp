@@ -9,7 +9,8 @@ using namespace nave::test;
 namespace {
 
 constexpr EspAlgorithm kAlgorithms[] = {EspAlgorithm::aes_gcm_128, EspAlgorithm::aes_gcm_256, EspAlgorithm::chacha20_poly1305,
-                                       EspAlgorithm::aes_cbc_128_sha256, EspAlgorithm::aes_cbc_256_sha512};
+                                       EspAlgorithm::aes_cbc_128_sha256, EspAlgorithm::aes_cbc_256_sha512, EspAlgorithm::aes_gmac_256,
+                                       EspAlgorithm::null_sha256,        EspAlgorithm::null_sha384};
 constexpr EspMode kModes[] = {EspMode::transport, EspMode::tunnel};
 
 }  // namespace

@@ -81,7 +81,10 @@ TEST_CASE("a line of ESP is one direction: addresses, SPI, algorithms and keys")
     CHECK(cbc.find(R"("AES-CBC [RFC3602]","0xabababababababababababababababab","HMAC-SHA-256-128 [RFC4868]","0xabab)") != std::string::npos);
     CHECK(esp_line(EspAlgorithm::aes_cbc_256_sha384).find("HMAC-SHA-384-192 [RFC4868]") != std::string::npos);
     CHECK(esp_line(EspAlgorithm::aes_cbc_128_sha512).find("HMAC-SHA-512-256 [RFC4868]") != std::string::npos);
-    CHECK(esp_line(EspAlgorithm::chacha20_poly1305).starts_with("# \"IPv4\""));
+    CHECK(esp_line(EspAlgorithm::null_sha384).find(R"("0x00001234","NULL","","HMAC-SHA-384-192 [RFC4868]","0xabab)") != std::string::npos);
+    CHECK(esp_line(EspAlgorithm::null_sha256).find("HMAC-SHA-256-128 [RFC4868]") != std::string::npos);
+    CHECK(esp_line(EspAlgorithm::null_sha512).find("HMAC-SHA-512-256 [RFC4868]") != std::string::npos);
+    for (const auto unknown : {EspAlgorithm::chacha20_poly1305, EspAlgorithm::aes_gmac_128, EspAlgorithm::aes_gmac_256}) CHECK(esp_line(unknown).starts_with("# \"IPv4\""));
 }
 
 TEST_CASE_METHOD(Logging, "every IKE SA and both directions of every child SA are written, rekeyed ones too, alike at both ends") {

@@ -154,6 +154,27 @@ TEST_CASE("CBC and HMAC for ESP are chosen when both ends configured them, in ou
     CHECK_FALSE(choose_esp(offer_esp(cbc, kSpi, exchange), default_esp_proposals(), {}, exchange));
 }
 
+TEST_CASE("AES-GMAC is one transform with the key's length (RFC 4543), NULL is one without and comes with an integrity algorithm (RFC 2410)") {
+    const auto transforms = [](const char* suite) { return offer_esp(std::vector{esp_suite(suite)}, kSpi, ChildExchange::ike_auth).proposals.at(0).transforms; };
+    CHECK(transforms("aes-gmac-128/no-esn") == std::vector<Transform>{{TransformType::encryption, 21, 128}, {TransformType::extended_sequence_numbers, 0}});
+    CHECK(transforms("aes-gmac-256") == std::vector<Transform>{{TransformType::encryption, 21, 256}, {TransformType::extended_sequence_numbers, 1}});
+    CHECK(transforms("null/sha384") == std::vector<Transform>{{TransformType::encryption, 11}, {TransformType::integrity, 13}, {TransformType::extended_sequence_numbers, 1}});
+}
+
+TEST_CASE("what does not encrypt is chosen when both ends configured it, and never by default; NULL never without integrity") {
+    const auto exchange = ChildExchange::ike_auth;
+    for (const char* text : {"aes-gmac-128", "aes-gmac-256/no-esn", "null/sha256", "null/sha512/no-esn"}) {
+        const std::vector suite{esp_suite(text)};
+        CHECK(choose_esp(offer_esp(suite, kSpi, exchange), suite, {}, exchange)->suite == suite[0]);
+        CHECK(accept_esp(answer_esp({suite[0], 1, {}}, kSpi), suite, exchange)->suite == suite[0]);
+        CHECK_FALSE(choose_esp(offer_esp(suite, kSpi, exchange), default_esp_proposals(), {}, exchange));
+    }
+    const Transform null{TransformType::encryption, 11}, none{TransformType::integrity, 0}, esn{TransformType::extended_sequence_numbers, 1};
+    const std::vector all{esp_suite("null/sha256"), esp_suite("aes-gmac-128"), esp_suite("aes-gcm-128")};
+    CHECK_FALSE(choose_esp(SaPayload{{Proposal{1, Protocol::esp, hex("12345678"), {null, none, esn}}}}, all, {}, exchange));
+    CHECK_FALSE(choose_esp(SaPayload{{Proposal{1, Protocol::esp, hex("12345678"), {null, esn}}}}, all, {}, exchange));
+}
+
 TEST_CASE("CBC for ESP is not chosen without integrity, or with another hash or key length than ours") {
     const auto exchange = ChildExchange::ike_auth;
     const std::vector ours{esp_suite("aes-cbc-256/sha256")};

@@ -1,4 +1,4 @@
-// Plays of suites that somebody configures: child SAs without AEAD, and every group.
+// Plays of suites that somebody configures: child SAs without AEAD or without encryption, and every group.
 #include "controlplane/ike/message.hpp"
 #include "controlplane/ike/negotiation.hpp"
 #include "tests/unit/ike/lab.hpp"
@@ -40,6 +40,32 @@ TEST_CASE_METHOD(Configured, "two ends that want CBC and HMAC install both keys 
     REQUIRE(installed.esn == esn);
     REQUIRE(installed.keymat.view().size() == sizes_of(algorithm).keymat());
     REQUIRE(hub.outbound.back().keymat.view().size() == sizes_of(algorithm).keymat());
+}
+
+TEST_CASE_METHOD(Configured, "two ends that want no encryption have it, and both say so loudly") {
+    const auto [suite, algorithm] = GENERATE(table<const char*, EspAlgorithm>({{"aes-gmac-128/esn", EspAlgorithm::aes_gmac_128},
+                                                                               {"aes-gmac-256/no-esn/x25519", EspAlgorithm::aes_gmac_256},
+                                                                               {"null/sha256/esn", EspAlgorithm::null_sha256},
+                                                                               {"null/sha384/no-esn", EspAlgorithm::null_sha384},
+                                                                               {"null/sha512/esn", EspAlgorithm::null_sha512}}));
+    use(spoke, {suite}), use(hub, {suite});
+    lab.establish(spoke, hub);
+    lab.rekey_child(spoke);
+    lab.run();
+    lab.advance(8s);
+    REQUIRE(Lab::talk(spoke, hub));
+    REQUIRE(hub.inbound.begin()->second.algorithm == algorithm);
+    REQUIRE(hub.inbound.begin()->second.keymat.view().size() == sizes_of(algorithm).keymat());
+    for (const Gateway* gateway : {&spoke, &hub}) REQUIRE(gateway->logged("; NOT ENCRYPTED"));
+}
+
+TEST_CASE_METHOD(Configured, "a gateway that was not told of a suite without encryption never agrees to it") {
+    use(spoke, {"aes-gmac-256", "null/sha256"});
+    hub.start();
+    lab.connect(spoke, hub, 3);
+    lab.run();
+    REQUIRE(hub.ups.empty());
+    REQUIRE(hub.logged("peer offered aes-gmac-256/esn, null/sha256/esn; we accept aes-gcm-256/"));
 }
 
 TEST_CASE_METHOD(Configured, "an AEAD is preferred where the responder lists it first, and CBC serves the peer that has nothing else") {

@@ -25,7 +25,8 @@ TEST_CASE("weak, unknown and repeated words are refused") {
         CHECK_FALSE(parse_ike_proposal(text));
     }
     for (const char* text : {"", "aes-cbc-256", "aes-cbc-256/esn", "sha256", "aes-gcm-256/sha256", "chacha20-poly1305/sha256", "aes-cbc-256/sha1", "aes-cbc-192/sha256",
-                             "aes-cbc-256/sha256/sha512", "aes-gcm-256/esn/no-esn", "esn", "aes-gcm-256/prf-sha256", "null"}) {
+                             "aes-cbc-256/sha256/sha512", "aes-gcm-256/esn/no-esn", "esn", "aes-gcm-256/prf-sha256", "null",
+                             "null/no-esn", "aes-gmac-256/sha256", "aes-gmac-192", "null/sha1"}) {
         INFO(text);
         CHECK_FALSE(parse_esp_proposal(text));
     }
@@ -44,6 +45,17 @@ TEST_CASE("a CBC suite for ESP names its integrity algorithm, as one for IKE doe
         INFO(text);
         CHECK(to_string(parse_esp_proposal(text).value()) == text);
     }
+}
+
+TEST_CASE("suites that do not encrypt are read and shown like the others, and no default is one") {
+    CHECK(parse_esp_proposal("null/sha384") == EspProposal{EspAlgorithm::null_sha384, true, std::nullopt});
+    for (const char* text : {"aes-gmac-128/esn", "aes-gmac-256/no-esn/p384", "null/sha256/esn", "null/sha384/no-esn", "null/sha512/esn/x25519"}) {
+        INFO(text);
+        CHECK(to_string(parse_esp_proposal(text).value()) == text);
+        CHECK_FALSE(encrypts(parse_esp_proposal(text)->algorithm));
+    }
+    for (const EspProposal& suite : default_esp_proposals()) CHECK(encrypts(suite.algorithm));
+    CHECK(encrypts(EspAlgorithm::aes_cbc_256_sha512));
 }
 
 TEST_CASE("every default suite reads back from its text and occurs once") {

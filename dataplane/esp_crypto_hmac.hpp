@@ -1,4 +1,4 @@
-// AES-CBC with HMAC-SHA2 (RFC 3602, RFC 4868), packets side by side in the lanes of ipsec-mb.
+// AES-CBC (RFC 3602), or no cipher (RFC 2410), with HMAC-SHA2 (RFC 4868): packets side by side in the lanes of ipsec-mb.
 #pragma once
 
 #include "dataplane/esp_crypto.hpp"
@@ -11,7 +11,7 @@ namespace nave::dataplane {
 /// Jobs wait until there are enough to fill the lanes, each algorithm for itself, because a burst call of ipsec-mb takes one key
 /// size and one hash. Two bursts for each set, cipher and hash apart: that is 5 to 20 % faster than chained jobs at every size, and
 /// nothing is decrypted before its ICV was found right.
-class CbcHmac {
+class HmacSuites {
 public:
     /// `key.algorithm` is set and the length of `keymat` is right. False if ipsec-mb refuses.
     [[nodiscard]] bool expand(IMB_MGR& manager, ByteView keymat, EspKey& key);
@@ -22,7 +22,7 @@ public:
     void flush_open(IMB_MGR& manager);
 
 private:
-    static constexpr std::size_t kAlgorithms = 6, kAtOnce = 64;
+    static constexpr std::size_t kAlgorithms = 9, kAtOnce = 64;
     struct Queue {
         std::array<EspJob*, kAtOnce> jobs;
         std::size_t size = 0;
@@ -37,7 +37,7 @@ private:
     std::array<Queue, kAlgorithms> queues_{};
     std::array<IMB_JOB, kAtOnce> work_{};
     std::optional<EspAlgorithm> suite_;  // that work_ is set up for
-    bool waiting_ = false;  // spares the look into the queues for bursts without CBC
+    bool waiting_ = false;  // spares the look into the queues for bursts without HMAC
 };
 
 }  // namespace nave::dataplane

@@ -1,5 +1,6 @@
-// The layout of a packet as CBC and HMAC see it: ESP header, IV, ciphertext; then the ICV over all three (RFC 4303 §3.3.2).
-#include "dataplane/esp_crypto_cbc.hpp"
+// The layout of a packet as cipher and HMAC see it: ESP header, IV, ciphertext; then the ICV over all three (RFC 4303 §3.3.2). The null
+// cipher has no IV, and its ciphertext is the text.
+#include "dataplane/esp_crypto_hmac.hpp"
 
 #include "common/secret.hpp"
 
@@ -9,19 +10,19 @@ namespace nave::dataplane {
 
 namespace {
 
-constexpr std::size_t kIvSize = 16, kFront = sizeof(EspHeader) + kIvSize, kSequenceHighSize = 4;
+constexpr std::size_t kIvSize = 16, kSequenceHighSize = 4;
 
-/// What EspKey::expanded holds. Sealing reads the first six cache lines, opening the last six.
-struct alignas(64) CbcKey {
+/// What EspKey::expanded holds. With CBC, sealing reads the first six cache lines, opening the last six; without a cipher both read HMAC's two.
+struct alignas(64) HmacKey {
     std::array<std::uint8_t, 240> encrypt;
     std::array<std::uint8_t, kIvSize> iv_secret;
     std::array<std::uint8_t, 64> inner, outer;  // HMAC's two states behind the padded key
     std::array<std::uint8_t, 240> decrypt;
 };
-static_assert(sizeof(CbcKey) <= EspKey::kExpandedSize);
+static_assert(sizeof(HmacKey) <= EspKey::kExpandedSize);
 
-CbcKey& cbc_key(EspKey& key) { return *reinterpret_cast<CbcKey*>(key.expanded.data()); }
-const CbcKey& cbc_key(const EspKey& key) { return *reinterpret_cast<const CbcKey*>(key.expanded.data()); }
+HmacKey& hmac_key(EspKey& key) { return *reinterpret_cast<HmacKey*>(key.expanded.data()); }
+const HmacKey& hmac_key(const EspKey& key) { return *reinterpret_cast<const HmacKey*>(key.expanded.data()); }
 
 std::size_t index_of(EspAlgorithm algorithm) { return std::to_underlying(algorithm) - std::to_underlying(EspAlgorithm::aes_cbc_128_sha256); }
 
@@ -29,6 +30,8 @@ IMB_HASH_ALG hash_of(const EspSizes& sizes) {
     if (sizes.integrity_key == 32) return IMB_AUTH_HMAC_SHA_256;
     return sizes.integrity_key == 48 ? IMB_AUTH_HMAC_SHA_384 : IMB_AUTH_HMAC_SHA_512;
 }
+
+bool has_cipher(const EspSizes& sizes) { return sizes.encryption_key > 0; }
 
 IMB_KEY_SIZE_BYTES key_size_of(const EspSizes& sizes) { return sizes.encryption_key == 16 ? IMB_KEY_128_BYTES : IMB_KEY_256_BYTES; }
 
@@ -51,7 +54,7 @@ void set_suite(IMB_JOB& work, const EspSizes& sizes) {
     work.auth_tag_output_len_in_bytes = sizes.icv;
 }
 
-void set_keys(IMB_JOB& work, const CbcKey& key) {
+void set_keys(IMB_JOB& work, const HmacKey& key) {
     work.enc_keys = key.encrypt.data();
     work.dec_keys = key.decrypt.data();
     work.u.HMAC._hashed_auth_key_xor_ipad = key.inner.data();
@@ -63,8 +66,8 @@ void set_keys(IMB_JOB& work, const CbcKey& key) {
 void set_hash(IMB_JOB& work, const EspJob& job, std::uint8_t* tag) {
     const bool extended = job.associated_length == 12;
     if (extended) std::memcpy(job.icv(), job.associated.data() + 4, kSequenceHighSize);
-    work.src = job.text - kFront;
-    work.msg_len_to_hash_in_bytes = kFront + job.length + (extended ? kSequenceHighSize : 0);
+    work.src = job.text - job.front;
+    work.msg_len_to_hash_in_bytes = job.front + job.length + (extended ? kSequenceHighSize : 0);
     work.auth_tag_output = tag;
 }
 
@@ -88,19 +91,20 @@ void set_numbers(EspJob& job) {
 }
 
 /// CBC knows whole blocks only; a shared payload must have been brought together by the caller.
-bool fits(const EspJob& job) { return job.length > 0 && job.length % kIvSize == 0 && job.gather_count == 0; }
+bool fits(const EspJob& job) { return job.length > 0 && (job.length % kIvSize == 0 || job.front == sizeof(EspHeader)) && job.gather_count == 0; }
 
 }  // namespace
 
-bool CbcHmac::expand(IMB_MGR& manager, ByteView keymat, EspKey& key) {
+bool HmacSuites::expand(IMB_MGR& manager, ByteView keymat, EspKey& key) {
     const EspSizes sizes = sizes_of(key.algorithm);
     const IMB_HASH_ALG hash = hash_of(sizes);
-    CbcKey& expanded = cbc_key(key);
-    if (sizes.encryption_key == 16) IMB_AES_KEYEXP_128(&manager, keymat.data(), expanded.encrypt.data(), expanded.decrypt.data());
-    else IMB_AES_KEYEXP_256(&manager, keymat.data(), expanded.encrypt.data(), expanded.decrypt.data());
+    HmacKey& expanded = hmac_key(key);
     const ByteView integrity_key = keymat.subspan(sizes.encryption_key);
     expand_pad(manager, hash, integrity_key, 0x36, expanded.inner);
     expand_pad(manager, hash, integrity_key, 0x5c, expanded.outer);
+    if (!has_cipher(sizes)) return true;
+    if (sizes.encryption_key == 16) IMB_AES_KEYEXP_128(&manager, keymat.data(), expanded.encrypt.data(), expanded.decrypt.data());
+    else IMB_AES_KEYEXP_256(&manager, keymat.data(), expanded.encrypt.data(), expanded.decrypt.data());
 
     // The secret behind the IVs is a PRF's output under the integrity key, over a message that no packet can be: SPI 0 is never on
     // the wire (RFC 4303 §2.1).
@@ -118,70 +122,73 @@ bool CbcHmac::expand(IMB_MGR& manager, ByteView keymat, EspKey& key) {
     return done;
 }
 
-CbcHmac::Queue& CbcHmac::push(EspJob& job) {
+HmacSuites::Queue& HmacSuites::push(EspJob& job) {
     Queue& queue = queues_[index_of(job.key->algorithm)];
     queue.jobs[queue.size++] = &job;
     waiting_ = true;
     return queue;
 }
 
-void CbcHmac::seal(IMB_MGR& manager, EspJob& job) {
+void HmacSuites::seal(IMB_MGR& manager, EspJob& job) {
     if (!fits(job)) return;
     if (Queue& queue = push(job); queue.size == kAtOnce) seal_all(manager, queue);
 }
 
-void CbcHmac::open(IMB_MGR& manager, EspJob& job) {
+void HmacSuites::open(IMB_MGR& manager, EspJob& job) {
     if (!fits(job)) return;
     if (Queue& queue = push(job); queue.size == kAtOnce) open_all(manager, queue);
 }
 
-void CbcHmac::flush_seal(IMB_MGR& manager) {
+void HmacSuites::flush_seal(IMB_MGR& manager) {
     if (!std::exchange(waiting_, false)) return;
     for (Queue& queue : queues_)
         if (queue.size > 0) seal_all(manager, queue);
 }
 
-void CbcHmac::flush_open(IMB_MGR& manager) {
+void HmacSuites::flush_open(IMB_MGR& manager) {
     if (!std::exchange(waiting_, false)) return;
     for (Queue& queue : queues_)
         if (queue.size > 0) open_all(manager, queue);
 }
 
-void CbcHmac::use(EspAlgorithm algorithm, const EspSizes& sizes) {
+void HmacSuites::use(EspAlgorithm algorithm, const EspSizes& sizes) {
     if (std::exchange(suite_, algorithm) == algorithm) return;
     for (IMB_JOB& work : work_) set_suite(work, sizes);
 }
 
-void CbcHmac::seal_all(IMB_MGR& manager, Queue& queue) {
+void HmacSuites::seal_all(IMB_MGR& manager, Queue& queue) {
     const std::span jobs{queue.jobs.data(), std::exchange(queue.size, 0)};
     const EspSizes sizes = sizes_of(jobs[0]->key->algorithm);
+    const bool ciphers = has_cipher(sizes);
     use(jobs[0]->key->algorithm, sizes);
     for (std::size_t i = 0; i < jobs.size(); ++i) {
         EspJob& job = *jobs[i];
-        const CbcKey& key = cbc_key(*job.key);
-        set_numbers(job);
+        const HmacKey& key = hmac_key(*job.key);
         set_keys(work_[i], key);
         set_hash(work_[i], job, job.icv());
+        if (!ciphers) continue;
+        set_numbers(job);
         set_cipher(work_[i], key.iv_secret.data(), job.text - kIvSize, kIvSize + job.length);
     }
     const auto count = static_cast<std::uint32_t>(jobs.size());
-    if (IMB_SUBMIT_CIPHER_BURST_NOCHECK(&manager, work_.data(), count, IMB_CIPHER_CBC, IMB_DIR_ENCRYPT, key_size_of(sizes)) != count) return;
+    if (ciphers && IMB_SUBMIT_CIPHER_BURST_NOCHECK(&manager, work_.data(), count, IMB_CIPHER_CBC, IMB_DIR_ENCRYPT, key_size_of(sizes)) != count) return;
     if (IMB_SUBMIT_HASH_BURST_NOCHECK(&manager, work_.data(), count, hash_of(sizes)) != count) return;
     for (EspJob* job : jobs) job->ok = true;
 }
 
-void CbcHmac::open_all(IMB_MGR& manager, Queue& queue) {
+void HmacSuites::open_all(IMB_MGR& manager, Queue& queue) {
     const std::span jobs{queue.jobs.data(), std::exchange(queue.size, 0)};
     const EspSizes sizes = sizes_of(jobs[0]->key->algorithm);
+    const bool ciphers = has_cipher(sizes);
     use(jobs[0]->key->algorithm, sizes);
     std::array<std::array<std::uint8_t, kEspIcvMax>, kAtOnce> computed;
     std::array<std::array<std::uint8_t, kSequenceHighSize>, kAtOnce> icv_starts;  // where the high half of the number goes
     for (std::size_t i = 0; i < jobs.size(); ++i) {
         EspJob& job = *jobs[i];
         std::memcpy(icv_starts[i].data(), job.icv(), kSequenceHighSize);
-        set_keys(work_[i], cbc_key(*job.key));
+        set_keys(work_[i], hmac_key(*job.key));
         set_hash(work_[i], job, computed[i].data());
-        set_cipher(work_[i], job.text - kIvSize, job.text, job.length);
+        if (ciphers) set_cipher(work_[i], job.text - kIvSize, job.text, job.length);
     }
     const auto count = static_cast<std::uint32_t>(jobs.size());
     const bool hashed = IMB_SUBMIT_HASH_BURST_NOCHECK(&manager, work_.data(), count, hash_of(sizes)) == count;
@@ -194,7 +201,7 @@ void CbcHmac::open_all(IMB_MGR& manager, Queue& queue) {
         if (genuine != i) work_[genuine] = work_[i];
         ++genuine;
     }
-    if (genuine == 0) return;
+    if (genuine == 0 || !ciphers) return;
     if (IMB_SUBMIT_CIPHER_BURST_NOCHECK(&manager, work_.data(), genuine, IMB_CIPHER_CBC, IMB_DIR_DECRYPT, key_size_of(sizes)) == genuine) return;
     for (EspJob* job : jobs) job->ok = false;
 }
