@@ -8,9 +8,10 @@ from scenario import Scenario
 SUBJECT = "O=Example, CN={}"
 
 
-def equip(pair, kind):
-    """Certificates for both sides, each from an intermediate authority of its own that the other side has never seen; gives nave's authority and linux's."""
-    ours, theirs = (Authority(pair.lab.directory / f"{side}-{pair.role}-{kind}") for side in ("nave", "linux"))
+def equip(pair, kind, authorities="ecdsa"):
+    """Certificates for both sides with keys of that kind, each from an intermediate authority of its own that the other side has never seen; gives nave's authority and linux's, whose
+    own keys are of the kind `authorities`."""
+    ours, theirs = (Authority(pair.lab.directory / f"{side}-{pair.role}-{kind}-{authorities}", authorities) for side in ("nave", "linux"))
     ours.issue("nave.example", kind)
     theirs.issue("linux.example", kind)
     pair.linux.shell("rm -f /etc/swanctl/x509/* /etc/swanctl/x509ca/* /etc/swanctl/private/*")
@@ -20,9 +21,9 @@ def equip(pair, kind):
     return ours, theirs
 
 
-def certified(pair, kind, identities=("nave.example", "linux.example"), lists=(), ca=None, charon=None):
+def certified(pair, kind, identities=("nave.example", "linux.example"), lists=(), ca=None, charon=None, authorities="ecdsa"):
     """Both sides begin with certificates. nave believes `ca`, by default the root above linux's."""
-    ours, theirs = equip(pair, kind)
+    ours, theirs = equip(pair, kind, authorities)
     nave = {"identity": identities[0], "psk": None, "certificate": str(ours.folder / "nave.example.pem"), "private_key": str(ours.folder / "nave.example.key"),
             "ca": [{"file": str(ca or theirs.root)}], "crl": [str(file) for file in theirs.revocation_lists(*lists)] if lists is not None else []}
     linux = {"local": {"auth": "pubkey", "certs": "linux.pem", "id": f'"{identities[1]}"'}, "remote": {"auth": "pubkey", "id": f'"{identities[0]}"'}}
