@@ -82,8 +82,20 @@ TEST_CASE("a Notify keeps its type, protocol, SPI and data, also of a type that 
     CHECK(round_trip(Notify{NotifyType{40961}, hex("00")}) == Payload{Notify{NotifyType{40961}, hex("00")}});
 }
 
-TEST_CASE("notification types print as the RFC writes them, and split into errors and status") {
-    CHECK(to_string(NotifyType::use_transport_mode) == "USE_TRANSPORT_MODE");
+TEST_CASE("notification types print as IANA lists them, and split into errors and status") {
+    constexpr std::pair<std::uint16_t, std::string_view> kNames[] = {
+        {1, "UNSUPPORTED_CRITICAL_PAYLOAD"}, {4, "INVALID_IKE_SPI"}, {5, "INVALID_MAJOR_VERSION"}, {7, "INVALID_SYNTAX"}, {9, "INVALID_MESSAGE_ID"},
+        {11, "INVALID_SPI"}, {14, "NO_PROPOSAL_CHOSEN"}, {17, "INVALID_KE_PAYLOAD"}, {24, "AUTHENTICATION_FAILED"}, {34, "SINGLE_PAIR_REQUIRED"},
+        {35, "NO_ADDITIONAL_SAS"}, {36, "INTERNAL_ADDRESS_FAILURE"}, {37, "FAILED_CP_REQUIRED"}, {38, "TS_UNACCEPTABLE"}, {39, "INVALID_SELECTORS"},
+        {43, "TEMPORARY_FAILURE"}, {44, "CHILD_SA_NOT_FOUND"}, {48, "TS_MAX_QUEUE"}, {16384, "INITIAL_CONTACT"}, {16385, "SET_WINDOW_SIZE"},
+        {16386, "ADDITIONAL_TS_POSSIBLE"}, {16387, "IPCOMP_SUPPORTED"}, {16388, "NAT_DETECTION_SOURCE_IP"}, {16389, "NAT_DETECTION_DESTINATION_IP"},
+        {16390, "COOKIE"}, {16391, "USE_TRANSPORT_MODE"}, {16392, "HTTP_CERT_LOOKUP_SUPPORTED"}, {16393, "REKEY_SA"},
+        {16394, "ESP_TFC_PADDING_NOT_SUPPORTED"}, {16395, "NON_FIRST_FRAGMENTS_ALSO"}, {16396, "MOBIKE_SUPPORTED"}, {16397, "ADDITIONAL_IP4_ADDRESS"},
+        {16404, "MULTIPLE_AUTH_SUPPORTED"}, {16406, "REDIRECT_SUPPORTED"}, {16407, "REDIRECT"}, {16408, "REDIRECTED_FROM"},
+        {16417, "EAP_ONLY_AUTHENTICATION"}, {16418, "CHILDLESS_IKEV2_SUPPORTED"}, {16420, "IKEV2_MESSAGE_ID_SYNC_SUPPORTED"},
+        {16422, "IKEV2_MESSAGE_ID_SYNC"}, {16430, "IKEV2_FRAGMENTATION_SUPPORTED"}, {16431, "SIGNATURE_HASH_ALGORITHMS"}, {16435, "USE_PPK"},
+        {16436, "PPK_IDENTITY"}, {16437, "NO_PPK_AUTH"}, {16444, "SA_RESOURCE_INFO"}};
+    for (const auto& [number, name] : kNames) CHECK(to_string(NotifyType{number}) == name);
     CHECK(to_string(NotifyType{40961}) == "notify 40961");
     CHECK(is_error(NotifyType::no_proposal_chosen));
     CHECK(is_error(NotifyType{16383}));
@@ -155,4 +167,21 @@ TEST_CASE("a message describes itself as the RFC's figures do") {
     const std::vector<Payload> payloads{SaPayload{}, KeyExchange{}, NoncePayload{}, Notify{NotifyType::cookie}, DeletePayload{}};
     CHECK(describe(kHeader, payloads) == "INFORMATIONAL request 7 [ SA KE No N(COOKIE) D ]");
     CHECK(describe(Header{.exchange = ExchangeType{240}, .response = true}, {}) == "exchange 240 response 0 [ ]");
+}
+
+TEST_CASE("every payload is described as the figures of RFC 7296 write it") {
+    Header header = kHeader;
+    header.exchange = ExchangeType::ike_sa_init;
+    CHECK(describe(header, std::vector<Payload>{SaPayload{}, KeyExchange{}, NoncePayload{}, VendorId{}}) == "IKE_SA_INIT request 7 [ SA KE No V ]");
+    header.exchange = ExchangeType::ike_auth;
+    header.response = true;
+    CHECK(describe(header, std::vector<Payload>{IdentificationPayload{.role = Role::responder}, CertificatePayload{}, AuthPayload{}, TrafficSelectors{Role::initiator, {}},
+                                                TrafficSelectors{Role::responder, {}}, Notify{NotifyType::use_transport_mode}}) ==
+          "IKE_AUTH response 7 [ IDr CERT AUTH TSi TSr N(USE_TRANSPORT_MODE) ]");
+    header.response = false;
+    CHECK(describe(header, std::vector<Payload>{IdentificationPayload{.role = Role::initiator}, CertificateRequest{}, OpaquePayload{PayloadType::configuration},
+                                                OpaquePayload{PayloadType::extensible_authentication}}) == "IKE_AUTH request 7 [ IDi CERTREQ CP EAP ]");
+    header.exchange = ExchangeType::create_child_sa;
+    CHECK(describe(header, std::vector<Payload>{Encrypted{}}) == "CREATE_CHILD_SA request 7 [ SK ]");
+    CHECK(describe(header, std::vector<Payload>{EncryptedFragment{}}) == "CREATE_CHILD_SA request 7 [ SKF ]");
 }

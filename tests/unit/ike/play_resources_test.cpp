@@ -101,6 +101,30 @@ TEST_CASE_METHOD(ManyWorkers, "a peer may have so many and no more, and is told 
     CHECK(Lab::reaches(spoke, hub));
 }
 
+TEST_CASE_METHOD(ManyWorkers, "a peer without room refuses a pair for a worker once, is not asked again, and the pair for all serves") {
+    hub.spis_max = 1;
+    establish(2, 0);
+    lab.advance(20s);
+    CHECK(pairs(spoke) == std::vector{-1});
+    CHECK(spoke.logged("the peer wants no further child SA for a single worker (NO_ADDITIONAL_SAS): its traffic shares what there is"));
+    const auto asked = spoke.count("resource-children");
+    lab.advance(5min);
+    CHECK(spoke.count("resource-children") == asked);
+    CHECK(Lab::talk(spoke, hub));
+}
+
+TEST_CASE_METHOD(ManyWorkers, "out of SPIs of our own, pairs for workers are put off and made when there is room") {
+    spoke.spis_max = 1;
+    establish(2, 0);
+    lab.advance(20s);
+    CHECK(spoke.count("limit-spis") >= 1);
+    CHECK(spoke.count("resource-children") == 0);
+    spoke.spis_max = 1000;
+    lab.advance(2min);
+    CHECK(pairs(spoke) == std::vector{-1, 0, 1});
+    CHECK((all_reach(spoke, hub) && all_reach(hub, spoke)));
+}
+
 TEST_CASE_METHOD(ManyWorkers, "a rekey keeps a pair with its worker") {
     establish(2, 2);
     lab.advance(20s);
