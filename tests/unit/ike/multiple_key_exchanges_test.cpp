@@ -227,7 +227,7 @@ TEST_CASE("what AUTH covers is the same for a message in fragments, in one piece
         Inside whole;
         for (const Bytes& message : messages) {
             whole = unseal(message, keys.from_initiator).value();
-            if (whole.fragment && parts.add(1, std::move(whole)) == Reassembly::Outcome::complete) whole = parts.take();
+            if (whole.fragment && parts.add(1, std::move(whole)) == Reassembly::Outcome::complete) whole = parts.whole();
         }
         IntermediateAuth auth;
         auth.add(Role::initiator, keys, whole.head, whole.chain);
