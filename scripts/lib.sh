@@ -6,7 +6,7 @@ export NAVE_CALLED_FROM=${NAVE_CALLED_FROM:-$PWD}  # where the names of files on
 cd "$root"
 
 packages_build=(g++ meson ninja-build pkg-config libdpdk-dev libipsec-mb-dev libssl-dev libfmt-dev libboost-dev
-    libboost-program-options-dev libtomlplusplus-dev nlohmann-json3-dev libmnl-dev)
+    libboost-program-options-dev libtomlplusplus-dev nlohmann-json3-dev libmnl-dev libcurl4-openssl-dev)
 packages_lab=(python3 openssl iproute2 iputils-ping nftables dnsmasq-base isc-dhcp-client iperf3 tcpdump tshark ethtool procps)
 packages_test=(catch2 clang-19 libclang-rt-19-dev git)
 packages_interop=(user-mode-linux strongswan-swanctl charon-systemd libcharon-extra-plugins libstrongswan-standard-plugins frr socat iptables kmod)
