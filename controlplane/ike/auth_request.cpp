@@ -26,7 +26,7 @@ void send_auth(Context& context, Association& association, const AwaitingAuthRes
     if (is_first_contact(context, association)) payloads.emplace_back(Notify{.type = NotifyType::initial_contact});
     if (const auto wanted = expected ? expected->exact() : std::nullopt)
         payloads.emplace_back(IdentificationPayload{.role = Role::responder, .identity = *wanted});
-    if (const auto request = certificate_request({&profile, 1})) payloads.emplace_back(*request);
+    append_requests(payloads, {&profile, 1});
     payloads.insert(payloads.end(), proof.payloads.begin(), proof.payloads.end());
     if (awaiting.ppk) append_ppk_offer(payloads, *awaiting.ppk, proof.without_ppk);
     append_child_offer(payloads, association, profile, awaiting.inbound, ChildExchange::ike_auth);

@@ -7,6 +7,7 @@
 #include "controlplane/ike/lifecycle.hpp"
 #include "controlplane/ike/ppk.hpp"
 #include "controlplane/ike/resources.hpp"
+#include "controlplane/ike/revocation.hpp"
 
 #include <fmt/format.h>
 
@@ -69,9 +70,11 @@ std::expected<Proof, std::string> authenticate(const Context& context, const Ass
 }
 
 /// What we answer with, once the initiator is proven.
-std::expected<Means, std::string> means_for(const Context& context, const Proof& proof, const Identity& initiator) {
+std::expected<Means, std::string> means_for(const Context& context, const Proof& proof, const Identity& initiator, const std::vector<Payload>& payloads) {
     const auto request = decode_message(proof.request->message).value();  // it was when it was kept
-    return means_of_responder(context.settings.profiles[proof.choice.profile.value], initiator, proof.choice.key, request.payloads);
+    auto means = means_of_responder(context.settings.profiles[proof.choice.profile.value], initiator, proof.choice.key, request.payloads);
+    if (means) means->with_ocsp = asks_for_ocsp(payloads);
+    return means;
 }
 
 constexpr Duration kChildlessMax = std::chrono::seconds{30};
@@ -158,7 +161,7 @@ void on_auth_request(Context& context, Association& association, const Arrival& 
                       fmt::format("{} asks for EAP, which is not supported", id->identity.to_string()));
     }
     const auto proof = authenticate(context, association, arrival, awaiting, *id, payloads);
-    const auto means = proof ? means_for(context, *proof, id->identity) : std::unexpected{proof.error()};
+    const auto means = proof ? means_for(context, *proof, id->identity, payloads) : std::unexpected{proof.error()};
     if (!means) {
         context.count("authentication-failed");
         return refuse(context, association, arrival, NotifyType::authentication_failed, DownReason::authentication_failed, means.error());

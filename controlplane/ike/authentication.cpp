@@ -3,8 +3,8 @@
 
 #include "controlplane/ike/association.hpp"
 #include "controlplane/ike/crypto_chain.hpp"
-#include "controlplane/ike/lifecycle.hpp"
 #include "controlplane/ike/ppk.hpp"
+#include "controlplane/ike/revocation.hpp"
 
 #include <algorithm>
 #include <fmt/format.h>
@@ -14,15 +14,15 @@ namespace {
 
 using Own = std::expected<Means, std::string>;
 
-Own by_certificate(const Credential& credential, const SignatureSupport& peer) {
+Own by_certificate(const Credential& credential, const SignatureSupport& peer, bool with_ocsp = false) {
     const auto choice = choose_signature(credential.key.kind(), peer);
     if (!choice) return std::unexpected{choice.error()};
-    return Means{.credential = &credential, .signature = *choice};
+    return Means{.credential = &credential, .signature = *choice, .with_ocsp = with_ocsp};
 }
 
-Proven proven_by(const PeerChain& chain, const SignatureAlgorithm& algorithm) {
-    Proven proven{.means = fmt::format("the certificate of {} ({})", chain.own.subject(), to_string(algorithm)), .certificates = {chain.own.id()}};
-    for (const Certificate& each : chain.others) proven.certificates.push_back(each.id());
+Proven proven_by(const Path& path, const SignatureAlgorithm& algorithm) {
+    Proven proven{.means = fmt::format("the certificate of {} ({})", path.certificates.front().subject(), to_string(algorithm))};
+    for (std::size_t i = 0; i + 1 < path.certificates.size(); ++i) proven.certificates.push_back(path.certificates[i].id());
     return proven;
 }
 
@@ -53,7 +53,7 @@ std::vector<std::size_t> candidates(const Context& context, const IkeProposal& s
 Own means_of_initiator(const Profile& profile, const std::optional<IdentityPattern>& expected, std::span<const Payload> answer) {
     const PreSharedKey* key = key_for_attempt(profile, expected);
     const SignatureSupport peer = signature_support(answer);
-    if (profile.credential && (peer.certificates || !key)) return by_certificate(*profile.credential, peer);
+    if (profile.credential && (peer.certificates || !key)) return by_certificate(*profile.credential, peer, asks_for_ocsp(answer));
     if (key) return Means{.key = key};
     return std::unexpected{fmt::format("profile '{}' has neither a certificate nor a pre-shared key for this peer", profile.name)};
 }
@@ -69,6 +69,7 @@ std::vector<Payload> proof_by(const Context& context, const Means& means, const 
     if (means.key) return {AuthPayload{AuthMethod::shared_key, shared_key_auth(keys, role, means.key->key, input)}};
     std::vector<Payload> payloads;
     for (const Certificate& certificate : means.credential->chain) payloads.emplace_back(CertificatePayload{CertificateEncoding::x509_signature, certificate.der()});
+    if (means.with_ocsp) append_own_response(context, payloads, means.credential->chain.front());
     payloads.emplace_back(context.ask(Signing{means.credential->key, means.signature, signed_octets(keys, role, input)}));
     return payloads;
 }
@@ -86,19 +87,27 @@ std::optional<CertificateRequest> certificate_request(std::span<const Profile> p
     return request;
 }
 
+void append_requests(std::vector<Payload>& payloads, std::span<const Profile> profiles) {
+    if (const auto request = certificate_request(profiles)) payloads.emplace_back(*request);
+    append_ocsp_request(payloads, profiles);
+}
+
 void append_signature_support(std::vector<Payload>& payloads, std::span<const Profile> profiles, Role role) {
     const auto request = certificate_request(profiles);
     if (!request) return;
     payloads.emplace_back(signature_hash_algorithms());
-    if (role == Role::responder) payloads.emplace_back(*request);  // the initiator's goes into IKE_AUTH (RFC 7296 §1.2)
+    if (role == Role::responder) append_requests(payloads, profiles);  // the initiator's go into IKE_AUTH (RFC 7296 §1.2)
 }
 
-std::expected<void, std::string> trust_chain(const Context& context, const Profile& profile, const Identity& identity, const PeerChain& chain) {
+std::expected<Path, std::string> trust_chain(const Context& context, const Profile& profile, const Identity& identity, const PeerChain& chain) {
     std::vector<Certificate> anchors = authorities_for(profile, identity);
     if (anchors.empty()) return std::unexpected{fmt::format("profile '{}' has no ca for {}", profile.name, identity.to_string())};
     if (!chain.own.names(identity)) return std::unexpected{fmt::format("its certificate is for {}, not for {}", chain.own.subject(), identity.to_string())};
     if (!context.settings.calendar) return std::unexpected{std::string{"nobody tells us the date, without which no certificate is valid"}};
-    return context.ask(ChainCheck{chain.own, chain.others, std::move(anchors), profile.revocations, context.settings.calendar->now()});
+    std::vector<Certificate> all = chain.others;
+    all.push_back(chain.own);
+    RevocationEvidence evidence = evidence_about(context, profile, all, chain.responses);
+    return context.ask(ChainCheck{chain.own, chain.others, std::move(anchors), std::move(evidence.lists), std::move(evidence.responses), context.settings.calendar->now()});
 }
 
 Identity settled(const Identity& identity) {
@@ -129,7 +138,8 @@ std::expected<CertificateProof, std::string> prove_initiator(const Context& cont
                 why = algorithm.error();
                 continue;
             }
-            CertificateProof proof{ProfileId{static_cast<std::uint16_t>(i)}, &each, proven_by(*chain, *algorithm)};
+            if (auto counts = settle_doubts(context, context.settings.profiles[i], *trusted); !counts) return std::unexpected{std::move(counts.error())};
+            CertificateProof proof{ProfileId{static_cast<std::uint16_t>(i)}, &each, proven_by(*trusted, *algorithm)};
             proof.proven.ppk = ppk->ppk;
             return proof;
         }
@@ -142,23 +152,12 @@ std::expected<Proven, std::string> prove_responder(const Context& context, const
                                                    std::span<const Payload> payloads) {
     const auto chain = chain_in(context, payloads);
     if (!chain) return std::unexpected{chain.error()};
-    if (auto trusted = trust_chain(context, profile, input.id->identity, *chain); !trusted) return std::unexpected{std::move(trusted.error())};
+    const auto trusted = trust_chain(context, profile, input.id->identity, *chain);
+    if (!trusted) return std::unexpected{trusted.error()};
     const auto algorithm = context.ask(SignatureCheck{chain->own, *find<AuthPayload>(payloads), signed_octets(keys, Role::responder, input)});
     if (!algorithm) return std::unexpected{algorithm.error()};
-    return proven_by(*chain, *algorithm);
-}
-
-void drop_revoked(Context& context, ProfileId profile) {
-    const std::vector<RevocationList>& lists = context.settings.profiles[profile.value].revocations;
-    for (const auto& [id, association] : context.table.all()) {
-        const auto* established = association->profile == profile ? association->in<Established>() : nullptr;
-        const auto is_revoked = [&](const CertificateId& certificate) {
-            return std::ranges::any_of(lists, [&](const RevocationList& list) { return list.revokes(certificate); });
-        };
-        if (!established || std::ranges::none_of(established->certificates, is_revoked)) continue;
-        context.count("peers-revoked");
-        end(context, *association, DownReason::authentication_failed, "its certificate is revoked", Ending::farewell);
-    }
+    if (auto counts = settle_doubts(context, profile, *trusted); !counts) return std::unexpected{std::move(counts.error())};
+    return proven_by(*trusted, *algorithm);
 }
 
 }  // namespace nave::ike

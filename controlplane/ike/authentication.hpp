@@ -2,6 +2,7 @@
 #pragma once
 
 #include "controlplane/ike/context.hpp"
+#include "controlplane/ike/crypto_chain.hpp"
 #include "controlplane/ike/identities.hpp"
 #include "controlplane/ike/keys.hpp"
 #include "controlplane/ike/signature_auth.hpp"
@@ -21,6 +22,7 @@ struct Means {
     const PreSharedKey* key = nullptr;
     const Credential* credential = nullptr;
     SignatureChoice signature{};
+    bool with_ocsp = false;  // the peer wants to hear what our issuer says of it
 };
 /// Initiator: the certificate, if there is one and the peer's answer to IKE_SA_INIT shows that it judges certificates, else the key for
 /// whom we expect. In words why there is no way.
@@ -32,13 +34,15 @@ std::vector<Payload> proof_by(const Context& context, const Means& means, const 
 
 /// CERTREQ for what these profiles trust; nothing if they trust no authority.
 std::optional<CertificateRequest> certificate_request(std::span<const Profile> profiles);
+/// The same, and CERTREQ for OCSP responses about them (RFC 4806).
+void append_requests(std::vector<Payload>& payloads, std::span<const Profile> profiles);
 /// CERTREQ and SIGNATURE_HASH_ALGORITHMS, where a profile judges certificates at all.
 void append_signature_support(std::vector<Payload>& payloads, std::span<const Profile> profiles, Role role);
 
 // ---- The peer ----
 
-/// Whether this profile lets the chain speak for that identity: the certificate names it, and leads to an authority that is trusted for it.
-std::expected<void, std::string> trust_chain(const Context& context, const Profile& profile, const Identity& identity, const PeerChain& chain);
+/// The path by which this profile lets the chain speak for that identity: the certificate names it, and leads to an authority that is trusted for it.
+std::expected<Path, std::string> trust_chain(const Context& context, const Profile& profile, const Identity& identity, const PeerChain& chain);
 
 /// The identity as it is told to others: of the many encodings of a distinguished name always the same.
 Identity settled(const Identity& identity);
@@ -63,8 +67,5 @@ std::expected<CertificateProof, std::string> prove_initiator(const Context& cont
 /// Initiator: how the responder proved itself.
 std::expected<Proven, std::string> prove_responder(const Context& context, const Profile& profile, const SessionKeys& keys, const AuthInput& input,
                                                    std::span<const Payload> payloads);
-
-/// Ends the associations of that profile whose peers proved themselves by a certificate that its lists revoke now.
-void drop_revoked(Context& context, ProfileId profile);
 
 }  // namespace nave::ike

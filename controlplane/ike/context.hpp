@@ -13,6 +13,8 @@
 
 namespace nave::ike {
 
+class RevocationDesk;
+
 using CounterMap = std::map<std::string, std::uint64_t, std::less<>>;
 
 /// A datagram that came in, without marker; `header` is decoded, nothing of it is trusted.
@@ -40,6 +42,7 @@ struct Context {
     SaTable& table;
     CounterMap& counters;
     StrangerLog& stranger_log;
+    RevocationDesk& desk;
     TimePoint now;
     Outbox& out;
     std::vector<SaId> touched{};                // to be settled when the event is handled
@@ -57,7 +60,7 @@ struct Context {
     typename Job::Result ask(Job job) const {
         for (const CryptoJob& each : computed)
             if (const auto* done = std::get_if<Job>(&each); done && done->asks_the_same(job)) return *done->result;
-        if (postpones) throw Postponed{std::move(job)};
+        if (postpones) throw Postponed{CryptoJob{std::move(job)}};
         job.compute();
         return *std::move(job.result);
     }

@@ -92,6 +92,7 @@ std::chrono::sys_seconds Certificate::valid_from() const { return pkix::time_of(
 std::chrono::sys_seconds Certificate::valid_until() const { return pkix::time_of(X509_get0_notAfter(parsed_->x509.get())); }
 
 std::string Certificate::subject() const { return pkix::text_of(X509_get_subject_name(parsed_->x509.get())); }
+std::string Certificate::issuer() const { return pkix::text_of(X509_get_issuer_name(parsed_->x509.get())); }
 const std::vector<Identity>& Certificate::identities() const { return parsed_->identities; }
 
 Identity Certificate::principal() const {

@@ -47,8 +47,9 @@ public:
     bool is_authority() const;
     std::chrono::sys_seconds valid_from() const;
     std::chrono::sys_seconds valid_until() const;
-    /// The subject in words.
+    /// The subject in words, and the issuer.
     std::string subject() const;
+    std::string issuer() const;
     /// Who it says that its holder is: alternative names in their order, then the subject.
     const std::vector<Identity>& identities() const;
     /// Who its holder is when nothing else is said: the first domain name, else the subject.
@@ -92,6 +93,8 @@ public:
     bool operator==(const RevocationList&) const = default;
     /// The issuer in words.
     std::string issuer() const;
+    /// Whether its issuer has the name of that one's. Says nothing about the list itself.
+    bool is_by(const CertificateId& certificate) const;
     /// Whether it names that certificate, and its issuer is that one's. Says nothing about the list itself.
     bool revokes(const CertificateId& certificate) const;
     /// Nothing if it does not say when the next one comes.

@@ -81,13 +81,15 @@ struct ChainCheck {
     Certificate leaf;
     std::vector<Certificate> untrusted, anchors;
     std::vector<RevocationList> revocations;
+    std::vector<OcspEvidence> responses;
     std::chrono::sys_seconds now;
-    using Result = std::expected<void, std::string>;
+    using Result = std::expected<Path, std::string>;
     std::optional<Result> result{};
 
-    void compute() { result = validate_chain(leaf, {.untrusted = untrusted, .anchors = anchors, .revocations = revocations, .now = now}); }
+    void compute() { result = validate_chain(leaf, {.untrusted = untrusted, .anchors = anchors, .revocations = revocations, .responses = responses, .now = now}); }
     bool asks_the_same(const ChainCheck& other) const {
-        return leaf == other.leaf && untrusted == other.untrusted && anchors == other.anchors && revocations == other.revocations;
+        return leaf == other.leaf && untrusted == other.untrusted && anchors == other.anchors && revocations == other.revocations &&
+               responses == other.responses;
     }
 };
 

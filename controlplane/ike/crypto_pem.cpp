@@ -76,13 +76,16 @@ std::expected<RevocationList, std::string> RevocationList::decode(ByteView der) 
 
 std::string RevocationList::issuer() const { return pkix::text_of(X509_CRL_get_issuer(parsed_->list.get())); }
 
+bool RevocationList::is_by(const CertificateId& certificate) const {
+    const auto issuer_name = pkix::from_der<pkix::OwnedName>(certificate.issuer, d2i_X509_NAME);
+    return issuer_name && X509_NAME_cmp(issuer_name.get(), X509_CRL_get_issuer(parsed_->list.get())) == 0;
+}
+
 bool RevocationList::revokes(const CertificateId& certificate) const {
     const pkix::QuietErrors quiet;
     const auto serial = pkix::from_der<pkix::Owned<ASN1_INTEGER, ASN1_INTEGER_free>>(certificate.serial, d2i_ASN1_INTEGER);
-    const auto issuer_name = pkix::from_der<pkix::OwnedName>(certificate.issuer, d2i_X509_NAME);
     X509_REVOKED* entry = nullptr;  // belongs to the list
-    return serial && issuer_name && X509_NAME_cmp(issuer_name.get(), X509_CRL_get_issuer(parsed_->list.get())) == 0 &&
-           X509_CRL_get0_by_serial(parsed_->list.get(), &entry, serial.get()) == 1;
+    return serial && is_by(certificate) && X509_CRL_get0_by_serial(parsed_->list.get(), &entry, serial.get()) == 1;
 }
 
 std::optional<std::chrono::sys_seconds> RevocationList::valid_until() const {

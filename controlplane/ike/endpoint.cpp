@@ -8,6 +8,7 @@
 #include "controlplane/ike/initial_exchange.hpp"
 #include "controlplane/ike/lifecycle.hpp"
 #include "controlplane/ike/protected_exchange.hpp"
+#include "controlplane/ike/revocation.hpp"
 #include "controlplane/ike/timers.hpp"
 #include "controlplane/ike/trace.hpp"
 
@@ -48,7 +49,7 @@ IkeSa* ike_by_spi(Association& association, std::uint64_t our_spi) {
 }  // namespace
 
 Context Endpoint::Impl::begin(TimePoint now, Outbox& out) {
-    return {.settings = settings, .random = random, .spis = spis, .table = table, .counters = counters, .stranger_log = stranger_log, .now = now, .out = out};
+    return {.settings = settings, .random = random, .spis = spis, .table = table, .counters = counters, .stranger_log = stranger_log, .desk = desk, .now = now, .out = out};
 }
 
 void Endpoint::Impl::settle(Context& context) {
@@ -103,9 +104,27 @@ void Endpoint::Impl::handle(const Sender& sender, Datagram datagram, std::vector
         if (const auto* stranger = std::get_if<Stranger>(&sender)) table.begin_half_open(stranger->address);
         waiting.wait_for(job, {sender, std::move(datagram), std::move(context.computed)});
         context.count("postponed");
-        out.push_back(Compute{job, std::move(postponed.job)});
+        if (auto* work = std::get_if<CryptoJob>(&postponed.awaited)) out.push_back(Compute{job, std::move(*work)});
+        else awaiting_answers.emplace(std::get<FetchId>(postponed.awaited), job);
     }
     settle(context);
+}
+
+void Endpoint::Impl::resume(JobId job, std::optional<CryptoJob> work, TimePoint now, Outbox& out) {
+    auto visit = waiting.leave(job);
+    if (!visit) return;
+    if (const auto* stranger = std::get_if<Stranger>(&visit->sender)) table.end_half_open(stranger->address);
+    if (work) visit->computed.push_back(std::move(*work));
+    handle(visit->sender, std::move(visit->datagram), std::move(visit->computed), now, out);
+    for (Datagram& next : visit->behind) receive(std::move(next), now, out);
+}
+
+void Endpoint::Impl::resume(FetchId answered, TimePoint now, Outbox& out) {
+    const auto [first, last] = awaiting_answers.equal_range(answered);
+    std::vector<JobId> jobs;
+    for (auto each = first; each != last; ++each) jobs.push_back(each->second);
+    awaiting_answers.erase(first, last);
+    for (const JobId job : jobs) resume(job, std::nullopt, now, out);
 }
 
 void Endpoint::Impl::deliver(Context& context, const Arrival& arrival) {
@@ -132,7 +151,9 @@ void Endpoint::Impl::deliver(Context& context, const Arrival& arrival) {
     on_protected(context, *association, *ike, arrival);
 }
 
-Endpoint::Endpoint(Settings settings, Random& random, SpiSource& spis) : impl_{std::make_unique<Impl>(std::move(settings), random, spis)} {}
+Endpoint::Endpoint(Settings settings, Random& random, SpiSource& spis) : impl_{std::make_unique<Impl>(std::move(settings), random, spis)} {
+    if (asks_about_itself(impl_->settings)) impl_->asks_at = TimePoint{};
+}
 Endpoint::~Endpoint() = default;
 
 SaId Endpoint::connect(const ConnectRequest& request, TimePoint now, Outbox& out) {
@@ -151,12 +172,14 @@ void Endpoint::on_datagram(const NbmaEndpoint& local, const NbmaEndpoint& remote
 }
 
 void Endpoint::on_computed(JobId job, CryptoJob work, TimePoint now, Outbox& out) {
-    auto visit = impl_->waiting.leave(job);
-    if (!visit) return;
-    if (const auto* stranger = std::get_if<Stranger>(&visit->sender)) impl_->table.end_half_open(stranger->address);
-    visit->computed.push_back(std::move(work));
-    impl_->handle(visit->sender, std::move(visit->datagram), std::move(visit->computed), now, out);
-    for (Datagram& next : visit->behind) impl_->receive(std::move(next), now, out);
+    impl_->resume(job, std::move(work), now, out);
+}
+
+void Endpoint::fetched(FetchId id, const std::expected<Bytes, std::string>& content, TimePoint now, Outbox& out) {
+    Context context = impl_->begin(now, out);
+    take_answer(context, id, content);
+    impl_->settle(context);
+    impl_->resume(id, now, out);
 }
 
 void Endpoint::on_deadline(TimePoint now, Outbox& out) {
@@ -165,9 +188,13 @@ void Endpoint::on_deadline(TimePoint now, Outbox& out) {
         on_due(context, *association);
         impl_->settle(context);
     }
+    const auto asks_at = earlier(impl_->desk.next_deadline(), impl_->asks_at);
+    if (!asks_at || *asks_at > now) return;
+    impl_->asks_at.reset();
+    for (const FetchId unanswered : renew_answers(context)) impl_->resume(unanswered, now, out);
 }
 
-std::optional<TimePoint> Endpoint::next_deadline() const { return impl_->table.next_deadline(); }
+std::optional<TimePoint> Endpoint::next_deadline() const { return earlier(impl_->table.next_deadline(), earlier(impl_->desk.next_deadline(), impl_->asks_at)); }
 
 void Endpoint::close(SaId sa, DownReason reason, bool at_once, TimePoint now, Outbox& out) {
     Context context = impl_->begin(now, out);

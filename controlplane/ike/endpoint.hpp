@@ -67,6 +67,14 @@ struct PinnedIdentity {
     std::vector<Prefix> redirects{};  // and where a peer at one of them may send us (RFC 5685)
 };
 
+/// What counts where nothing says that a certificate is not revoked: neither a list of Profile::revocations, nor what came with the
+/// certificates (RFC 4806), nor what the certificate names: a list's distribution point or an OCSP responder, which are asked by HTTP.
+enum class RevocationPolicy : std::uint8_t {
+    strict,   // it is refused, if it names whom to ask, or we have lists or a responder
+    relaxed,  // only a revoked one is refused
+    off,      // nobody is asked; with any of Profile::revocations, every authority needs one
+};
+
 /// Who we are towards some peers, whom we accept, and what we propose. Of keys and authorities those decide that match a peer most
 /// specifically; where both do, the peer may prove itself by either.
 struct Profile {
@@ -75,7 +83,9 @@ struct Profile {
     std::vector<PreSharedKey> keys{};
     std::optional<Credential> credential{};        // names `local`
     std::vector<TrustedAuthority> authorities{};
-    std::vector<RevocationList> revocations{};     // with any, every authority needs one
+    std::vector<RevocationList> revocations{};
+    RevocationPolicy revocation = RevocationPolicy::strict;
+    std::string ocsp_responder{};                  // http URL, in place of whom certificates name; empty: those
     std::vector<PinnedIdentity> pinned{};
     std::vector<Ppk> ppks{};
     std::vector<IkeProposal> ike_proposals = default_ike_proposals();
@@ -188,8 +198,17 @@ struct KeyLog {
 struct Trace { NbmaEndpoint source, destination; Bytes message; };
 /// A costly operation; on_computed() takes it back when it is done. Only with Settings::crypto_pool.
 struct Compute { JobId job; CryptoJob work; };
+/// Names one question about revocation.
+using FetchId = Strong<struct IkeFetchIdTag, std::uint64_t>;
+/// Get this by HTTP, and tell Endpoint::fetched(), also when there is nothing to be had. With a body it is an OCSP request to be posted.
+struct FetchRevocation {
+    FetchId id;
+    std::string url;   // http or https
+    Bytes body;
+};
 
-using Action = std::variant<SendDatagram, SaUp, SaDown, InstallInbound, InstallOutbound, RemoveInbound, RemoveOutbound, PeerEndpointChanged, Log, KeyLog, Trace, Compute>;
+using Action = std::variant<SendDatagram, SaUp, SaDown, InstallInbound, InstallOutbound, RemoveInbound, RemoveOutbound, PeerEndpointChanged, Log, KeyLog, Trace, Compute,
+                            FetchRevocation>;
 using Outbox = std::vector<Action>;
 
 struct ConnectRequest {
@@ -230,6 +249,8 @@ public:
     void on_datagram(const NbmaEndpoint& local, const NbmaEndpoint& remote, ByteView payload, TimePoint now, Outbox& out);
     /// The same work as emitted, with its result. Whatever waits for it goes on, if it still matters.
     void on_computed(JobId job, CryptoJob work, TimePoint now, Outbox& out);
+    /// What FetchRevocation brought, or in words why nothing. Peers whom it revokes are told farewell, and gone; whoever waits for it goes on.
+    void fetched(FetchId id, const std::expected<Bytes, std::string>& content, TimePoint now, Outbox& out);
     void on_deadline(TimePoint now, Outbox& out);
     std::optional<TimePoint> next_deadline() const;
 

@@ -4,7 +4,11 @@
 #include "controlplane/ike/context.hpp"
 #include "controlplane/ike/cookie.hpp"
 #include "controlplane/ike/endpoint.hpp"
+#include "controlplane/ike/revocation_desk.hpp"
 #include "controlplane/ike/waiting_room.hpp"
+
+#include <map>
+#include <optional>
 
 namespace nave::ike {
 
@@ -18,6 +22,10 @@ struct Endpoint::Impl {
     StrangerLog stranger_log{};
     WaitingRoom waiting{};
     std::uint64_t last_job = 0;
+    RevocationDesk desk{};
+    std::multimap<FetchId, JobId> awaiting_answers{};
+    std::optional<TimePoint> asks_at{};  // about our own certificates, for the first time
+
 
     Context begin(TimePoint now, Outbox& out);
     /// Ends an event: for every association that it touched, starts what is wanted next, files its deadline, erases it if it is gone.
@@ -29,6 +37,9 @@ struct Endpoint::Impl {
     void receive(Datagram datagram, TimePoint now, Outbox& out);
     /// `computed`: what was asked for when it was handled before. Waits if one more result is needed.
     void handle(const Sender& sender, Datagram datagram, std::vector<CryptoJob> computed, TimePoint now, Outbox& out);
+    /// Ends the wait for that job, or for nothing in particular: handles what waited, then what came behind it.
+    void resume(JobId job, std::optional<CryptoJob> work, TimePoint now, Outbox& out);
+    void resume(FetchId answered, TimePoint now, Outbox& out);
     void deliver(Context& context, const Arrival& arrival);
 };
 

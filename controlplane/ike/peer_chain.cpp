@@ -2,6 +2,7 @@
 #include "controlplane/ike/peer_chain.hpp"
 
 #include "controlplane/ike/crypto_chain.hpp"
+#include "controlplane/ike/crypto_revocation.hpp"
 
 #include <fmt/format.h>
 
@@ -14,9 +15,11 @@ constexpr std::size_t kCertificateBytesMax = 16384;
 
 std::expected<PeerChain, std::string> read_chain(std::span<const CertificatePayload> all) {
     std::vector<Certificate> certificates;
+    std::vector<Bytes> responses;
     for (const CertificatePayload& sent : all) {
         if (sent.encoding == CertificateEncoding::hash_and_url || sent.encoding == CertificateEncoding::hash_and_url_bundle)
             return std::unexpected{std::string{"it sends the address of its certificate (hash and URL): we fetch nothing for a stranger"}};
+        if (sent.encoding == CertificateEncoding::ocsp && responses.size() < kChainMax && sent.data.size() <= kOcspBytesMax) responses.push_back(sent.data);
         if (sent.encoding != CertificateEncoding::x509_signature) continue;
         if (certificates.size() == kChainMax || sent.data.size() > kCertificateBytesMax)
             return std::unexpected{fmt::format("it sends more than {} certificates, or one of more than {} bytes", kChainMax, kCertificateBytesMax)};
@@ -27,7 +30,7 @@ std::expected<PeerChain, std::string> read_chain(std::span<const CertificatePayl
     if (certificates.empty()) return std::unexpected{std::string{"it signs, but sends no certificate"}};
     const Certificate own = certificates.front();
     certificates.erase(certificates.begin());
-    return PeerChain{own, std::move(certificates)};
+    return PeerChain{own, std::move(certificates), std::move(responses)};
 }
 
 }  // namespace nave::ike

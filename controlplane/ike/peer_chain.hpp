@@ -15,6 +15,7 @@ namespace nave::ike {
 struct PeerChain {
     Certificate own;
     std::vector<Certificate> others;
+    std::vector<Bytes> responses{};  // of OCSP, about any of them (RFC 4806)
 };
 /// In words why there is none: no certificate, too many of them, one that is unfit, hash and URL. From any thread.
 std::expected<PeerChain, std::string> read_chain(std::span<const CertificatePayload> sent);

@@ -12,9 +12,9 @@
 
 namespace nave::ike {
 
-/// What a handler throws when the result of this job is not there (Context::ask). The handling is begun anew when it is.
+/// What a handler throws when the result of this job is not there (Context::ask), or the answer about a certificate. The handling is begun anew when it is.
 struct Postponed {
-    CryptoJob job;
+    std::variant<CryptoJob, FetchId> awaited;
 };
 
 /// Whoever asks for an association that does not exist yet.

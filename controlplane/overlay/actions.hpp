@@ -27,7 +27,7 @@ struct KernelRoute { TunnelId tunnel; Prefix prefix; TunnelAddress gateway; bool
 /// One line for the operator; `key` groups lines for rate limiting.
 struct Log { ike::Severity severity; std::string key, text; };
 
-using Action = std::variant<SendDatagram, SendNhrp, Dataplane, ReachPeer, ForgetPeer, KernelRoute, Log, ike::KeyLog, ike::Trace, ike::Compute>;
+using Action = std::variant<SendDatagram, SendNhrp, Dataplane, ReachPeer, ForgetPeer, KernelRoute, Log, ike::KeyLog, ike::Trace, ike::Compute, ike::FetchRevocation>;
 using Outbox = std::vector<Action>;
 
 }  // namespace nave::overlay

@@ -85,6 +85,12 @@ void Gateway::on_computed(ike::Compute job, TimePoint now, Outbox& out) {
     impl_->run_ike(std::move(actions), now, out);
 }
 
+void Gateway::on_fetched(ike::FetchId id, const std::expected<Bytes, std::string>& content, TimePoint now, Outbox& out) {
+    ike::Outbox actions;
+    impl_->endpoint.fetched(id, content, now, actions);
+    impl_->run_ike(std::move(actions), now, out);
+}
+
 void Gateway::on_nhrp(PeerId id, ByteView packet, TimePoint now, Outbox& out) {
     Peer* peer = impl_->peers.find(id);
     if (!peer || peer->leaving) return impl_->count("overlay-nhrp-from-unknown-peer");

@@ -10,6 +10,7 @@
 #include "controlplane/overlay/settings.hpp"
 #include "controlplane/overlay/views.hpp"
 
+#include <expected>
 #include <memory>
 #include <optional>
 #include <string>
@@ -49,6 +50,8 @@ public:
 
     // From the crypto pool
     void on_computed(ike::Compute job, TimePoint now, Outbox& out);
+    /// What an ike::FetchRevocation brought, or in words why nothing.
+    void on_fetched(ike::FetchId id, const std::expected<Bytes, std::string>& content, TimePoint now, Outbox& out);
 
     void on_deadline(TimePoint now, Outbox& out);
     std::optional<TimePoint> next_deadline() const;

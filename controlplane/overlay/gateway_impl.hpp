@@ -35,6 +35,7 @@ struct Gateway::Impl {
     void handle(ike::KeyLog& keys, TimePoint now, Outbox& out);
     void handle(ike::Trace& trace, TimePoint now, Outbox& out);
     void handle(ike::Compute& compute, TimePoint now, Outbox& out);
+    void handle(ike::FetchRevocation& fetch, TimePoint now, Outbox& out);
     void close(ike::SaId sa, ike::DownReason reason, bool at_once, TimePoint now, Outbox& out);
     TunnelState* tunnel_of(const ike::SaUp& up);
     std::optional<Admission> admit(TunnelState& tunnel, const ike::SaUp& up, Outbox& out);

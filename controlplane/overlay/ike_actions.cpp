@@ -161,6 +161,8 @@ void Gateway::Impl::handle(ike::Trace& trace, TimePoint, Outbox& out) { out.push
 
 void Gateway::Impl::handle(ike::Compute& compute, TimePoint, Outbox& out) { out.push_back(std::move(compute)); }
 
+void Gateway::Impl::handle(ike::FetchRevocation& fetch, TimePoint, Outbox& out) { out.push_back(std::move(fetch)); }
+
 void Gateway::Impl::peer_ready(Peer& peer, TimePoint now, Outbox& out) {
     TunnelState& home = tunnel(peer.tunnel);
     const PeerId id = peer.id;

@@ -51,6 +51,7 @@ struct Transfer {
         curl_easy_setopt(curl, CURLOPT_MAXFILESIZE, static_cast<long>(Fetcher::kBytesMax));
         curl_easy_setopt(curl, CURLOPT_FAILONERROR, 1L);
         curl_easy_setopt(curl, CURLOPT_NOSIGNAL, 1L);
+        curl_easy_setopt(curl, CURLOPT_QUICK_EXIT, 1L);  // a name that is being looked up holds up nobody
         curl_easy_setopt(curl, CURLOPT_USERAGENT, "nave");
         curl_easy_setopt(curl, CURLOPT_WRITEFUNCTION, &Transfer::on_bytes);
         curl_easy_setopt(curl, CURLOPT_WRITEDATA, this);

@@ -9,6 +9,7 @@
 #include "controlplane/overlay/gateway.hpp"
 #include "controlplane/runtime/command_dispatcher.hpp"
 #include "controlplane/runtime/crypto_pool.hpp"
+#include "controlplane/runtime/fetcher.hpp"
 #include "controlplane/runtime/key_log_files.hpp"
 #include "controlplane/runtime/log.hpp"
 #include "controlplane/runtime/runtime.hpp"
@@ -45,6 +46,7 @@ struct Runtime::Impl final : management::Operable {
     void follow_kernel(TimePoint now);
     void take_change(const kernel::Change& change, TimePoint now);
     void take_computed(TimePoint now);
+    void take_fetched(TimePoint now);
     void meet_deadlines(TimePoint now);
     void take_new_revocations(TimePoint now);
     void take_signal();
@@ -76,6 +78,7 @@ struct Runtime::Impl final : management::Operable {
     Log log_lines;
     std::optional<KeyLogFiles> key_log;
     CryptoPool crypto_pool;
+    Fetcher fetcher;
     CommandDispatcher commands;
     kernel::Kernel kernel;
     kernel::Underlay underlay;

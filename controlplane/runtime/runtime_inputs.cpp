@@ -49,6 +49,10 @@ void Runtime::Impl::take_computed(TimePoint time) {
     for (ike::Compute& job : crypto_pool.take_done()) gateway.on_computed(std::move(job), time, out);
 }
 
+void Runtime::Impl::take_fetched(TimePoint time) {
+    for (const Fetcher::Result& result : fetcher.take()) gateway.on_fetched(ike::FetchId{result.id}, result.content, time, out);
+}
+
 void Runtime::Impl::read_twin(std::size_t twin) {
     for (int i = 0; i < kPacketsPerTurn; ++i) {
         if (!kernel.read(twin, message)) return;

@@ -35,6 +35,7 @@ void Runtime::Impl::perform(const overlay::Action& action, TimePoint time) {
         void operator()(const ike::Trace& trace) {
             if (self.key_log && !self.key_log->append(trace)) ++self.counted["key-log-lost"];
         }
+        void operator()(const ike::FetchRevocation& wanted) { self.fetcher.fetch({wanted.id.value, wanted.url, wanted.body}); }
         void operator()(const ike::Compute& job) { self.crypto_pool.submit(job); }
         void operator()(const ike::KeyLog& keys) {
             if (self.key_log && !self.key_log->append(keys)) ++self.counted["key-log-lost"];

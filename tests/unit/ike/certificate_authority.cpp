@@ -8,6 +8,7 @@
 #include <openssl/core_names.h>
 #include <openssl/ec.h>
 #include <openssl/evp.h>
+#include <openssl/ocsp.h>
 #include <openssl/param_build.h>
 #include <openssl/pem.h>
 #include <openssl/rsa.h>
@@ -130,6 +131,8 @@ Bytes der_for(const Wish& wish, const Key& subject_key, const Issued* issuer) {
     add_extension(certificate.get(), above.get(), NID_ext_key_usage, wish.purposes);
     add_extension(certificate.get(), above.get(), NID_subject_alt_name, wish.names);
     add_extension(certificate.get(), above.get(), NID_name_constraints, wish.name_constraints);
+    add_extension(certificate.get(), above.get(), NID_crl_distribution_points, wish.lists);
+    add_extension(certificate.get(), above.get(), NID_info_access, wish.responders);
     must(X509_sign(certificate.get(), signer, digest_for(signer, wish.digest)));
     return encoded(certificate.get(), i2d_X509);
 }
@@ -147,7 +150,7 @@ Issued intermediate(const std::string& subject, const Key& own, const Issued& is
     return issue({.subject = subject, .constraints = constraints, .usage = "critical,keyCertSign,cRLSign", .serial = 100}, own, &issuer);
 }
 
-Bytes revocation_list(const Issued& issuer, std::vector<long> serials, std::chrono::sys_seconds until) {
+Bytes revocation_list(const Issued& issuer, std::vector<long> serials, std::chrono::sys_seconds until, const std::string& digest) {
     const std::shared_ptr<X509_CRL> list{X509_CRL_new(), X509_CRL_free};
     const std::shared_ptr<ASN1_TIME> time{ASN1_TIME_new(), ASN1_TIME_free};
     must(X509_CRL_set_version(list.get(), 1));
@@ -165,8 +168,28 @@ Bytes revocation_list(const Issued& issuer, std::vector<long> serials, std::chro
     set_time(time.get(), until);
     must(X509_CRL_set1_nextUpdate(list.get(), time.get()));
     must(X509_CRL_sort(list.get()));
-    must(X509_CRL_sign(list.get(), issuer.key.get(), digest_for(issuer.key.get(), "SHA256")));
+    must(X509_CRL_sign(list.get(), issuer.key.get(), digest_for(issuer.key.get(), digest)));
     return encoded(list.get(), i2d_X509_CRL);
+}
+
+Bytes ocsp_response(const OcspWish& wish) {
+    const auto issuer = x509_of(wish.issuer.der), signer = x509_of((wish.signer ? *wish.signer : wish.issuer).der);
+    const Key& key = (wish.signer ? *wish.signer : wish.issuer).key;
+    const std::shared_ptr<ASN1_INTEGER> serial{ASN1_INTEGER_new(), ASN1_INTEGER_free};
+    must(ASN1_INTEGER_set(serial.get(), wish.serial));
+    const std::shared_ptr<OCSP_CERTID> id{must(OCSP_cert_id_new(EVP_get_digestbyname(wish.identifier.c_str()), X509_get_subject_name(issuer.get()),
+                                                                X509_get0_pubkey_bitstr(issuer.get()), serial.get())),
+                                          OCSP_CERTID_free};
+    const auto time_of = [](std::chrono::sys_seconds time) {
+        return std::shared_ptr<ASN1_TIME>{must(ASN1_GENERALIZEDTIME_set(nullptr, time.time_since_epoch().count())), ASN1_TIME_free};
+    };
+    const auto from = time_of(wish.from), until = wish.until ? time_of(*wish.until) : nullptr;
+    const int status = wish.status == "good" ? V_OCSP_CERTSTATUS_GOOD : wish.status == "revoked" ? V_OCSP_CERTSTATUS_REVOKED : V_OCSP_CERTSTATUS_UNKNOWN;
+    const std::shared_ptr<OCSP_BASICRESP> basic{OCSP_BASICRESP_new(), OCSP_BASICRESP_free};
+    must(OCSP_basic_add1_status(basic.get(), id.get(), status, OCSP_REVOKED_STATUS_NOSTATUS, from.get(), from.get(), until.get()));
+    must(OCSP_basic_sign(basic.get(), signer.get(), key.get(), digest_for(key.get(), wish.digest), nullptr, wish.signer ? 0 : OCSP_NOCERTS));
+    const std::shared_ptr<OCSP_RESPONSE> response{must(OCSP_response_create(OCSP_RESPONSE_STATUS_SUCCESSFUL, basic.get())), OCSP_RESPONSE_free};
+    return encoded(response.get(), i2d_OCSP_RESPONSE);
 }
 
 std::string pem_of(std::string_view kind, ByteView der) {

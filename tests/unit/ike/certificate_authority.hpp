@@ -5,6 +5,7 @@
 
 #include <chrono>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -33,6 +34,8 @@ struct Wish {
     std::string usage = {};                    // "digitalSignature"
     std::string purposes = {};                 // "serverAuth"
     std::string name_constraints = {};         // "permitted;DNS:example"
+    std::string lists = {};                    // "URI:http://crl.example/middle.crl"
+    std::string responders = {};               // "OCSP;URI:http://ocsp.example"
     std::chrono::sys_seconds from = kToday - 24h, until = kToday + 24h * 365;
     std::string digest = "SHA256";
     long serial = 1;
@@ -56,7 +59,19 @@ Issued authority(const std::string& subject, const Key& key);
 /// An authority below another.
 Issued intermediate(const std::string& subject, const Key& key, const Issued& issuer, const std::string& constraints = "critical,CA:TRUE");
 
-Bytes revocation_list(const Issued& issuer, std::vector<long> serials, std::chrono::sys_seconds until = kToday + 24h * 7);
+Bytes revocation_list(const Issued& issuer, std::vector<long> serials, std::chrono::sys_seconds until = kToday + 24h * 7, const std::string& digest = "SHA256");
+
+struct OcspWish {
+    const Issued& issuer;                      // of the certificate in question
+    long serial = 1;
+    std::string status = "good";               // or "revoked", "unknown"
+    const Issued* signer = nullptr;            // the issuer, if nobody else
+    std::chrono::sys_seconds from = kToday - 1h;
+    std::optional<std::chrono::sys_seconds> until = kToday + 24h;
+    std::string identifier = "SHA1", digest = "SHA256";
+};
+/// An OCSP response about one certificate; a signer that is not the issuer sends its certificate along.
+Bytes ocsp_response(const OcspWish& wish);
 std::string pem_of(std::string_view kind, ByteView der);
 
 /// What an RSA key makes of a block as long as its modulus, without padding of its own; and the block of a signature.

@@ -29,7 +29,7 @@ Gateway::Gateway(std::string gateway_name, std::string_view own_address, std::ui
 
 void Gateway::start() {
     endpoint = std::make_unique<Endpoint>(settings, random, *this);
-    ups.clear(), downs.clear(), inbound.clear(), outbound.clear(), spis.clear(), jobs.clear();
+    ups.clear(), downs.clear(), inbound.clear(), outbound.clear(), spis.clear(), jobs.clear(), fetches.clear();
 }
 
 std::optional<Spi> Gateway::allocate() {
@@ -49,6 +49,7 @@ void Gateway::take(const Outbox& out, std::vector<SendDatagram>& sent) {
         if (const auto* keys = std::get_if<KeyLog>(&action)) key_log.push_back(*keys);
         if (const auto* each = std::get_if<Trace>(&action)) trace.push_back(*each);
         if (const auto* job = std::get_if<Compute>(&action)) jobs.push_back(*job);
+        if (const auto* fetch = std::get_if<FetchRevocation>(&action)) fetches.push_back(*fetch);
         if (const auto* install = std::get_if<InstallInbound>(&action)) {
             REQUIRE(spis.contains(install->spi));
             REQUIRE(std::ranges::any_of(ups, [&](const SaUp& up) { return up.sa == install->sa; }));  // SaUp precedes

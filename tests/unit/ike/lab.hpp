@@ -80,6 +80,7 @@ public:
     std::set<Spi> spis;                         // taken
     std::size_t outbound_installs = 0;
     std::deque<Compute> jobs;                   // of the crypto pool, where the settings want one
+    std::deque<FetchRevocation> fetches;        // that nobody has answered yet
 
 private:
     std::uint32_t last_spi_ = 0;

@@ -1,0 +1,149 @@
+// Policy and effects of revocation.
+#include "controlplane/ike/revocation.hpp"
+
+#include "controlplane/ike/association.hpp"
+#include "controlplane/ike/crypto_revocation.hpp"
+#include "controlplane/ike/lifecycle.hpp"
+#include "controlplane/ike/revocation_desk.hpp"
+
+#include <algorithm>
+#include <fmt/format.h>
+#include <functional>
+
+namespace nave::ike {
+namespace {
+
+Moment moment_of(const Context& context) { return {context.now, context.settings.calendar->now()}; }
+
+/// Whom to ask about a step, in that order: the operator's responder, or what the certificate names. A list first, for it answers for all
+/// peers of its issuer at once.
+std::vector<RevocationQuestion> questions(const Profile& profile, const Certificate& subject, const Certificate& issuer) {
+    std::vector<RevocationQuestion> all;
+    const auto add = [&](const std::string& url, bool by_list) { all.push_back({subject, issuer, url, by_list}); };
+    if (!profile.ocsp_responder.empty()) {
+        add(profile.ocsp_responder, false);
+        return all;
+    }
+    const RevocationSources sources = revocation_sources(subject);
+    for (const std::string& url : sources.lists) add(url, true);
+    for (const std::string& url : sources.responders) add(url, false);
+    return all;
+}
+
+using IsRevoked = std::function<bool(const CertificateId&)>;
+
+void drop(Context& context, ProfileId profile, const IsRevoked& is_revoked) {
+    for (const auto& [id, association] : context.table.all()) {
+        const auto* established = association->profile == profile ? association->in<Established>() : nullptr;
+        if (!established || std::ranges::none_of(established->certificates, is_revoked)) continue;
+        context.count("peers-revoked");
+        end(context, *association, DownReason::authentication_failed, "its certificate is revoked", Ending::farewell);
+    }
+}
+
+bool is_used(const Context& context, const CertificateId& subject, bool by_list) {
+    const auto is_it = [&](const CertificateId& each) { return by_list ? each.issuer == subject.issuer : each == subject; };
+    for (const Profile& profile : context.settings.profiles)
+        if (profile.credential && is_it(profile.credential->chain.front().id())) return true;
+    return std::ranges::any_of(context.table.all(), [&](const auto& each) {
+        const auto* established = each.second->template in<Established>();
+        return established && std::ranges::any_of(established->certificates, is_it);
+    });
+}
+
+/// What an OCSP responder is asked about our own certificate; nothing if there is none, or nobody knows who issued it.
+std::optional<RevocationQuestion> question_about_ourselves(const Profile& profile) {
+    if (!profile.credential || profile.revocation == RevocationPolicy::off) return std::nullopt;
+    const std::vector<Certificate>& chain = profile.credential->chain;
+    std::vector<Certificate> authorities{chain.begin() + 1, chain.end()};
+    for (const TrustedAuthority& each : profile.authorities) authorities.push_back(each.certificate);
+    const auto issuer = issuer_among(chain.front(), authorities);
+    if (!issuer) return std::nullopt;
+    const auto all = questions(profile, chain.front(), *issuer);
+    const auto found = std::ranges::find(all, false, &RevocationQuestion::by_list);
+    return found == all.end() ? std::nullopt : std::optional{*found};
+}
+
+}  // namespace
+
+RevocationEvidence evidence_about(const Context& context, const Profile& profile, std::span<const Certificate> chain, std::span<const Bytes> sent) {
+    RevocationEvidence evidence{.lists = profile.revocations, .responses = {}};
+    if (profile.revocation == RevocationPolicy::off) return evidence;
+    const auto today = context.settings.calendar->now();
+    std::ranges::move(context.desk.lists(chain, today), std::back_inserter(evidence.lists));
+    evidence.responses = context.desk.responses(chain, today);
+    for (const Bytes& response : sent) evidence.responses.push_back({std::nullopt, response});
+    return evidence;
+}
+
+std::expected<void, std::string> settle_doubts(const Context& context, const Profile& profile, const Path& path) {
+    if (profile.revocation == RevocationPolicy::off) {
+        if (profile.revocations.empty() || path.doubts.empty()) return {};
+        return std::unexpected{path.doubts.front().words};
+    }
+    std::optional<FetchId> awaited;
+    for (const Path::Doubt& doubt : path.doubts) {
+        const auto all = questions(profile, path.certificates[doubt.step], path.certificates[doubt.step + 1]);
+        const auto is_asked = [&](const RevocationQuestion& question) {
+            const auto fetch = context.desk.ask(question, moment_of(context), context.out);
+            if (fetch) awaited = fetch;
+            return fetch.has_value();
+        };
+        if (std::ranges::any_of(all, is_asked)) continue;
+        const bool is_needed = profile.revocation == RevocationPolicy::strict && (!all.empty() || !profile.revocations.empty());
+        if (is_needed) return std::unexpected{doubt.words};
+    }
+    if (awaited) throw Postponed{*awaited};
+    return {};
+}
+
+void take_answer(Context& context, FetchId id, const std::expected<Bytes, std::string>& content) {
+    const auto news = context.desk.take(id, content, moment_of(context));
+    if (!news) return context.count("revocation-answers-late");
+    context.count(news->failure.empty() ? "revocation-answers" : "revocation-failures");
+    if (!news->failure.empty()) return context.log(Severity::warning, fmt::format("revocation: nothing to be had from {}: {}", news->url, news->failure));
+    const IsRevoked is_revoked = [&](const CertificateId& each) { return (news->list && news->list->revokes(each)) || news->revoked == each; };
+    for (std::size_t i = 0; i < context.settings.profiles.size(); ++i) {
+        const Profile& profile = context.settings.profiles[i];
+        if (profile.revocation == RevocationPolicy::off) continue;
+        if (profile.credential && is_revoked(profile.credential->chain.front().id()))
+            context.log(Severity::error, fmt::format("revocation: our own certificate of {} is revoked", profile.credential->chain.front().subject()));
+        drop(context, ProfileId{static_cast<std::uint16_t>(i)}, is_revoked);
+    }
+}
+
+std::vector<FetchId> renew_answers(Context& context) {
+    if (!context.settings.calendar) return {};
+    for (const Profile& profile : context.settings.profiles)
+        if (const auto question = question_about_ourselves(profile)) context.desk.ask(*question, moment_of(context), context.out);
+    return context.desk.on_deadline(moment_of(context), [&](const CertificateId& subject, bool by_list) { return is_used(context, subject, by_list); }, context.out);
+}
+
+bool asks_about_itself(const Settings& settings) {
+    return settings.calendar && std::ranges::any_of(settings.profiles, [](const Profile& profile) { return question_about_ourselves(profile).has_value(); });
+}
+
+void drop_revoked(Context& context, ProfileId profile) {
+    const std::vector<RevocationList>& lists = context.settings.profiles[profile.value].revocations;
+    drop(context, profile, [&](const CertificateId& each) { return std::ranges::any_of(lists, [&](const RevocationList& list) { return list.revokes(each); }); });
+}
+
+void append_ocsp_request(std::vector<Payload>& payloads, std::span<const Profile> profiles) {
+    const auto wants = [](const Profile& profile) { return !profile.authorities.empty() && profile.revocation != RevocationPolicy::off; };
+    if (std::ranges::any_of(profiles, wants)) payloads.emplace_back(CertificateRequest{.encoding = CertificateEncoding::ocsp});
+}
+
+bool asks_for_ocsp(std::span<const Payload> payloads) {
+    return std::ranges::any_of(payloads, [](const Payload& payload) {
+        const auto* request = std::get_if<CertificateRequest>(&payload);
+        return request && request->encoding == CertificateEncoding::ocsp;
+    });
+}
+
+void append_own_response(const Context& context, std::vector<Payload>& payloads, const Certificate& own) {
+    if (!context.settings.calendar) return;
+    const auto responses = context.desk.responses({&own, 1}, context.settings.calendar->now());
+    if (!responses.empty()) payloads.emplace_back(CertificatePayload{CertificateEncoding::ocsp, responses.front().response});
+}
+
+}  // namespace nave::ike
