@@ -52,6 +52,8 @@ void check_authorities(Reader& reader, const TunnelDraft& tunnel, std::chrono::s
         reader.problem(at(*tunnel.source, "ca"), "peers can be judged, but there is nothing to prove ourselves by; give certificate and private_key, or psk");
     const Value& lists = at(*tunnel.source, "crl");
     if (!tunnel.files.revocations.empty() && tunnel.ca.empty()) reader.problem(lists, "there is no ca whose certificates it could revoke; give ca = [{ file = ... }]");
+    if (!tunnel.profile.ocsp_responder.empty() && (tunnel.ca.empty() || tunnel.profile.revocation == ike::RevocationPolicy::off))
+        reader.problem(at(*tunnel.source, "ocsp"), "nobody would be asked there; give ca = [{ file = ... }], and revocation other than \"off\"");
     for (const ike::RevocationList& list : tunnel.profile.revocations)
         if (const auto until = list.valid_until(); until && now > *until)
             reader.warning(lists, fmt::format("the revocation list of {} expired on {}: until there is a new one, nobody with its certificates is let in", list.issuer(),

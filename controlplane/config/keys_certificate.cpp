@@ -88,6 +88,13 @@ Binding<TunnelDraft> revocation_lists() {
     }};
 }
 
+Parsed<std::string> parse_http(std::string_view text) {
+    const bool is_printable = std::ranges::all_of(text, [](char c) { return c > ' ' && c < 0x7f; });
+    const bool is_http = text.starts_with("http://") || text.starts_with("https://");
+    if (!is_http || !is_printable || text.size() > 512 || text.ends_with("//")) return std::unexpected{std::string{}};
+    return std::string{text};
+}
+
 }  // namespace
 
 const Bindings<CaDraft>& ca_keys() {
@@ -105,6 +112,11 @@ Bindings<TunnelDraft> certificate_keys() {
         private_key(),
         tables<TunnelDraft, CaDraft>("ca", "an array of tables with file, ca = [{ file = ... }]", kAuthoritiesMax, ca_keys(), via(&TunnelDraft::ca)),
         revocation_lists(),
+        choice<TunnelDraft, ike::RevocationPolicy>(
+            "revocation", {{"strict", ike::RevocationPolicy::strict}, {"relaxed", ike::RevocationPolicy::relaxed}, {"off", ike::RevocationPolicy::off}},
+            via(&TunnelDraft::profile, &ike::Profile::revocation)),
+        parsed<TunnelDraft>("ocsp", "the URL of an OCSP responder, such as \"http://ocsp.example\"", parse_http, print_text,
+                            via(&TunnelDraft::profile, &ike::Profile::ocsp_responder)),
     };
 }
 

@@ -153,6 +153,17 @@ TEST_CASE_METHOD(CertificateFolder, "a revocation list that is replaced is read 
     CHECK(has(files.look().at(0).lists.error(), "cannot read "));
 }
 
+TEST_CASE_METHOD(CertificateFolder, "an OCSP responder is an http URL, and somebody must be asked about") {
+    const std::string ocsp = "ocsp = \"http://ocsp.example:8080/x\"\n";
+    const auto result = load(file(kOwn + kCa + ocsp));
+    REQUIRE(result);
+    CHECK(result->config.overlay.ike.profiles[0].ocsp_responder == "http://ocsp.example:8080/x");
+    CHECK(value_of(result->config, "tunnel.nave0.ocsp") == "\"http://ocsp.example:8080/x\"");
+    for (const char* wrong : {"ocsp.example", "ftp://ocsp.example", "http://", "http://ocsp example"})
+        CHECK(has(said(kOwn + kCa + "ocsp = \"" + wrong + "\"\n"), "accepted: the URL of an OCSP responder"));
+    CHECK(has(said(kOwn + kCa + ocsp + "revocation = \"off\"\n"), "tunnel.nave0.ocsp: nobody would be asked there"));
+}
+
 TEST_CASE_METHOD(CertificateFolder, "authorities and keys stand side by side, each for its identities") {
     const std::string psk = "psk = [{ identity = \"*.old.example\", key = \"0123456789abcdef\" }]\n";
     const auto result = load(file(kOwn + psk + "ca = [{ identity = \"*.example\", file = \"ca.pem\" }]"));

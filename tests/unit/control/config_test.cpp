@@ -68,6 +68,7 @@ const std::vector<Case> kCases{
     {"tunnel.nave0", "child_lifetime_bytes", "\"10GiB\""},
     {"tunnel.nave0", "child_lifetime_packets", "1000000"},
     {"tunnel.nave0", "liveness_interval", "\"3s\""},
+    {"tunnel.nave0", "revocation", "\"relaxed\""},
 };
 
 /// The spoke with one more setting, in the section that it belongs to.
@@ -129,7 +130,8 @@ TEST_CASE("every known key is tested to be taken from the file") {
                                  "tunnel.NAME.private_key",
                                  "tunnel.NAME.ppk",
                                  "tunnel.NAME.ca",
-                                 "tunnel.NAME.crl"};
+                                 "tunnel.NAME.crl",
+                                 "tunnel.NAME.ocsp"};
     for (const Case& each : kCases)
         tested.insert((each.section == "port.wan" ? "port.NAME" : each.section == "tunnel.nave0" ? "tunnel.NAME" : each.section) + "." + each.key);
     for (const KnownKey& key : known_keys()) {
