@@ -8,12 +8,12 @@ from scenario import Scenario
 SUBJECT = "O=Example, CN={}"
 
 
-def equip(pair, kind, authorities="ecdsa"):
+def equip(pair, kind, authorities="ecdsa", asks=()):
     """Certificates for both sides with keys of that kind, each from an intermediate authority of its own that the other side has never seen; gives nave's authority and linux's, whose
-    own keys are of the kind `authorities`."""
+    own keys are of the kind `authorities`. `asks`: extensions of linux's certificate that say whom to ask about it."""
     ours, theirs = (Authority(pair.lab.directory / f"{side}-{pair.role}-{kind}-{authorities}", authorities) for side in ("nave", "linux"))
     ours.issue("nave.example", kind)
-    theirs.issue("linux.example", kind)
+    theirs.issue("linux.example", kind, asks)
     pair.linux.shell("rm -f /etc/swanctl/x509/* /etc/swanctl/x509ca/* /etc/swanctl/private/*")
     for path, file in {"x509/linux.pem": theirs.folder / "linux.example-alone.pem", "x509/intermediate.pem": theirs.intermediate,
                        "private/linux.key": theirs.folder / "linux.example.key", "x509ca/root.pem": ours.root}.items():
@@ -21,9 +21,11 @@ def equip(pair, kind, authorities="ecdsa"):
     return ours, theirs
 
 
-def certified(pair, kind, identities=("nave.example", "linux.example"), lists=(), ca=None, charon=None, authorities="ecdsa"):
-    """Both sides begin with certificates. nave believes `ca`, by default the root above linux's."""
-    ours, theirs = equip(pair, kind, authorities)
+def certified(pair, kind, identities=("nave.example", "linux.example"), lists=(), ca=None, charon=None, authorities="ecdsa", asks=(), serve=None):
+    """Both sides begin with certificates. nave believes `ca`, by default the root above linux's. `serve` is called with linux's authority before."""
+    ours, theirs = equip(pair, kind, authorities, asks)
+    if serve:
+        serve(theirs)
     nave = {"identity": identities[0], "psk": None, "certificate": str(ours.folder / "nave.example.pem"), "private_key": str(ours.folder / "nave.example.key"),
             "ca": [{"file": str(ca or theirs.root)}], "crl": [str(file) for file in theirs.revocation_lists(*lists)] if lists is not None else []}
     linux = {"local": {"auth": "pubkey", "certs": "linux.pem", "id": f'"{identities[1]}"'}, "remote": {"auth": "pubkey", "id": f'"{identities[0]}"'}}

@@ -47,10 +47,11 @@ class Authority:
         openssl("x509", "-req", "-in", request, "-CA", self.folder / f"{issuer}.pem", "-CAkey", self.folder / f"{issuer}.key", "-set_serial", self.serials[name], "-days", 20,
                 "-copy_extensions", "copyall", "-out", out)
 
-    def issue(self, name, kind="ecdsa"):
-        """A certificate for the domain name, from the intermediate authority."""
+    def issue(self, name, kind="ecdsa", extensions=()):
+        """A certificate for the domain name, from the intermediate authority; further extensions as openssl's configuration has them."""
         self.key(name, kind)
-        self.sign(name, "intermediate", f"/O=Example/CN={name}", ["-addext", f"subjectAltName=DNS:{name}"])
+        words = [word for each in (f"subjectAltName=DNS:{name}", *extensions) for word in ("-addext", each)]
+        self.sign(name, "intermediate", f"/O=Example/CN={name}", words)
         own = self.folder / f"{name}.pem"
         (self.folder / f"{name}-alone.pem").write_text(own.read_text())
         own.write_text(own.read_text() + self.intermediate.read_text())
@@ -65,6 +66,25 @@ class Authority:
             openssl("ca", "-gencrl", "-config", configuration, "-keyfile", self.folder / f"{issuer}.key", "-cert", self.folder / f"{issuer}.pem", "-out", out)
             files.append(out)
         return files
+
+    def serve_lists(self, *revoked):
+        """A folder for an HTTP server with the intermediate authority's list, in DER, as distribution points have it."""
+        folder = self.folder / "lists"
+        folder.mkdir(exist_ok=True)
+        openssl("crl", "-in", self.revocation_lists(*revoked)[1], "-outform", "DER", "-out", self.folder / "new.crl")
+        (self.folder / "new.crl").rename(folder / "intermediate.crl")
+        return folder
+
+    def ocsp_responder(self, port, *revoked):
+        """The command of an OCSP responder for the intermediate authority, which vouches for its key: it knows all that was issued until now."""
+        if "responder" not in self.serials:
+            self.key("responder", "ecdsa")
+            self.sign("responder", "intermediate", "/O=Example/CN=Responder", ["-addext", "extendedKeyUsage=OCSPSigning"])
+        index = self.folder / "ocsp.index"
+        state = lambda name: "R\t350101000000Z\t250101000000Z" if name in revoked else "V\t350101000000Z\t"
+        index.write_text("".join(f"{state(name)}\t{serial:02X}\tunknown\t/CN={name}\n" for name, serial in self.serials.items() if name != "intermediate"))
+        return ["openssl", "ocsp", "-port", str(port), "-index", str(index), "-CA", str(self.intermediate), "-rsigner", str(self.folder / "responder.pem"),
+                "-rkey", str(self.folder / "responder.key"), "-ndays", "1"]
 
     def tunnel(self, name, lists=()):
         """Keys of a tunnel that holds this name's certificate, in place of identity and psk."""
