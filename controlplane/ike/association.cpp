@@ -10,6 +10,8 @@ namespace {
 struct Name {
     std::string_view operator()(const AwaitingInitResponse&) const { return "init-sent"; }
     std::string_view operator()(const AwaitingAuthResponse& awaiting) const { return awaiting.exchanges_left > 0 ? "intermediate-sent" : "auth-sent"; }
+    std::string_view operator()(const AwaitingResumeResponse&) const { return "resume-sent"; }
+    std::string_view operator()(const AwaitingResumedAuth&) const { return "auth-sent"; }
     std::string_view operator()(const AwaitingAuthRequest&) const { return "half-open"; }
     std::string_view operator()(const Established&) const { return "established"; }
     std::string_view operator()(const Closing&) const { return "closing"; }

@@ -5,6 +5,7 @@
 #include "controlplane/ike/endpoint.hpp"
 #include "controlplane/ike/ike_sa.hpp"
 #include "controlplane/ike/intermediate_auth.hpp"
+#include "controlplane/ike/ticket.hpp"
 
 #include <memory>
 #include <optional>
@@ -47,7 +48,23 @@ struct AwaitingAuthResponse {
     IntermediateAuth intermediate{};
 };
 
-/// Responder: IKE_SA_INIT is answered. Nobody is authenticated: this one counts as half-open. Of the messages that ask for the same SA with
+/// Initiator: IKE_SESSION_RESUME is sent.
+struct AwaitingResumeResponse {
+    HeldTicket ticket;
+    Bytes nonce;
+    Bytes cookie{};
+    int restarts = 0;  // with a cookie
+};
+
+/// Initiator: IKE_SESSION_RESUME is answered and IKE_AUTH sent.
+struct AwaitingResumedAuth {
+    HeldTicket ticket;
+    Bytes first_message, answer;  // AUTH covers them
+    Bytes nonce, peer_nonce;
+    Spi inbound;
+};
+
+/// Responder: IKE_SA_INIT or IKE_SESSION_RESUME is answered. Nobody is authenticated: this one counts as half-open. Of the messages that ask for the same SA with
 /// the same nonce and key exchange one is the initiator's; which one, its AUTH will say.
 struct AwaitingAuthRequest {
     Bytes first_message;
@@ -55,6 +72,7 @@ struct AwaitingAuthRequest {
     Bytes nonce, peer_nonce;
     TimePoint began_at, give_up_at;
     bool may_use_ppk = false;  // both ends said so
+    std::optional<Ticket> ticket{};  // by which the session goes on, if it does
     std::optional<TimePoint> impatient_at{};  // then an own attempt starts for the caller that joined this one
     std::size_t exchanges_left = 0;  // in IKE_INTERMEDIATE, before IKE_AUTH may come
     IntermediateAuth intermediate{};
@@ -81,6 +99,8 @@ struct Duplicate {
 struct Established {
     Identity peer;
     std::vector<CertificateId> certificates{};  // by which it proved itself, if it did
+    std::optional<std::chrono::sys_seconds> valid_until{};  // of these
+    const Ppk* ppk = nullptr;        // that is in the keys
     Bytes lowest_nonce;              // of IKE_SA_INIT; decides between duplicates
     TimePoint began_at, established_at;
     TimePoint heard_at;              // last sign of life
@@ -90,6 +110,8 @@ struct Established {
     std::optional<Duplicate> duplicate{};
     bool probe_wanted = false;
     int forgotten = 0;  // STATE_NOT_FOUND in a row (RFC 9370 §2.2.4)
+    bool has_tickets = false;        // the peer handed one out, so it will again after a rekey
+    bool ticket_wanted = false;
     std::optional<TimePoint> resources_at{};  // when we look for resources without a child SA; absent: the peer knows none
     std::vector<ChildSa> children{};
     std::vector<Draining> draining{};
@@ -105,7 +127,7 @@ struct Lingering { TimePoint until; };
 /// Erased as soon as the event is handled.
 struct Gone {};
 
-using State = std::variant<AwaitingInitResponse, AwaitingAuthResponse, AwaitingAuthRequest, Established, Closing, Lingering, Gone>;
+using State = std::variant<AwaitingInitResponse, AwaitingAuthResponse, AwaitingResumeResponse, AwaitingResumedAuth, AwaitingAuthRequest, Established, Closing, Lingering, Gone>;
 
 /// "init-sent", "half-open", "established" ...
 std::string_view name(const State& state);

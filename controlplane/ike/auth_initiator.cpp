@@ -5,6 +5,7 @@
 #include "controlplane/ike/lifecycle.hpp"
 #include "controlplane/ike/ppk.hpp"
 #include "controlplane/ike/resources.hpp"
+#include "controlplane/ike/resumption.hpp"
 #include "controlplane/ike/words.hpp"
 
 #include <fmt/format.h>
@@ -54,29 +55,28 @@ std::expected<Proven, std::string> judge(const Context& context, const Associati
     return proven;
 }
 
-void on_authenticated(Context& context, Association& association, const AwaitingAuthResponse awaiting, const Identity& peer, const ChildTerms& terms,
-                      const Proven& proven) {
-    association.ike->keys = keys_with(association.ike->keys, proven.ppk);
+}  // namespace
+
+void establish(Context& context, Association& association, const FirstExchange& first, const Identity& peer, const ChildTerms& terms, const Proven& proven) {
+    association.ike->keys = keys_after(association.ike->keys, proven);
     Established established{.peer = peer,
                             .certificates = proven.certificates,
-                            .lowest_nonce = lower_nonce(awaiting.nonce, awaiting.peer_nonce),
+                            .valid_until = proven.valid_until,
+                            .ppk = proven.ppk,
+                            .lowest_nonce = lower_nonce(first.nonce, first.peer_nonce),
                             .began_at = context.now,
                             .established_at = context.now,
                             .heard_at = context.now};
     come_up(context, association, std::move(established), fmt::format("authenticated {} by {}{}", peer.to_string(), proven.means, in_words(proven.ppk)));
-    if (awaiting.ppk && !proven.ppk)
-        context.log(Severity::warning, fmt::format("ike {}: established without PPK: the peer does not have '{}' for us", describe(association), awaiting.ppk->id));
     const ChildId child = install_child(context, association,
-                                        {.inbound = awaiting.inbound,
+                                        {.inbound = first.inbound,
                                          .terms = terms,
                                          .role = Role::initiator,
-                                         .initiator_nonce = awaiting.nonce,
-                                         .responder_nonce = awaiting.peer_nonce,
+                                         .initiator_nonce = first.nonce,
+                                         .responder_nonce = first.peer_nonce,
                                          .shared_secret = Secret{}});
     use_outbound(context, association, *child_by_id(*association.in<Established>(), child));
 }
-
-}  // namespace
 
 void on_auth_response(Context& context, Association& association, const std::vector<Payload>& payloads) {
     const auto& awaiting = *association.in<AwaitingAuthResponse>();
@@ -101,7 +101,12 @@ void on_auth_response(Context& context, Association& association, const std::vec
     if (error) return fail_attempt(context, association, DownReason::no_child, fmt::format("authenticated, but no child SA: {}", advice(error->type)), Closing{});
     const auto terms = accept_child(association, context.profile_of(association), payloads, ChildExchange::ike_auth);
     if (!terms) return fail_attempt(context, association, DownReason::no_child, fmt::format("authenticated, but no child SA: {}", terms.error().reason), Closing{});
-    on_authenticated(context, association, awaiting, settled(id->identity), *terms, *proven);
+    const Ppk* wanted = awaiting.ppk;
+    const FirstExchange first{.nonce = awaiting.nonce, .peer_nonce = awaiting.peer_nonce, .inbound = awaiting.inbound};
+    establish(context, association, first, settled(id->identity), *terms, *proven);
+    if (wanted && !proven->ppk)
+        context.log(Severity::warning, fmt::format("ike {}: established without PPK: the peer does not have '{}' for us", describe(association), wanted->id));
+    take_ticket(context, association, *association.ike, payloads);
     note_resources(context, association, payloads);
 }
 

@@ -5,6 +5,7 @@
 #include "controlplane/ike/duplicates.hpp"
 #include "controlplane/ike/exchange.hpp"
 #include "controlplane/ike/ppk.hpp"
+#include "controlplane/ike/resumption.hpp"
 
 namespace nave::ike {
 
@@ -30,6 +31,7 @@ void send_auth(Context& context, Association& association, const AwaitingAuthRes
     payloads.insert(payloads.end(), proof.payloads.begin(), proof.payloads.end());
     if (awaiting.ppk) append_ppk_offer(payloads, *awaiting.ppk, proof.without_ppk);
     append_child_offer(payloads, association, profile, awaiting.inbound, ChildExchange::ike_auth);
+    if (is_resumable(association)) payloads.emplace_back(Notify{.type = NotifyType::ticket_request});
     send_request(context, association, ike, ExchangeType::ike_auth, payloads, Initial{}, context.settings.retransmit_tries);
 }
 

@@ -7,6 +7,7 @@
 #include "controlplane/ike/lifecycle.hpp"
 #include "controlplane/ike/ppk.hpp"
 #include "controlplane/ike/resources.hpp"
+#include "controlplane/ike/resumption.hpp"
 #include "controlplane/ike/revocation.hpp"
 
 #include <fmt/format.h>
@@ -58,10 +59,19 @@ std::expected<Proof, std::string> authenticate_by_certificate(const Context& con
     return Proof{{proof->profile, nullptr}, proof->request, proof->proven};
 }
 
+std::expected<Proof, std::string> authenticate_by_ticket(const Context& context, const Association& association, const Arrival& arrival, const AwaitingAuthRequest& awaiting,
+                                                         const IdentificationPayload& id, const AuthPayload& auth) {
+    auto proof = prove_by_ticket(context, *association.ike, awaiting, id, auth);
+    if (!proof) return std::unexpected{std::move(proof.error())};
+    if (auto why = misplaced(context.settings.profiles[proof->profile.value], id.identity, arrival.remote.address)) return std::unexpected{std::move(*why)};
+    return Proof{{proof->profile, nullptr}, &awaiting.asked.front(), std::move(proof->proven)};
+}
+
 std::expected<Proof, std::string> authenticate(const Context& context, const Association& association, const Arrival& arrival, const AwaitingAuthRequest& awaiting,
                                                const IdentificationPayload& id, const std::vector<Payload>& payloads) {
     const auto& auth = *find<AuthPayload>(payloads);
     const auto* wanted = find<IdentificationPayload>(payloads, Role::responder);
+    if (awaiting.ticket) return authenticate_by_ticket(context, association, arrival, awaiting, id, auth);
     auto proof = is_signature(auth.method) ? authenticate_by_certificate(context, *association.ike, awaiting, id, wanted, payloads)
                                            : authenticate_by_key(context, *association.ike, awaiting, id, auth, wanted, payloads);
     if (!proof) return proof;
@@ -71,6 +81,7 @@ std::expected<Proof, std::string> authenticate(const Context& context, const Ass
 
 /// What we answer with, once the initiator is proven.
 std::expected<Means, std::string> means_for(const Context& context, const Proof& proof, const Identity& initiator, const std::vector<Payload>& payloads) {
+    if (proof.proven.resumes) return Means{.resumes = true};
     const auto request = decode_message(proof.request->message).value();  // it was when it was kept
     auto means = means_of_responder(context.settings.profiles[proof.choice.profile.value], initiator, proof.choice.key, request.payloads);
     if (means) means->with_ocsp = asks_for_ocsp(payloads);
@@ -107,16 +118,21 @@ std::vector<Payload> prove_ourselves(const Context& context, const IkeSa& ike, c
     const IdentificationPayload id{.role = Role::responder, .identity = context.settings.profiles[proof.choice.profile.value].local};
     const Bytes intermediate = awaiting.intermediate.octets(ike.expected_request_id);
     const AuthInput input{awaiting.first_message, awaiting.peer_nonce, &id, intermediate};
-    std::vector<Payload> payloads = proof_by(context, means, keys_with(ike.keys, proof.proven.ppk), Role::responder, input);
+    std::vector<Payload> payloads = proof_by(context, means, keys_after(ike.keys, proof.proven), Role::responder, input);
     payloads.emplace(payloads.begin(), id);
     return payloads;
 }
 
-Answer compose(Context& context, const Association& association, std::vector<Payload> own_proof, const Ppk* ppk, const std::vector<Payload>& request) {
+Answer compose(Context& context, const Association& association, std::vector<Payload> own_proof, const Identity& peer, const Proven& proven,
+               const std::vector<Payload>& request) {
     Answer answer{.payloads = std::move(own_proof), .terms = std::nullopt};
     if (!begins_childless(request)) append_child(context, association, request, answer);
     if (answer.terms && find_notify(request, NotifyType::sa_resource_info)) answer.payloads.emplace_back(resource_notify());
-    if (ppk) answer.payloads.emplace_back(Notify{.type = NotifyType::ppk_identity});
+    if (proven.ppk && !proven.resumes) answer.payloads.emplace_back(Notify{.type = NotifyType::ppk_identity});
+    if (answer.terms && find_notify(request, NotifyType::ticket_request)) {
+        const Grounds grounds{.peer = peer, .certificates = proven.certificates, .valid_until = proven.valid_until, .ppk = proven.ppk};
+        if (auto ticket = ticket_for(context, association.profile, *association.ike, grounds)) answer.payloads.emplace_back(std::move(*ticket));
+    }
     return answer;
 }
 
@@ -124,6 +140,8 @@ void on_authenticated(Context& context, Association& association, const Arrival&
                       const Answer& answer, const Proven& proven) {
     Established established{.peer = peer,
                             .certificates = proven.certificates,
+                            .valid_until = proven.valid_until,
+                            .ppk = proven.ppk,
                             .lowest_nonce = lower_nonce(awaiting.nonce, awaiting.peer_nonce),
                             .began_at = awaiting.began_at,
                             .established_at = context.now,
@@ -172,7 +190,7 @@ void on_auth_request(Context& context, Association& association, const Arrival& 
     }
     std::vector<Payload> own_proof = prove_ourselves(context, *association.ike, awaiting, *means, *proof);
     association.profile = proof->choice.profile;
-    association.ike->keys = keys_with(association.ike->keys, proof->proven.ppk);
+    association.ike->keys = keys_after(association.ike->keys, proof->proven);
     take_nat_of(context, association, *proof->request);
     association.local = arrival.local;
     association.remote = arrival.remote;
@@ -180,7 +198,7 @@ void on_auth_request(Context& context, Association& association, const Arrival& 
     const Identity peer = settled(id->identity);
     if (find_notify(payloads, NotifyType::initial_contact)) on_initial_contact(context, association.profile, peer, awaiting.began_at);
 
-    const Answer answer = compose(context, association, std::move(own_proof), proof->proven.ppk, payloads);
+    const Answer answer = compose(context, association, std::move(own_proof), peer, proof->proven, payloads);
     if (answer.terms) {
         on_authenticated(context, association, arrival, awaiting, peer, answer, proof->proven);
         return note_resources(context, association, payloads);

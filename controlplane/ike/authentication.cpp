@@ -21,8 +21,12 @@ Own by_certificate(const Credential& credential, const SignatureSupport& peer, b
 }
 
 Proven proven_by(const Path& path, const SignatureAlgorithm& algorithm) {
-    Proven proven{.means = fmt::format("the certificate of {} ({})", path.certificates.front().subject(), to_string(algorithm))};
-    for (std::size_t i = 0; i + 1 < path.certificates.size(); ++i) proven.certificates.push_back(path.certificates[i].id());
+    Proven proven{.means = fmt::format("the certificate of {} ({})", path.certificates.front().subject(), to_string(algorithm)),
+                  .valid_until = path.certificates.front().valid_until()};
+    for (std::size_t i = 0; i + 1 < path.certificates.size(); ++i) {
+        proven.certificates.push_back(path.certificates[i].id());
+        proven.valid_until = std::min(*proven.valid_until, path.certificates[i].valid_until());
+    }
     return proven;
 }
 
@@ -66,6 +70,7 @@ Own means_of_responder(const Profile& profile, const Identity& initiator, const 
 }
 
 std::vector<Payload> proof_by(const Context& context, const Means& means, const SessionKeys& keys, Role role, const AuthInput& input) {
+    if (means.resumes) return {AuthPayload{AuthMethod::shared_key, resumption_auth(keys, role, input)}};
     if (means.key) return {AuthPayload{AuthMethod::shared_key, shared_key_auth(keys, role, means.key->key, input)}};
     std::vector<Payload> payloads;
     for (const Certificate& certificate : means.credential->chain) payloads.emplace_back(CertificatePayload{CertificateEncoding::x509_signature, certificate.der()});
@@ -73,6 +78,8 @@ std::vector<Payload> proof_by(const Context& context, const Means& means, const 
     payloads.emplace_back(context.ask(Signing{means.credential->key, means.signature, signed_octets(keys, role, input)}));
     return payloads;
 }
+
+SessionKeys keys_after(const SessionKeys& keys, const Proven& proven) { return proven.resumes ? keys : keys_with(keys, proven.ppk); }
 
 std::optional<CertificateRequest> certificate_request(std::span<const Profile> profiles) {
     std::vector<KeyId> ids;

@@ -23,6 +23,7 @@ struct Means {
     const Credential* credential = nullptr;
     SignatureChoice signature{};
     bool with_ocsp = false;  // the peer wants to hear what our issuer says of it
+    bool resumes = false;  // by the keys of the session that is resumed (RFC 5723)
 };
 /// Initiator: the certificate, if there is one and the peer's answer to IKE_SA_INIT shows that it judges certificates, else the key for
 /// whom we expect. In words why there is no way.
@@ -51,8 +52,13 @@ Identity settled(const Identity& identity);
 struct Proven {
     std::string means;
     std::vector<CertificateId> certificates{};
+    std::optional<std::chrono::sys_seconds> valid_until{};  // of the certificate that expires first
     const Ppk* ppk = nullptr;  // that went into the keys of the proof
+    bool resumes = false;      // it did so in an earlier session, whose ticket it has; and any PPK is in the keys since then
 };
+
+/// The keys of an IKE SA as they are once the peer has proved itself so: with the PPK of the proof, if that is not in them already.
+SessionKeys keys_after(const SessionKeys& keys, const Proven& proven);
 
 /// The profile for an initiator that signs, and which of the messages in its name is its own.
 struct CertificateProof {

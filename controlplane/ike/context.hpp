@@ -40,6 +40,7 @@ struct Context {
     Random& random;
     SpiSource& spis;
     SaTable& table;
+    TicketBook& tickets;
     CounterMap& counters;
     StrangerLog& stranger_log;
     RevocationDesk& desk;

@@ -8,6 +8,7 @@
 #include "controlplane/ike/initial_exchange.hpp"
 #include "controlplane/ike/lifecycle.hpp"
 #include "controlplane/ike/protected_exchange.hpp"
+#include "controlplane/ike/resumption.hpp"
 #include "controlplane/ike/revocation.hpp"
 #include "controlplane/ike/timers.hpp"
 #include "controlplane/ike/trace.hpp"
@@ -49,7 +50,16 @@ IkeSa* ike_by_spi(Association& association, std::uint64_t our_spi) {
 }  // namespace
 
 Context Endpoint::Impl::begin(TimePoint now, Outbox& out) {
-    return {.settings = settings, .random = random, .spis = spis, .table = table, .counters = counters, .stranger_log = stranger_log, .desk = desk, .now = now, .out = out};
+    return {.settings = settings,
+            .random = random,
+            .spis = spis,
+            .table = table,
+            .tickets = tickets,
+            .counters = counters,
+            .stranger_log = stranger_log,
+            .desk = desk,
+            .now = now,
+            .out = out};
 }
 
 void Endpoint::Impl::settle(Context& context) {
@@ -138,6 +148,7 @@ void Endpoint::Impl::deliver(Context& context, const Arrival& arrival) {
         if (header.responder_spi != 0) return context.count("malformed");
         return on_init_request(context, cookies, arrival);
     }
+    if (header.exchange == ExchangeType::ike_session_resume && !header.response) return on_resume_request(context, cookies, arrival);
     Association* association = table.by_spi(our_spi(header));
     IkeSa* ike = association ? ike_by_spi(*association, our_spi(header)) : nullptr;
     if (!ike) return context.count("unknown-spi");
@@ -148,6 +159,7 @@ void Endpoint::Impl::deliver(Context& context, const Arrival& arrival) {
         context.touch(*association);
         return on_init_response(context, *association, arrival);
     }
+    if (header.exchange == ExchangeType::ike_session_resume) return on_resume_response(context, *association, arrival);
     on_protected(context, *association, *ike, arrival);
 }
 
@@ -201,6 +213,7 @@ void Endpoint::close(SaId sa, DownReason reason, bool at_once, TimePoint now, Ou
     Association* association = impl_->table.find(sa);
     if (!association) return;
     context.touch(*association);
+    if (reason == DownReason::closed_by_us) forget_ticket(context, *association);  // whoever wants it closed wants it to begin from the beginning
     if (association->in<Established>()) end(context, *association, reason, at_once ? "closed without waiting for the peer" : "closed", Ending::farewell);
     else if (!association->in<Closing>() && !association->in<Lingering>()) fail_attempt(context, *association, reason, "closed before it was up");
     if (at_once && association->in<Closing>()) {
@@ -285,6 +298,8 @@ void Endpoint::replace_revocations(ProfileId profile, std::vector<RevocationList
     drop_revoked(context, profile);
     impl_->settle(context);
 }
+
+void Endpoint::replace_ticket_keys(std::vector<Secret> keys) { impl_->settings.ticket_keys = std::move(keys); }
 
 const std::map<std::string, std::uint64_t, std::less<>>& Endpoint::counters() const { return impl_->counters; }
 

@@ -113,6 +113,7 @@ struct Settings {
     Duration keepalive_interval = std::chrono::seconds{20};  // RFC 3948 §4, when we are behind a NAT
     const Calendar* calendar = nullptr;  // outlives the endpoint; without it no certificate is believed
     bool crypto_pool = false;          // emit costly operations as Compute, instead of doing them at once
+    std::vector<Secret> ticket_keys{};  // the first seals tickets, each opens them (RFC 5723); empty: we hand out none
     bool key_log = false;              // emit all keys of IKE and ESP, to decrypt captured traffic, and IKE's messages in clear
 };
 
@@ -217,6 +218,7 @@ struct ConnectRequest {
     std::optional<IdentityPattern> expected;       // whom we want to meet there; anybody with a key when absent
     std::uint64_t token = 0;                       // chosen by the caller, comes back in SaUp or SaDown
     std::vector<Prefix> redirects{};               // where the peer may send us instead (RFC 5685); nowhere when empty
+    bool resumable = false;                        // ask for a ticket, and start with it next time (RFC 5723)
 };
 
 /// One association as an operator sees it.
@@ -242,7 +244,7 @@ public:
     Endpoint(const Endpoint&) = delete;
     Endpoint& operator=(const Endpoint&) = delete;
 
-    /// Starts IKE_SA_INIT. When an attempt to or from the same remote endpoint and profile is under way, the caller's token is
+    /// Starts IKE_SA_INIT, or IKE_SESSION_RESUME if we hold a ticket for that peer. When an attempt to or from the same remote endpoint and profile is under way, the caller's token is
     /// answered by that attempt's outcome.
     SaId connect(const ConnectRequest& request, TimePoint now, Outbox& out);
     /// A UDP payload that came to port 500, or to 4500 with the marker still in front. Never trusts a byte of it.
@@ -269,6 +271,8 @@ public:
     void probe(SaId sa, TimePoint now, Outbox& out);
     /// New revocation lists of a profile. Peers whose certificates they revoke are told farewell, and gone.
     void replace_revocations(ProfileId profile, std::vector<RevocationList> lists, TimePoint now, Outbox& out);
+    /// New keys for tickets, the one that seals first. Tickets of keys that are not among them are good for nothing any more.
+    void replace_ticket_keys(std::vector<Secret> keys);
     /// Our own underlay address is gone or new: associations on `old_local` are dropped without a farewell.
     void local_address_gone(const NbmaAddress& old_local, TimePoint now, Outbox& out);
 

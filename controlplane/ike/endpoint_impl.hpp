@@ -17,6 +17,7 @@ struct Endpoint::Impl {
     Random& random;
     SpiSource& spis;
     SaTable table{};
+    TicketBook tickets{};
     CounterMap counters{};
     CookieJar cookies{};
     StrangerLog stranger_log{};

@@ -52,6 +52,7 @@ IkeSa& adopt(Context& context, Association& association, std::unique_ptr<IkeSa> 
     const Duration lifetime = context.profile_of(association).ike_lifetime;
     established.rekey_at = context.rekey_time(lifetime);
     established.expires_at = context.now + lifetime;
+    established.ticket_wanted = established.has_tickets;  // the one that we have is of the old SK_d
     context.count("ike-rekeyed");
     context.log(Severity::info, fmt::format("ike {}: established -> established: rekeyed by {} with {}", describe(association), whose, to_string(next->suite)));
     established.forgotten = 0;

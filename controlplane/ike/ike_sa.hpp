@@ -54,7 +54,9 @@ struct RekeyingIke {
 };
 struct DeletingChild { ChildId child; };
 struct DeletingIke {};
-using Purpose = std::variant<std::monostate, Initial, Intermediate, Liveness, RekeyingChild, RekeyingIke, DeletingChild, DeletingIke>;
+/// An INFORMATIONAL with TICKET_REQUEST (RFC 5723 §4.1).
+struct RequestingTicket {};
+using Purpose = std::variant<std::monostate, Initial, Intermediate, Liveness, RequestingTicket, RekeyingChild, RekeyingIke, DeletingChild, DeletingIke>;
 
 /// A CREATE_CHILD_SA of the peer that we answered, and of which IKE_FOLLOWUP_KE is to make something.
 struct PendingChild {

@@ -6,6 +6,7 @@
 #include "controlplane/ike/follow_up.hpp"
 #include "controlplane/ike/ike_rekey.hpp"
 #include "controlplane/ike/lifecycle.hpp"
+#include "controlplane/ike/resumption.hpp"
 
 #include <algorithm>
 
@@ -81,6 +82,9 @@ void on_informational_request(Context& context, Association& association, IkeSa&
     const std::vector<Spi> answered = spis_to_answer(association, payloads, deleted);
     std::vector<Payload> answer;
     if (!answered.empty()) answer.emplace_back(DeletePayload{Protocol::esp, answered});
+    if (find_notify(payloads, NotifyType::ticket_request))
+        if (auto ticket = ticket_for(context, association, ike)) answer.emplace_back(std::move(*ticket));
+    take_ticket(context, association, ike, payloads);
     send_response(context, ike, arrival, answer);
     for (const ChildId child : deleted) remove_child(context, association, child);
     if (!deleted.empty()) end_if_childless(context, association);

@@ -20,19 +20,6 @@ namespace {
 
 constexpr std::size_t kOtherAnswersMax = 3;
 
-/// The NAT findings, and the move to port 4500 (RFC 7296 §2.23).
-void take_nat(Context& context, Association& association, const Arrival& arrival, std::span<const Payload> payloads) {
-    const NatFindings nat = detect_nat(payloads, arrival.header.initiator_spi, arrival.header.responder_spi, arrival.local, arrival.remote);
-    association.local_behind_nat = nat.local_behind_nat;
-    association.remote_behind_nat = nat.remote_behind_nat;
-    association.encapsulated = nat.supported && (nat.any() || context.profile_of(association).force_encapsulation);
-    association.local = arrival.local;
-    association.remote = arrival.remote;
-    if (!association.encapsulated) return;
-    if (association.local.port == kUdpPortIke) association.local.port = kUdpPortNatTraversal;
-    if (association.remote.port == kUdpPortIke) association.remote.port = kUdpPortNatTraversal;
-}
-
 /// What an answer makes us share, and by what we can prove ourselves to whoever answered so.
 struct Agreement {
     IkeProposal suite;
@@ -105,6 +92,18 @@ void take_keys(Context& context, IkeSa& ike, const Arrival& arrival, const Agree
 }
 
 }  // namespace
+
+void take_nat(Context& context, Association& association, const Arrival& answer, std::span<const Payload> payloads) {
+    const NatFindings nat = detect_nat(payloads, answer.header.initiator_spi, answer.header.responder_spi, answer.local, answer.remote);
+    association.local_behind_nat = nat.local_behind_nat;
+    association.remote_behind_nat = nat.remote_behind_nat;
+    association.encapsulated = nat.supported && (nat.any() || context.profile_of(association).force_encapsulation);
+    association.local = answer.local;
+    association.remote = answer.remote;
+    if (!association.encapsulated) return;
+    if (association.local.port == kUdpPortIke) association.local.port = kUdpPortNatTraversal;
+    if (association.remote.port == kUdpPortIke) association.remote.port = kUdpPortNatTraversal;
+}
 
 void on_init_answer(Context& context, Association& association, const Arrival& arrival, std::span<const Payload> payloads) {
     auto& awaiting = *association.in<AwaitingInitResponse>();

@@ -7,6 +7,7 @@
 #include "controlplane/ike/nat_detection.hpp"
 #include "controlplane/ike/ppk.hpp"
 #include "controlplane/ike/redirect.hpp"
+#include "controlplane/ike/resumption.hpp"
 #include "controlplane/ike/words.hpp"
 
 #include <algorithm>
@@ -102,6 +103,11 @@ void begin_init(Context& context, Association& association, AwaitingInitResponse
     send_init(context, association);
 }
 
+void begin_full(Context& context, Association& association, std::string_view reason) {
+    const Group group = context.profile_of(association).ike_proposals.front().group;
+    begin_init(context, association, {.key = DhKeyPair::generate(group, context.random), .nonce = fresh_nonce(context.random)}, reason);
+}
+
 void start_attempt(Context& context, Association& association, const ConnectRequest& request) {
     association.initiator = true;
     association.profile = request.profile;
@@ -117,9 +123,7 @@ void start_attempt(Context& context, Association& association, const ConnectRequ
         context.count("limit-established");
         return fail_attempt(context, association, DownReason::limit_reached, "as many SAs as established_max allows are up");
     }
-    const Group group = profile.ike_proposals.front().group;
-    begin_init(context, association, {.key = DhKeyPair::generate(group, context.random), .nonce = fresh_nonce(context.random)},
-               fmt::format("connecting with profile '{}'", profile.name));
+    if (!begin_resumption(context, association)) begin_full(context, association, fmt::format("connecting with profile '{}'", profile.name));
 }
 
 void on_init_response(Context& context, Association& association, const Arrival& arrival) {

@@ -26,10 +26,6 @@ struct InitRequest {
 
 constexpr std::size_t kCopiesMax = 4;  // of one request, with differences that do not matter to our answer
 
-bool takes_fragments(std::span<const Payload> payloads) { return find_notify(payloads, NotifyType::ikev2_fragmentation_supported) != nullptr; }
-
-InitMessage copy_of(const Arrival& arrival) { return {arrival.local, arrival.remote, Bytes{arrival.message.begin(), arrival.message.end()}}; }
-
 /// Whether the message that we answered asks for the same: then the answer is good for this one too.
 bool asks_the_same(const AwaitingAuthRequest& kept, const InitRequest& request) {
     const auto before = decode_message(kept.asked.front().message);
@@ -62,36 +58,12 @@ bool is_repeated(Context& context, const Arrival& arrival, const InitRequest& re
     return false;
 }
 
-bool is_encapsulation_forced(const Context& context) { return std::ranges::any_of(context.settings.profiles, &Profile::force_encapsulation); }
-
 /// From some number of half-open SAs on; of one address already from a part of its share, so that nobody uses up the share of a peer
 /// by writing its address on packets.
 bool asks_for_cookie(const Context& context, const NbmaAddress& source) {
     constexpr std::size_t kPartOfShare = 4;
     const AddressTally& half_open = context.table.half_open();
     return half_open.total() >= context.settings.cookies_from_half_open || half_open.at(source) * kPartOfShare >= context.settings.half_open_per_source_max;
-}
-
-/// True if the stranger may go on; false if it was sent a cookie.
-bool has_shown_cookie(Context& context, CookieJar& cookies, const Arrival& arrival, const InitRequest& request) {
-    if (!asks_for_cookie(context, arrival.remote.address)) return true;
-    const Notify* cookie = find_notify(request.payloads, NotifyType::cookie);
-    const std::uint64_t spi = arrival.header.initiator_spi;
-    if (cookie && cookies.verify(cookie->data, arrival.remote, spi, request.nonce->data, context.now)) return true;
-    context.count(cookie ? "cookies-wrong" : "cookies-asked");
-    send_stateless(context, arrival, {.type = NotifyType::cookie, .data = cookies.make(arrival.remote, spi, request.nonce->data, context.now, context.random)});
-    return false;
-}
-
-bool is_within_limits(Context& context, const Arrival& arrival) {
-    const AddressTally& half_open = context.table.half_open();
-    std::string_view limit;
-    if (half_open.total() >= context.settings.half_open_max) limit = "limit-half-open";
-    else if (half_open.at(arrival.remote.address) >= context.settings.half_open_per_source_max) limit = "limit-half-open-per-source";
-    if (limit.empty()) return true;
-    context.count(limit);
-    context.log_stranger(Severity::warning, fmt::format("ike {}: IKE_SA_INIT dropped: {} is reached", arrival.remote.to_string(), limit));
-    return false;
 }
 
 std::optional<IkeChoice> choose_suite(Context& context, const Arrival& arrival, const InitRequest& request) {
@@ -159,6 +131,33 @@ void answer(Context& context, const Arrival& arrival, const InitRequest& request
 
 }  // namespace
 
+InitMessage copy_of(const Arrival& arrival) { return {arrival.local, arrival.remote, Bytes{arrival.message.begin(), arrival.message.end()}}; }
+
+bool takes_fragments(std::span<const Payload> payloads) { return find_notify(payloads, NotifyType::ikev2_fragmentation_supported) != nullptr; }
+
+bool is_encapsulation_forced(const Context& context) { return std::ranges::any_of(context.settings.profiles, &Profile::force_encapsulation); }
+
+bool has_shown_cookie(Context& context, CookieJar& cookies, const Arrival& arrival, ByteView nonce, std::span<const Payload> payloads) {
+    if (!asks_for_cookie(context, arrival.remote.address)) return true;
+    const Notify* cookie = find_notify(payloads, NotifyType::cookie);
+    const std::uint64_t spi = arrival.header.initiator_spi;
+    if (cookie && cookies.verify(cookie->data, arrival.remote, spi, nonce, context.now)) return true;
+    context.count(cookie ? "cookies-wrong" : "cookies-asked");
+    send_stateless(context, arrival, {.type = NotifyType::cookie, .data = cookies.make(arrival.remote, spi, nonce, context.now, context.random)});
+    return false;
+}
+
+bool is_within_limits(Context& context, const Arrival& arrival) {
+    const AddressTally& half_open = context.table.half_open();
+    std::string_view limit;
+    if (half_open.total() >= context.settings.half_open_max) limit = "limit-half-open";
+    else if (half_open.at(arrival.remote.address) >= context.settings.half_open_per_source_max) limit = "limit-half-open-per-source";
+    if (limit.empty()) return true;
+    context.count(limit);
+    context.log_stranger(Severity::warning, fmt::format("ike {}: IKE_SA_INIT dropped: {} is reached", arrival.remote.to_string(), limit));
+    return false;
+}
+
 void take_nat_of(const Context& context, Association& association, const InitMessage& request) {
     const auto message = decode_message(request.message);
     if (!message) return;
@@ -181,7 +180,7 @@ void on_init_request(Context& context, CookieJar& cookies, const Arrival& arriva
     const bool is_first = arrival.header.message_id == 0 && arrival.header.from_initiator && arrival.header.initiator_spi != 0;
     if (!is_first || !request.sa || !request.key_exchange || !request.nonce) return context.count("malformed");
     if (is_repeated(context, arrival, request)) return;
-    if (!has_shown_cookie(context, cookies, arrival, request)) return;
+    if (!has_shown_cookie(context, cookies, arrival, request.nonce->data, request.payloads)) return;
     if (!is_within_limits(context, arrival)) return;
     const auto choice = choose_suite(context, arrival, request);
     if (!choice) return;

@@ -9,6 +9,8 @@
 namespace nave::ike {
 
 class CookieJar;
+struct ChildTerms;
+struct Proven;
 
 // ---- Initiator ----
 
@@ -16,6 +18,8 @@ class CookieJar;
 void start_attempt(Context& context, Association& association, const ConnectRequest& request);
 /// IKE_SA_INIT from an SPI of its own, to where the association points; for another gateway it may begin anew.
 void begin_init(Context& context, Association& association, AwaitingInitResponse awaiting, std::string_view reason);
+/// IKE_SA_INIT from the beginning, for the first of the association's requests.
+void begin_full(Context& context, Association& association, std::string_view reason);
 /// In AwaitingInitResponse. Nothing in the message is authenticated: only COOKIE, INVALID_KE_PAYLOAD and REDIRECT are acted on at once (bounded);
 /// any other error counts as a rumour: the schedule goes on, and the attempt fails with that error when the schedule ends or when
 /// several transmissions in a row were answered so.
@@ -29,6 +33,15 @@ void on_competing_answer(Context& context, Association& association, const Arriv
 /// In AwaitingAuthResponse, when IKE_AUTH was not answered, or refused: sends it anew for the next answer to IKE_SA_INIT.
 /// False if there is only one.
 bool try_next_answer(Context& context, Association& association);
+/// What the responder's first answer says about NATs on the way; the association moves to port 4500 if there is one (RFC 7296 §2.23).
+void take_nat(Context& context, Association& association, const Arrival& answer, std::span<const Payload> payloads);
+/// What the first exchange came to: both nonces, and our inbound SPI for the child SA.
+struct FirstExchange {
+    Bytes nonce, peer_nonce;
+    Spi inbound;
+};
+/// The responder is proven and agrees to a child SA: the association is up.
+void establish(Context& context, Association& association, const FirstExchange& first, const Identity& peer, const ChildTerms& terms, const Proven& proven);
 /// In AwaitingAuthResponse, authentic under the new keys.
 void on_auth_response(Context& context, Association& association, const std::vector<Payload>& payloads);
 
@@ -38,6 +51,14 @@ void on_auth_response(Context& context, Association& association, const std::vec
 void on_init_request(Context& context, CookieJar& cookies, const Arrival& arrival);
 /// What the request says about NATs on its way and about fragments; to be believed of the one that is authenticated.
 void take_nat_of(const Context& context, Association& association, const InitMessage& request);
+/// True if a stranger who sent this may go on; false if it was sent a cookie.
+bool has_shown_cookie(Context& context, CookieJar& cookies, const Arrival& arrival, ByteView nonce, std::span<const Payload> payloads);
+/// False, and counted, when as many are half-open as may be.
+bool is_within_limits(Context& context, const Arrival& arrival);
+InitMessage copy_of(const Arrival& arrival);
+bool takes_fragments(std::span<const Payload> payloads);
+/// By any profile: which one counts is not known before IKE_AUTH.
+bool is_encapsulation_forced(const Context& context);
 /// In AwaitingAuthRequest, authentic under the new keys.
 void on_auth_request(Context& context, Association& association, const Arrival& arrival, const std::vector<Payload>& payloads);
 

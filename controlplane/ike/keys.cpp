@@ -51,6 +51,10 @@ Secret rekey_skeyseed(const SessionKeys& old, const SessionSeed& seed, const Sec
     return prf(old.prf, old.derivation.view(), {shared_secret.view(), seed.initiator_nonce, seed.responder_nonce, additional.view()});
 }
 
+Secret resumption_skeyseed(const Secret& derivation, const SessionSeed& seed) {
+    return prf(seed.suite.prf, derivation.view(), {as_bytes("Resumption"), seed.initiator_nonce, seed.responder_nonce});
+}
+
 SessionKeys derive_session_keys(const SessionSeed& seed, const Secret& skeyseed) {
     const IkeProposal& suite = seed.suite;
     const std::size_t prf_key = prf_size(suite.prf), integrity_key = integrity_key_size(suite.integrity), encryption_key = encryption_key_size(suite.encryption);
@@ -100,6 +104,11 @@ Bytes signed_octets(const SessionKeys& keys, Role role, const AuthInput& input) 
 Bytes shared_key_auth(const SessionKeys& keys, Role role, const Secret& key, const AuthInput& input) {
     const Secret padded = prf(keys.prf, key.view(), {as_bytes("Key Pad for IKEv2")});
     const Secret auth = prf(keys.prf, padded.view(), {signed_octets(keys, role, input)});
+    return {auth.view().begin(), auth.view().end()};
+}
+
+Bytes resumption_auth(const SessionKeys& keys, Role role, const AuthInput& input) {
+    const Secret auth = prf(keys.prf, keys.auth_of(role).view(), {signed_octets(keys, role, input)});
     return {auth.view().begin(), auth.view().end()};
 }
 

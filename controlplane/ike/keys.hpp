@@ -46,6 +46,9 @@ Secret initial_skeyseed(const SessionSeed& seed, const Secret& shared_secret);
 /// SKEYSEED = prf(SK_d old, g^ir | Ni | Nr | SK(1) ... SK(n)) with the old SA's PRF (RFC 7296 §2.18). `additional` joins the secrets of
 /// additional key exchanges (RFC 9370 §2.2.4).
 Secret rekey_skeyseed(const SessionKeys& old, const SessionSeed& seed, const Secret& shared_secret, const Secret& additional = {});
+/// SKEYSEED = prf(SK_d of the session that goes on, "Resumption" | Ni | Nr) (RFC 5723 §5.1). There is no key exchange: who learns that SK_d
+/// reads all that follows, until the next rekey.
+Secret resumption_skeyseed(const Secret& derivation, const SessionSeed& seed);
 /// {SK_d | SK_ai | SK_ar | SK_ei | SK_er | SK_pi | SK_pr} = prf+(SKEYSEED, Ni | Nr | SPIi | SPIr), with the new suite.
 SessionKeys derive_session_keys(const SessionSeed& seed, const Secret& skeyseed);
 
@@ -77,6 +80,8 @@ struct AuthInput {
 Bytes signed_octets(const SessionKeys& keys, Role role, const AuthInput& input);
 /// AUTH = prf(prf(key, "Key Pad for IKEv2"), octets) of the end `role`.
 Bytes shared_key_auth(const SessionKeys& keys, Role role, const Secret& key, const AuthInput& input);
+/// AUTH = prf(SK_p, octets) of the end `role`, which only a holder of the session's SK_d knows (RFC 5723 §4.3.3).
+Bytes resumption_auth(const SessionKeys& keys, Role role, const AuthInput& input);
 /// Compares in constant time.
 bool verify_shared_key_auth(const SessionKeys& keys, Role role, const Secret& key, const AuthInput& input, ByteView received);
 

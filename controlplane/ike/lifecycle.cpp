@@ -3,6 +3,7 @@
 
 #include "controlplane/ike/duplicates.hpp"
 #include "controlplane/ike/follow_up.hpp"
+#include "controlplane/ike/resumption.hpp"
 
 #include <algorithm>
 #include <fmt/format.h>
@@ -31,7 +32,7 @@ SaUp up_action(const Context& context, const Association& association, const Ide
 /// An own attempt that nobody has answered yet is not needed any more: its tokens are answered by the association that is coming up.
 void take_over_attempts(Context& context, Association& association, const Identity& peer) {
     for (Association* attempt : context.table.attempts(association.remote.address)) {
-        if (attempt == &association || !attempt->in<AwaitingInitResponse>()) continue;
+        if (attempt == &association || !(attempt->in<AwaitingInitResponse>() || attempt->in<AwaitingResumeResponse>())) continue;
         if (!std::ranges::all_of(attempt->requests, [&](const ConnectRequest& request) { return is_satisfied(request, association, peer); })) continue;
         std::ranges::move(attempt->requests, std::back_inserter(association.requests));
         attempt->requests.clear();
@@ -89,6 +90,7 @@ void come_up(Context& context, Association& association, Established established
 void fail_attempt(Context& context, Association& association, DownReason reason, std::string detail, State next) {
     const auto requests = std::exchange(association.requests, {});
     if (auto* awaiting = association.in<AwaitingAuthResponse>()) context.spis.release(awaiting->inbound);
+    if (auto* awaiting = association.in<AwaitingResumedAuth>()) context.spis.release(awaiting->inbound);
     discard(context, association.ike->purpose);
     if (!std::holds_alternative<Closing>(next)) association.ike->outstanding.reset();
     context.table.end_attempt(association);
@@ -103,6 +105,7 @@ void fail_attempt(Context& context, Association& association, DownReason reason,
 
 void end(Context& context, Association& association, DownReason reason, std::string detail, Ending ending, std::optional<NotifyType> complaint) {
     auto& established = std::get<Established>(association.state);
+    if (reason == DownReason::authentication_failed) forget_ticket(context, association);
     emit_removals(context, association, established);
     context.table.end_established(association, established.peer);
     while (!established.siblings.empty()) drop_sibling(context, established, *established.siblings.back().ike);

@@ -73,6 +73,7 @@ std::string exchange_name(ExchangeType exchange) {
     case ExchangeType::informational:    return "INFORMATIONAL";
     case ExchangeType::ike_intermediate: return "IKE_INTERMEDIATE";
     case ExchangeType::ike_followup_ke:  return "IKE_FOLLOWUP_KE";
+    case ExchangeType::ike_session_resume: return "IKE_SESSION_RESUME";
     }
     return fmt::format("exchange {}", static_cast<unsigned>(exchange));
 }

@@ -48,6 +48,11 @@ std::string_view rfc_name(NotifyType type) {
     case redirect_supported:              return "REDIRECT_SUPPORTED";
     case redirect:                        return "REDIRECT";
     case redirected_from:                 return "REDIRECTED_FROM";
+    case ticket_lt_opaque:                return "TICKET_LT_OPAQUE";
+    case ticket_request:                  return "TICKET_REQUEST";
+    case ticket_ack:                      return "TICKET_ACK";
+    case ticket_nack:                     return "TICKET_NACK";
+    case ticket_opaque:                   return "TICKET_OPAQUE";
     case eap_only_authentication:         return "EAP_ONLY_AUTHENTICATION";
     case childless_ikev2_supported:       return "CHILDLESS_IKEV2_SUPPORTED";
     case ikev2_message_id_sync_supported: return "IKEV2_MESSAGE_ID_SYNC_SUPPORTED";

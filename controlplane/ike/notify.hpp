@@ -48,6 +48,11 @@ enum class NotifyType : std::uint16_t {
     redirect_supported = 16406,  // RFC 5685
     redirect = 16407,
     redirected_from = 16408,
+    ticket_lt_opaque = 16409,    // RFC 5723
+    ticket_request = 16410,
+    ticket_ack = 16411,
+    ticket_nack = 16412,
+    ticket_opaque = 16413,
     eap_only_authentication = 16417,
     childless_ikev2_supported = 16418,
     ikev2_message_id_sync_supported = 16420,

@@ -12,6 +12,7 @@
 #include "controlplane/ike/lifecycle.hpp"
 #include "controlplane/ike/protected_message.hpp"
 #include "controlplane/ike/resources.hpp"
+#include "controlplane/ike/resumption.hpp"
 #include "controlplane/ike/trace.hpp"
 
 #include <expected>
@@ -152,9 +153,13 @@ struct Continuation {
     const std::vector<Payload>& payloads;
 
     void operator()(std::monostate) const {}
-    void operator()(const Initial&) const { on_auth_response(context, association, payloads); }
+    void operator()(const Initial&) const {
+        if (association.in<AwaitingResumedAuth>()) return on_resumed_auth_response(context, association, payloads);
+        on_auth_response(context, association, payloads);
+    }
     void operator()(const Intermediate& sent) const { on_intermediate_response(context, association, sent, payloads, inside); }
     void operator()(const Liveness&) const {}
+    void operator()(const RequestingTicket&) const { take_ticket(context, association, ike, payloads); }
     void operator()(const RekeyingChild& rekey) const { on_child_rekey_response(context, association, rekey, payloads); }
     void operator()(const RekeyingIke& rekey) const { on_ike_rekey_response(context, association, ike, rekey, payloads); }
     void operator()(const DeletingChild& deleting) const { on_child_delete_response(context, association, deleting.child); }
@@ -188,7 +193,8 @@ void on_response(Context& context, Association& association, IkeSa& ike, const A
     context.count("malformed-inside");
     discard(context, purpose);
     const std::string detail = fmt::format("authentic but malformed response: {}", name(content.error().decode.reason));
-    if (association.in<AwaitingAuthResponse>()) return fail_attempt(context, association, DownReason::invalid_message, detail, Closing{});
+    if (association.in<AwaitingAuthResponse>() || association.in<AwaitingResumedAuth>())
+        return fail_attempt(context, association, DownReason::invalid_message, detail, Closing{});
     if (association.in<Established>()) return end(context, association, DownReason::invalid_message, detail, Ending::farewell);
     move_to(context, association, Gone{}, detail);
 }

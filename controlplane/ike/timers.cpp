@@ -11,6 +11,7 @@
 #include "controlplane/ike/initial_exchange.hpp"
 #include "controlplane/ike/lifecycle.hpp"
 #include "controlplane/ike/resources.hpp"
+#include "controlplane/ike/resumption.hpp"
 
 #include <algorithm>
 #include <fmt/format.h>
@@ -106,6 +107,12 @@ struct Due {
             fail_attempt(context, association, DownReason::timed_out,
                          fmt::format("{} of {}", unanswered(*association.ike), awaiting.exchanges_left > 0 ? "IKE_INTERMEDIATE" : "IKE_AUTH"));
     }
+    void operator()(AwaitingResumeResponse&) const {
+        if (is_given_up(context, association, *association.ike)) fall_back(context, association, unanswered(*association.ike) + " of IKE_SESSION_RESUME");
+    }
+    void operator()(AwaitingResumedAuth&) const {
+        if (is_given_up(context, association, *association.ike)) fall_back(context, association, unanswered(*association.ike) + " of IKE_AUTH with a ticket");
+    }
     void operator()(AwaitingAuthRequest& awaiting) const {
         if (awaiting.impatient_at && *awaiting.impatient_at <= context.now) {
             std::ranges::move(association.requests, std::back_inserter(context.reconnects));
@@ -161,6 +168,7 @@ void pursue_established(Context& context, Association& association, Established&
         start_child_rekey(context, association, child);
         if (!association.ike->is_idle()) return;
     }
+    if (!waits && established.ticket_wanted) return start_ticket_request(context, association);
     if (!waits) start_missing_resource(context, association, established);
     if (!association.ike->is_idle()) return;
     if (established.probe_wanted || established.heard_at + context.profile_of(association).liveness_interval <= context.now) start_liveness_check(context, association);

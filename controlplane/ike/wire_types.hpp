@@ -12,6 +12,7 @@ constexpr Role other(Role role) { return role == Role::initiator ? Role::respond
 
 enum class ExchangeType : std::uint8_t {
     ike_sa_init = 34, ike_auth = 35, create_child_sa = 36, informational = 37,
+    ike_session_resume = 38,  // RFC 5723
     ike_intermediate = 43,  // RFC 9242
     ike_followup_ke = 44,   // RFC 9370
 };
