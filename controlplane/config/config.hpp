@@ -26,6 +26,7 @@ enum class PortRole : std::uint8_t { underlay, inside };
 struct Control {
     std::string socket;                                 // path of the management socket; never empty after loading
     ike::Severity log_level = ike::Severity::info;      // lines below it are not written
+    std::string ticket_key;                             // file of the keys for session resumption; empty: they live as long as the process
     std::string key_log;                                // folder for all keys, as Wireshark's tables; empty: they are not written
 };
 

@@ -244,8 +244,8 @@ public:
     Endpoint(const Endpoint&) = delete;
     Endpoint& operator=(const Endpoint&) = delete;
 
-    /// Starts IKE_SA_INIT, or IKE_SESSION_RESUME if we hold a ticket for that peer. When an attempt to or from the same remote endpoint and profile is under way, the caller's token is
-    /// answered by that attempt's outcome.
+    /// Starts IKE_SA_INIT, or IKE_SESSION_RESUME if we hold a ticket for that peer. When an attempt to or from the same remote endpoint and
+    /// profile is under way, the caller's token is answered by that attempt's outcome.
     SaId connect(const ConnectRequest& request, TimePoint now, Outbox& out);
     /// A UDP payload that came to port 500, or to 4500 with the marker still in front. Never trusts a byte of it.
     void on_datagram(const NbmaEndpoint& local, const NbmaEndpoint& remote, ByteView payload, TimePoint now, Outbox& out);

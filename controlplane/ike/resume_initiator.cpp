@@ -105,7 +105,7 @@ std::expected<Proven, std::string> judge(const Context& context, const Associati
     if (!equal_in_constant_time(resumption_auth(keys, Role::responder, {awaiting.answer, awaiting.nonce, id}), auth->data))
         return std::unexpected{fmt::format("{} does not know the keys of the session before", grounds.peer.to_string())};
     if (auto why = misplaced(context.profile_of(association), grounds.peer, association.remote.address)) return std::unexpected{std::move(*why)};
-    return Proven{.means = "the ticket of an earlier session", .certificates = grounds.certificates, .valid_until = grounds.valid_until, .ppk = grounds.ppk, .resumes = true};
+    return proven_by_ticket(grounds);
 }
 
 /// A key exchange soon, first for the IKE SA, then for the child SA, whose keys follow from it.

@@ -126,9 +126,7 @@ std::expected<TicketProof, std::string> prove_by_ticket(const Context& context, 
         return std::unexpected{fmt::format("{} comes with a ticket of {}", id.identity.to_string(), awaiting.ticket->peer.to_string())};
     auto admitted = admit(context, *awaiting.ticket);
     if (!admitted) return std::unexpected{std::move(admitted.error())};
-    const Grounds& grounds = admitted->grounds;
-    return TicketProof{admitted->profile,
-                       {.means = "the ticket of an earlier session", .certificates = grounds.certificates, .valid_until = grounds.valid_until, .ppk = grounds.ppk, .resumes = true}};
+    return TicketProof{admitted->profile, proven_by_ticket(admitted->grounds)};
 }
 
 }  // namespace nave::ike

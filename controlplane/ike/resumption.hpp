@@ -39,6 +39,9 @@ std::optional<Secret> trust_in(const Profile& profile, const Identity& peer, boo
 /// In words why a proof of earlier does not count any more: a certificate expired or was revoked, a PPK is required.
 std::optional<std::string> doubt(const Context& context, const Profile& profile, const Grounds& grounds);
 
+/// Of a peer that has the keys of the session in which it proved itself so.
+Proven proven_by_ticket(const Grounds& grounds);
+
 // ---- Initiator ----
 
 /// Sends IKE_SESSION_RESUME on a new association, if there is a ticket for its request. False if not.

@@ -115,6 +115,10 @@ std::optional<Secret> trust_in(const Profile& profile, const Identity& peer, boo
     return fingerprint;
 }
 
+Proven proven_by_ticket(const Grounds& grounds) {
+    return {.means = "the ticket of an earlier session", .certificates = grounds.certificates, .valid_until = grounds.valid_until, .ppk = grounds.ppk, .resumes = true};
+}
+
 std::optional<std::string> doubt(const Context& context, const Profile& profile, const Grounds& grounds) {
     if (auto why = distrust_ppk(profile, grounds.peer, grounds.ppk)) return why;
     if (grounds.certificates.empty()) return std::nullopt;

@@ -73,6 +73,8 @@ void Gateway::replace_revocations(TunnelId tunnel, std::vector<ike::RevocationLi
     impl_->run_ike(std::move(actions), now, out);
 }
 
+void Gateway::replace_ticket_keys(std::vector<Secret> keys) { impl_->endpoint.replace_ticket_keys(std::move(keys)); }
+
 void Gateway::on_datagram(PortId, const NbmaEndpoint& local, const NbmaEndpoint& remote, ByteView payload, TimePoint now, Outbox& out) {
     ike::Outbox actions;
     impl_->endpoint.on_datagram(local, remote, payload, now, actions);

@@ -27,7 +27,7 @@ void Gateway::Impl::connect_hub(TunnelState& home, std::size_t index, TimePoint 
     const auto local = underlay(home.tunnel.underlay);
     if (!local || link.state != HubLink::State::down) return;
     const Hub& hub = home.tunnel.hubs[index];
-    ike::ConnectRequest request{home.tunnel.profile, {*local, kUdpPortIke}, {hub.address, kUdpPortIke}, hub.identity, ++last_token, hub.redirects};
+    ike::ConnectRequest request{home.tunnel.profile, {*local, kUdpPortIke}, {hub.address, kUdpPortIke}, hub.identity, ++last_token, hub.redirects, true};
     purposes.emplace(request.token, HubAttempt{home.tunnel.id, index});
     set_state(home, index, HubLink::State::connecting, "IKE starts", out);
     ike::Outbox actions;

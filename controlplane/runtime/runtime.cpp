@@ -27,6 +27,10 @@ std::expected<Runtime, std::string> Runtime::start(const Surroundings& surroundi
         impl->log(ike::Severity::warning, "key-log",
                   fmt::format("key_log is on: all keys of IKE and ESP, and IKE in clear, are written to {}; whoever reads them reads all traffic", folder));
     }
+    auto ticket_keys = TicketKeys::open(surroundings.config.control.ticket_key, surroundings.random, surroundings.config.overlay.ike.calendar->now());
+    if (!ticket_keys) return std::unexpected{ticket_keys.error()};
+    impl->gateway.replace_ticket_keys(ticket_keys->keys());
+    impl->ticket_keys = std::move(*ticket_keys);
     auto server = management::Server::listen(surroundings.config.control.socket, [self = impl.get()](std::string_view line) {
         return management::answer(line, *self);
     });
@@ -110,7 +114,10 @@ void Runtime::Impl::meet_deadlines(TimePoint time) {
     if (counters_at <= time) {
         gateway.on_counters(around.counters, time, out);
         counters_at = time + kCountersInterval;
-        if (revocations_at <= time) take_new_revocations(time);
+        if (revocations_at <= time) {
+            take_new_revocations(time);
+            take_new_ticket_keys();
+        }
     }
 }
 
@@ -126,6 +133,12 @@ void Runtime::Impl::take_new_revocations(TimePoint time) {
         log(ike::Severity::notice, "revocations-" + name, fmt::format("{}: {} revocation list(s) read anew", name, news.lists->size()));
         gateway.replace_revocations(news.tunnel, std::move(*news.lists), time, out);
     }
+}
+
+void Runtime::Impl::take_new_ticket_keys() {
+    const auto news = ticket_keys->look(around.random, around.config.overlay.ike.calendar->now());
+    if (!news) log(ike::Severity::error, "ticket-key", fmt::format("{}; the keys of before stay in use", news.error()));
+    else if (*news) gateway.replace_ticket_keys(ticket_keys->keys());
 }
 
 void Runtime::Impl::take_signal() {

@@ -13,6 +13,7 @@
 #include "controlplane/runtime/key_log_files.hpp"
 #include "controlplane/runtime/log.hpp"
 #include "controlplane/runtime/runtime.hpp"
+#include "controlplane/runtime/ticket_keys.hpp"
 
 #include <map>
 #include <optional>
@@ -49,6 +50,7 @@ struct Runtime::Impl final : management::Operable {
     void take_fetched(TimePoint now);
     void meet_deadlines(TimePoint now);
     void take_new_revocations(TimePoint now);
+    void take_new_ticket_keys();
     void take_signal();
 
     // Outputs
@@ -88,6 +90,7 @@ struct Runtime::Impl final : management::Operable {
     std::unique_ptr<management::Server> server;
     PacketMessage message;     // the one on its way down, too large for the stack
     config::RevocationFiles revocations;
+    std::optional<TicketKeys> ticket_keys;
     TimePoint counters_at{}, revocations_at{};
     bool ending = false;
     int exit_code = 0;

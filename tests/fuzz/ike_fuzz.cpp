@@ -7,6 +7,7 @@
 #include "controlplane/ike/nat_detection.hpp"
 #include "controlplane/ike/negotiation.hpp"
 #include "controlplane/ike/protected_message.hpp"
+#include "controlplane/ike/ticket.hpp"
 
 #include <algorithm>
 #include <array>
@@ -183,6 +184,19 @@ void as_fragments(ByteView bytes) {
     }
 }
 
+/// What a ticket holds comes from outside only if its seal is genuine; still it is read as if it did not.
+void as_ticket(ByteView bytes) {
+    static const std::array keys{Secret{Bytes(kTicketKeySize, 1)}};
+    CountingRandom random;
+    must(!open_ticket(bytes, keys));
+    const auto ticket = decode_ticket(bytes);
+    if (!ticket) return;
+    check_identity(ticket->peer);
+    must(decode_ticket(encode_ticket(*ticket).view()) == ticket);
+    const Bytes sealed = seal_ticket(*ticket, keys[0], random);
+    must(sealed.size() > Ticket::kSizeMax || open_ticket(sealed, keys).value() == *ticket);
+}
+
 void as_text(ByteView bytes) {
     const std::string_view text{reinterpret_cast<const char*>(bytes.data()), bytes.size()};
     if (const auto identity = Identity::parse(text)) check_identity(*identity);
@@ -198,6 +212,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     as_message(bytes);
     as_inner_chain(bytes);
     as_fragments(bytes);
+    as_ticket(bytes);
     as_text(bytes);
     must(!CookieJar{}.verify(bytes, {}, 1, bytes, TimePoint{}));
     return 0;

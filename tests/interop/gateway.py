@@ -25,7 +25,7 @@ class Nave:
         self.nbma, self.log_start = "", 0
         lab.nave_site(name, number)
 
-    def configuration(self, nbma, gateway, hub, tunnel, ike):
+    def configuration(self, nbma, gateway, hub, tunnel, ike, control):
         keys = {"underlay": "wan", "address": f"10.255.0.{self.number}/24", "key": 42, "identity": "nave.example", "psk": [{"identity": "*", "key": PSK}],
                 "access": [{"identity": "*", "tunnel_addresses": ["10.255.0.0/24"], "prefixes": ["172.16.0.0/16"]}]}
         if hub:
@@ -33,7 +33,7 @@ class Nave:
         keys |= tunnel
         ports = {"wan": {"device": "af_packet:eth0", "address": f"{nbma}/24", **({"gateway": gateway} if gateway else {})},
                  "lan": {"device": "af_packet:lan0", "address": f"172.16.{self.number}.1/24", "tunnel": "nave0"}}
-        sections = {"control": {"socket": f"{self.lab.directory}/{self.name}.sock"}, "dataplane": {"mode": "adaptive", "hugepages": "off"}, "ike": ike,
+        sections = {"control": {"socket": f"{self.lab.directory}/{self.name}.sock"} | control, "dataplane": {"mode": "adaptive", "hugepages": "off"}, "ike": ike,
                     "port.wan": ports["wan"], "port.lan": ports["lan"], "tunnel.nave0": keys}
         lines = [f'name = "{self.name}"']
         for section, values in sections.items():
@@ -47,14 +47,14 @@ class Nave:
         path.chmod(0o600)
         return path
 
-    def start(self, nbma, hub=None, gateway=None, bridge="underlay0", tunnel=None, ike=None, spokes=()):
+    def start(self, nbma, hub=None, gateway=None, bridge="underlay0", tunnel=None, ike=None, control=None, spokes=()):
         """Ends what ran and starts naved at the underlay address `nbma`: a spoke of `hub` ({"address", "identity"}), or a hub with a kernel
-        route to the LAN of each of `spokes`, as FRR registers no prefixes. `tunnel` and `ike` are keys of those sections over ours."""
+        route to the LAN of each of `spokes`, as FRR registers no prefixes. `tunnel`, `ike` and `control` are keys of those sections over ours."""
         self.stop()
         self.nbma = nbma
         self.lab.plug(self.name, bridge)
         self.log_start = len(self.lab.log(self.name)) if (self.lab.directory / f"{self.name}.log").exists() else 0
-        self.lab.gateway(self.name, text=self.configuration(nbma, gateway, hub, tunnel or {}, ike or {}))
+        self.lab.gateway(self.name, text=self.configuration(nbma, gateway, hub, tunnel or {}, ike or {}, control or {}))
         if not wait_until(lambda: self.rows("peers") is not None, 15, 0.02):
             raise RuntimeError(f"naved did not start: {self.log()[-2000:]}")
         for number in spokes:

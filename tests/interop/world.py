@@ -85,11 +85,11 @@ class World:
         self.used.append(hub)
         return hub
 
-    def nave_hub(self, spokes, **tunnel):
+    def nave_hub(self, spokes, control=None, **tunnel):
         """nave as the hub 192.0.2.2, tunnel address 10.255.0.2, with a route to the LAN of each Linux spoke."""
         self.hub_number = NAVE_HUB
         hub = self.nave(NAVE_HUB)
-        hub.start(self.hub_nbma, tunnel={"identity": "hub.example"} | tunnel, spokes=spokes)
+        hub.start(self.hub_nbma, tunnel={"identity": "hub.example"} | tunnel, control=control, spokes=spokes)
         self.used.append(hub)
         return hub
 

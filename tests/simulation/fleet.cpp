@@ -1,6 +1,8 @@
 // Ready-made blueprints; see the header.
 #include "tests/simulation/fleet.hpp"
 
+#include "tests/simulation/standing_calendar.hpp"
+
 #include <algorithm>
 #include <fmt/format.h>
 
@@ -24,6 +26,8 @@ Blueprint common_blueprint(const std::string& identity, const TunnelAddress& add
     profile.ike_proposals = {*ike::parse_ike_proposal("aes-gcm-128/prf-sha256/x25519")};
     profile.esp_proposals = {*ike::parse_esp_proposal("aes-gcm-128/esn")};
     made.settings.ike.profiles.push_back(std::move(profile));
+    made.settings.ike.calendar = &kStandingCalendar;
+    made.settings.ike.ticket_keys = {Secret{Bytes(32, 1)}};
     made.settings.sa_slots = slots, made.settings.peers_max = slots;
     overlay::Tunnel tunnel;
     tunnel.name = "dmvpn", tunnel.address = address, tunnel.address_length = 16;

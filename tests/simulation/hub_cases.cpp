@@ -82,6 +82,7 @@ TEST_CASE("a hub that crashes and comes back has its spokes again, with traffic,
         INFO("seed " << seed);
         CHECK(play.registered(18s));
         CHECK(play.fleet.reaches(play.fleet.spoke(0), play.fleet.spoke(1), Way::relayed, 2s));
+        CHECK(play.world.has_logged(play.fleet.hub(), "by the ticket of an earlier session"));
     }
 }
 
@@ -141,6 +142,7 @@ TEST_CASE("a spoke whose underlay address changes is back at once under the same
     play.world.change_address(play.fleet.spoke(0), {IpAddress::v4(0xc6126464)});
     REQUIRE(play.world.run_until([&] { return play.fleet.peer(play.fleet.hub(), "s0.spokes.example")->nbma.starts_with("198.18.100.100"); }, 30s));
     REQUIRE(play.world.run_until([&] { return play.fleet.reaches(play.fleet.hub(), play.fleet.spoke(0), Way::direct, 1s); }, 30s));
+    CHECK(play.world.has_logged(play.fleet.hub(), "authenticated s0.spokes.example by the ticket of an earlier session"));
     play.world.run_for(30s);
     std::size_t rows = 0;
     for (const auto& row : play.world.gateway(play.fleet.hub()).peers(play.world.now())) rows += row.identity == "s0.spokes.example";

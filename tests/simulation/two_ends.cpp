@@ -1,6 +1,8 @@
 // The queue, the network and the remembering dataplanes.
 #include "tests/simulation/two_ends.hpp"
 
+#include "tests/simulation/standing_calendar.hpp"
+
 #include <algorithm>
 #include <fmt/format.h>
 
@@ -36,6 +38,7 @@ ike::Settings settings_of(const std::string& name, const Abilities& abilities) {
     settings.profiles.push_back(std::move(profile));
     settings.resources = abilities.resources;
     settings.crypto_pool = abilities.crypto_pool;
+    settings.calendar = &kStandingCalendar;
     return settings;
 }
 
@@ -45,7 +48,9 @@ NbmaEndpoint address(std::uint32_t last) { return {NbmaAddress{IpAddress::v4(0xc
 
 End::End(std::string end_name, NbmaEndpoint end_local, const Abilities& abilities, std::uint64_t seed)
     : name{std::move(end_name)}, local{end_local}, random{seed} {
-    endpoint = std::make_unique<ike::Endpoint>(settings_of(name, abilities), random, *this);
+    ike::Settings settings = settings_of(name, abilities);
+    if (seed / 2 % 2 == 1) settings.ticket_keys = {Secret{Bytes(32, 1)}};  // both ends of every other run hand out tickets
+    endpoint = std::make_unique<ike::Endpoint>(std::move(settings), random, *this);
 }
 
 std::optional<Spi> End::allocate() { return *taken.insert(Spi{++last_spi_}).first; }
@@ -91,7 +96,7 @@ void TwoEnds::meet_deadlines() {
 
 void TwoEnds::connect(End& end) {
     act(end, "connect", [&](ike::Endpoint& endpoint, ike::Outbox& out) {
-        endpoint.connect({.profile = {}, .local = end.local, .remote = other(end).local, .expected = {}, .token = 1}, now, out);
+        endpoint.connect({.profile = {}, .local = end.local, .remote = other(end).local, .expected = {}, .token = 1, .resumable = true}, now, out);
     });
 }
 

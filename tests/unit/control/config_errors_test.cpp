@@ -27,7 +27,7 @@ TEST_CASE("an unknown key is refused with its place and the nearest known key") 
 }
 
 TEST_CASE("a key that resembles none is refused with all that are known") {
-    CHECK(problems_of(tunnel("[control]\ncolour = 1")) == "spoke.toml:17:1: control.colour: unknown key; known: socket, log_level, key_log");
+    CHECK(problems_of(tunnel("[control]\ncolour = 1")) == "spoke.toml:17:1: control.colour: unknown key; known: socket, log_level, ticket_key, key_log");
 }
 
 TEST_CASE("an unknown key inside a hub or key is found where it stands") {

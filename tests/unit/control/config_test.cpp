@@ -25,6 +25,7 @@ struct Case {
 const std::vector<Case> kCases{
     {"control", "socket", "\"/run/nave/other.sock\""},
     {"control", "log_level", "\"warning\""},
+    {"control", "ticket_key", "\"/var/lib/nave/ticket\""},
     {"control", "key_log", "\"/root/keys\""},
     {"dataplane", "mode", "\"poll\""},
     {"dataplane", "workers", "2"},
