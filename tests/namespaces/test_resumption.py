@@ -14,8 +14,8 @@ def configuration(lab, name):
     return text.replace("[control]", f'[control]\nticket_key = "{key_file(lab)}"') if name == "hub" else text
 
 
-def key_file(lab):
-    return lab.directory / "ticket"
+def key_file(run):
+    return run.directory / "ticket"
 
 
 def setup(lab):
@@ -34,13 +34,13 @@ def move(lab, address):
     lab.run("spoke2", "ip route add default via 203.0.113.254")
 
 
-def restart_hub(lab):
+def restart_hub(run):
     """Kill -9, and a new process; gives the log of the new one once both spokes are back."""
-    lab.kill("hub")
-    before = len(lab.log("hub"))
-    lab.gateway("hub", configuration(lab, "hub"))
-    assert wait_until(lab.registered, 30, 0.1), lab.log("spoke1")[-2000:]
-    return lab.log("hub")[before:]
+    run.kill("hub")
+    before = len(run.log("hub"))
+    run.gateway("hub", configuration(run, "hub"))
+    assert wait_until(run.registered, 30, 0.1), run.log("spoke1")[-2000:]
+    return run.log("hub")[before:]
 
 
 def the_key_is_made_for_its_owner_alone(lab):
