@@ -63,8 +63,6 @@ Parsed<std::string> parse_path(std::string_view text) {
     return std::string{text};
 }
 
-std::string print_path(const std::string& path) { return path.empty() ? std::string{} : quote(path); }
-
 Binding<Config> key_log() {
     constexpr std::string_view kAccepts = "an absolute path of a folder";
     auto read = [=](Reader& reader, const Value& value, Config& out) {
@@ -98,7 +96,7 @@ const Bindings<Config>& control_keys() {
             "log_level",
             {{"info", ike::Severity::info}, {"notice", ike::Severity::notice}, {"warning", ike::Severity::warning}, {"error", ike::Severity::error}},
             via(&Config::control, &Control::log_level)),
-        parsed<Config>("ticket_key", "an absolute path of a file", parse_path, print_path, via(&Config::control, &Control::ticket_key)),
+        parsed<Config>("ticket_key", "an absolute path of a file", parse_path, print_text, via(&Config::control, &Control::ticket_key)),
         key_log(),
     };
     return keys;

@@ -18,7 +18,7 @@ namespace {
 constexpr int kResumeRestartsMax = 3;  // with a cookie
 constexpr std::size_t kCookieMax = 64;
 // When a resumed session gets a key exchange of its own: soon, but not with all spokes of a restarted hub in the same second.
-constexpr Duration kRekeyMin = std::chrono::seconds{30}, kRekeyMax = std::chrono::minutes{5}, kChildBehind = std::chrono::seconds{10};
+constexpr Duration kRekeyMin = std::chrono::seconds{30}, kRekeyMax = std::chrono::minutes{2}, kChildBehind = std::chrono::seconds{10};
 
 /// In words why the ticket is of no use for this request.
 std::optional<std::string> unfit(const Context& context, const Association& association, const HeldTicket& ticket) {

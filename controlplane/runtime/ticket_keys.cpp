@@ -48,13 +48,15 @@ Secret encode(const std::vector<Secret>& keys) {
     return text;
 }
 
-/// Beside the file first, then in its place: nobody ever reads half of it.
-std::expected<void, std::string> replace(const std::string& path, ByteView text) {
+/// Beside the file first, then in its place: nobody ever reads half of it. Its time says how old the current key is.
+std::expected<void, std::string> replace(const std::string& path, ByteView text, std::chrono::sys_seconds now) {
     const std::string beside = path + ".next";
     unlink(beside.c_str());  // of a gateway that was killed at this point
     const int descriptor = open(beside.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
     if (descriptor < 0) return failure(beside, std::strerror(errno));
-    const bool is_written = write(descriptor, text.data(), text.size()) == static_cast<ssize_t>(text.size()) && fsync(descriptor) == 0;
+    const timespec times[2]{{now.time_since_epoch().count(), 0}, {now.time_since_epoch().count(), 0}};
+    const bool is_written = write(descriptor, text.data(), text.size()) == static_cast<ssize_t>(text.size()) && futimens(descriptor, times) == 0 &&
+                            fsync(descriptor) == 0;
     const int error = errno;
     close(descriptor);
     if (!is_written) return failure(beside, std::strerror(error));
@@ -88,7 +90,7 @@ std::expected<bool, std::string> TicketKeys::renew(Random& random, std::chrono::
     std::vector<Secret> keys{ike::fresh_ticket_key(random)};
     if (!keys_.empty()) keys.push_back(keys_.front());
     if (!path_.empty()) {
-        if (auto done = replace(path_, encode(keys).view()); !done) return std::unexpected{std::move(done.error())};
+        if (auto done = replace(path_, encode(keys).view(), now); !done) return std::unexpected{std::move(done.error())};
         stamp_ = stamp_of(path_);
     }
     keys_ = std::move(keys);

@@ -11,7 +11,7 @@ namespace {
 
 using std::chrono::milliseconds, std::chrono::seconds;
 
-constexpr Duration kStorm = seconds{40}, kQuiet = seconds{120};
+constexpr Duration kStorm = seconds{40}, kQuiet = seconds{180};  // in which a resumed session is rekeyed
 constexpr Duration kPauseMax = seconds{4};             // between two actions of one end
 constexpr std::uint32_t kAtOnceMilliseconds = 300;     // about a round trip, so that exchanges cross
 
