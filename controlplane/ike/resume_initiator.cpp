@@ -5,6 +5,7 @@
 #include "controlplane/ike/key_log.hpp"
 #include "controlplane/ike/lifecycle.hpp"
 #include "controlplane/ike/nat_detection.hpp"
+#include "controlplane/ike/resources.hpp"
 #include "controlplane/ike/resumption.hpp"
 #include "controlplane/ike/words.hpp"
 
@@ -171,6 +172,7 @@ void on_resumed_auth_response(Context& context, Association& association, const 
     establish(context, association, {.nonce = awaiting.nonce, .peer_nonce = awaiting.peer_nonce, .inbound = awaiting.inbound}, awaiting.ticket.grounds.peer, *terms, *proven);
     rekey_soon(context, association);
     take_ticket(context, association, *association.ike, payloads);
+    note_resources(context, association, payloads);
 }
 
 void fall_back(Context& context, Association& association, std::string_view reason) {

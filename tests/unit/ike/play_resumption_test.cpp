@@ -177,3 +177,14 @@ TEST_CASE_METHOD(Resuming, "a ticket is good from behind a NAT, and from another
     REQUIRE(spoke.ups.back().local_behind_nat);
     REQUIRE(spoke.ups.back().encapsulated);
 }
+
+TEST_CASE_METHOD(Resuming, "a resumed session has child SAs for single resources again (RFC 9611)") {
+    hub.settings.resources = spoke.settings.resources = 2;
+    hub.start(), spoke.start();
+    establish();
+    lose_hub();
+    connect();
+    lab.advance(25s);
+    REQUIRE(spoke.count("resumptions") == 1);
+    for (Gateway* gateway : {&spoke, &hub}) REQUIRE(gateway->view().children.size() == 3);
+}
