@@ -7,6 +7,7 @@ namespace {
 
 constexpr std::size_t kNamedTablesMax = 64;
 constexpr std::uint64_t kMiB = 1ull << 20;
+constexpr std::size_t kRedirectsMax = 64;
 constexpr std::uint64_t kSocketPathMax = 107;  // sun_path without its final zero
 using std::chrono::hours, std::chrono::milliseconds, std::chrono::minutes, std::chrono::seconds;
 
@@ -124,6 +125,9 @@ const Bindings<Config>& ike_keys() {
         number<Config>("half_open_per_source_max", 1, 1'000'000, via(&Config::overlay, &overlay::Settings::ike, &ike::Settings::half_open_per_source_max)),
         number<Config>("cookies_from_half_open", 0, 1'000'000, via(&Config::overlay, &overlay::Settings::ike, &ike::Settings::cookies_from_half_open)),
         number<Config>("established_max", 1, 1'000'000, via(&Config::overlay, &overlay::Settings::ike, &ike::Settings::established_max)),
+        list<Config>("redirect_to", std::string{kAcceptsAddress}, Count{0, kRedirectsMax}, parse_nbma, print_nbma,
+                     via(&Config::overlay, &overlay::Settings::ike, &ike::Settings::redirect_to)),
+        number<Config>("redirect_from_established", 0, 1'000'000, via(&Config::overlay, &overlay::Settings::ike, &ike::Settings::redirect_from_established)),
         duration<Config>("retransmit_first", milliseconds{100}, seconds{10}, via(&Config::overlay, &overlay::Settings::ike, &ike::Settings::retransmit_first)),
         number<Config>("retransmit_tries", 1, 20, via(&Config::overlay, &overlay::Settings::ike, &ike::Settings::retransmit_tries)),
         number<Config>("liveness_tries", 1, 20, via(&Config::overlay, &overlay::Settings::ike, &ike::Settings::liveness_tries)),

@@ -52,12 +52,6 @@ Parsed<std::string> parse_ppk_id(std::string_view text) {
     return std::string{text};
 }
 
-Parsed<NbmaAddress> parse_nbma(std::string_view text) {
-    const auto address = parse_host(text);
-    if (!address) return std::unexpected{address.error()};
-    return NbmaAddress{*address};
-}
-
 Parsed<ike::IdentityPattern> parse_hub_identity(std::string_view text) {
     // A hub may relay for all; if everybody were one, every spoke could take any prefix.
     if (text == "*") return std::unexpected{std::string{"a hub may relay for all, so it must not be just anybody"}};
@@ -90,7 +84,7 @@ const Bindings<PpkDraft>& ppk_keys() {
 const Bindings<HubDraft>& hub_keys() {
     static const Bindings<HubDraft> keys{
         required(parsed<HubDraft>(
-            "address", std::string{kAcceptsAddress}, parse_nbma, [](const NbmaAddress& address) { return address.value.to_string(); },
+            "address", std::string{kAcceptsAddress}, parse_nbma, print_nbma,
             via(&HubDraft::hub, &overlay::Hub::address))),
         required(parsed<HubDraft>("identity", "whom to expect there: an identity such as \"hub.example\", or a pattern such as \"*.hubs.example\"",
                                   parse_hub_identity, print_pattern, via(&HubDraft::hub, &overlay::Hub::identity))),

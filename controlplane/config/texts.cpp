@@ -41,6 +41,12 @@ Parsed<IpAddress> parse_host(std::string_view text) {
     return *address;
 }
 
+Parsed<NbmaAddress> parse_nbma(std::string_view text) {
+    const auto address = parse_host(text);
+    if (!address) return std::unexpected{address.error()};
+    return NbmaAddress{*address};
+}
+
 Parsed<InterfaceAddress> parse_interface_address(std::string_view text) {
     const auto parts = split(text);
     if (!parts) return hint(IpAddress::parse(text) ? "the length is missing" : "");
@@ -75,6 +81,7 @@ bool is_name(std::string_view text) {
     return !text.empty() && text.size() <= kNameMax && text[0] != '.' && text[0] != '-' && std::ranges::all_of(text, is_name_character);
 }
 
+std::string print_nbma(const NbmaAddress& address) { return address.value.to_string(); }
 std::string print_prefix(const Prefix& prefix) { return prefix.to_string(); }
 
 std::string print_interface_address(const InterfaceAddress& address) { return fmt::format("{}/{}", address.address.to_string(), address.length); }

@@ -18,6 +18,8 @@ inline constexpr std::string_view kAcceptsName = "a name of up to 32 letters, di
 
 /// A unicast host address: not unspecified, loopback, multicast or broadcast.
 Parsed<IpAddress> parse_host(std::string_view text);
+/// The same on the underlay.
+Parsed<NbmaAddress> parse_nbma(std::string_view text);
 /// An address that is neither the network's own nor its broadcast address.
 Parsed<InterfaceAddress> parse_interface_address(std::string_view text);
 /// Hints at the prefix without the host bits when some are set.
@@ -27,6 +29,7 @@ Parsed<ike::IdentityPattern> parse_pattern(std::string_view text);
 Parsed<std::string> parse_interface_name(std::string_view text);
 bool is_name(std::string_view text);
 
+std::string print_nbma(const NbmaAddress& address);
 std::string print_prefix(const Prefix& prefix);
 std::string print_interface_address(const InterfaceAddress& address);
 std::string print_pattern(const ike::IdentityPattern& pattern);

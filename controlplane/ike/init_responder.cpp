@@ -9,6 +9,7 @@
 #include "controlplane/ike/lifecycle.hpp"
 #include "controlplane/ike/nat_detection.hpp"
 #include "controlplane/ike/ppk.hpp"
+#include "controlplane/ike/redirect.hpp"
 #include "controlplane/ike/words.hpp"
 
 #include <algorithm>
@@ -181,6 +182,7 @@ void on_init_request(Context& context, CookieJar& cookies, const Arrival& arriva
     if (!is_first || !request.sa || !request.key_exchange || !request.nonce) return context.count("malformed");
     if (is_repeated(context, arrival, request)) return;
     if (!has_shown_cookie(context, cookies, arrival, request.nonce->data, request.payloads)) return;
+    if (send_elsewhere(context, arrival, request.nonce->data, request.payloads)) return;
     if (!is_within_limits(context, arrival)) return;
     const auto choice = choose_suite(context, arrival, request);
     if (!choice) return;

@@ -1,7 +1,8 @@
-// REDIRECT as the initiator meets it.
+// REDIRECT as the initiator meets it, and as the responder sends it.
 #include "controlplane/ike/redirect.hpp"
 
 #include "common/headers.hpp"
+#include "controlplane/ike/exchange.hpp"
 #include "controlplane/ike/initial_exchange.hpp"
 
 #include <algorithm>
@@ -76,6 +77,26 @@ void on_redirect(Context& context, Association& association, const Notify& notif
     note_refusal(context, association, DownReason::refused_by_peer,
                  fmt::format("the peer redirects us to {}, {}", redirection->gateway ? redirection->gateway->to_string() : "a name",
                              is_allowed ? "and we have been redirected too often" : "which the configuration does not allow"));
+}
+
+bool shares_load(const Context& context) {
+    return !context.settings.redirect_to.empty() && context.table.established().total() >= context.settings.redirect_from_established;
+}
+
+bool send_elsewhere(Context& context, const Arrival& arrival, ByteView nonce, std::span<const Payload> request) {
+    if (!shares_load(context)) return false;
+    const Notify* from = find_notify(request, NotifyType::redirected_from);
+    if (!from && !find_notify(request, NotifyType::redirect_supported)) return false;
+    std::vector<Bytes> gateways;
+    for (const NbmaAddress& each : context.settings.redirect_to)
+        if (Bytes gateway = encode_gateway(each.value); each.value.family() == arrival.remote.address.value.family() && !(from && from->data == gateway))
+            gateways.push_back(std::move(gateway));
+    if (gateways.empty()) return false;
+    Bytes data = std::move(gateways[context.random.below(static_cast<std::uint32_t>(gateways.size()))]);
+    data.insert(data.end(), nonce.begin(), nonce.end());
+    context.count("redirects-sent");
+    send_stateless(context, arrival, {.type = NotifyType::redirect, .data = std::move(data)});
+    return true;
 }
 
 }  // namespace nave::ike

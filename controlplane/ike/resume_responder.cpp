@@ -5,6 +5,7 @@
 #include "controlplane/ike/key_log.hpp"
 #include "controlplane/ike/lifecycle.hpp"
 #include "controlplane/ike/nat_detection.hpp"
+#include "controlplane/ike/redirect.hpp"
 #include "controlplane/ike/resumption.hpp"
 
 #include <algorithm>
@@ -110,7 +111,8 @@ void on_resume_request(Context& context, CookieJar& cookies, const Arrival& arri
     if (!has_shown_cookie(context, cookies, arrival, nonce->data, message->payloads)) return;
     if (!is_within_limits(context, arrival)) return;
     auto ticket = open_ticket(opaque->data, context.settings.ticket_keys);
-    const auto admitted = ticket ? admit(context, *ticket) : std::unexpected{fmt::format("the ticket is {}", name(ticket.error()))};
+    auto admitted = ticket ? admit(context, *ticket) : std::unexpected{fmt::format("the ticket is {}", name(ticket.error()))};
+    if (shares_load(context)) admitted = std::unexpected{std::string{"other hubs share the load; IKE_SA_INIT is told which"}};
     if (admitted) return answer(context, arrival, *message, nonce->data, std::move(*ticket), admitted->profile);
     context.count("tickets-refused");
     context.log_stranger(Severity::notice, fmt::format("ike {}: IKE_SESSION_RESUME refused: {}", arrival.remote.to_string(), admitted.error()));

@@ -39,6 +39,8 @@ const std::vector<Case> kCases{
     {"ike", "half_open_per_source_max", "8"},
     {"ike", "cookies_from_half_open", "0"},
     {"ike", "established_max", "77"},
+    {"ike", "redirect_to", "[\"192.0.2.2\", \"192.0.2.3\"]"},
+    {"ike", "redirect_from_established", "500"},
     {"ike", "retransmit_first", "\"250ms\""},
     {"ike", "retransmit_tries", "9"},
     {"ike", "liveness_tries", "3"},

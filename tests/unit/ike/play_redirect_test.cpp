@@ -110,3 +110,61 @@ TEST_CASE_METHOD(Redirected, "an identity that is pinned counts where its hub ma
     REQUIRE_FALSE(spoke.is_up());
     REQUIRE(spoke.downs.at(0).reason == DownReason::authentication_failed);
 }
+
+namespace {
+
+/// Two hubs that share their load.
+struct Sharing {
+    Lab lab{82};
+    Gateway& spoke = lab.gateway("spoke", "192.0.2.10");
+    Gateway& first = lab.gateway("first", "192.0.2.1");
+    Gateway& second = lab.gateway("second", "192.0.2.2");
+
+    void share(Gateway& hub, const Gateway& other, std::size_t from) {
+        hub.settings.redirect_to = {other.address};
+        hub.settings.redirect_from_established = from;
+        hub.start();
+    }
+    void connect(Gateway& from, const char* redirects = "192.0.2.0/29") {
+        const ConnectRequest request{.profile = {}, .local = {from.address, 500}, .remote = {first.address, 500}, .expected = {}, .token = 1,
+                                     .redirects = {Prefix::parse(redirects).value()}};
+        lab.act(from, [&](Endpoint& endpoint, Outbox& out) { endpoint.connect(request, lab.now, out); });
+        lab.run();
+    }
+};
+
+}  // namespace
+
+TEST_CASE_METHOD(Sharing, "a hub that has as many spokes as it wants sends the next one to another hub, and keeps nothing of it") {
+    share(first, second, 1);
+    Gateway& earlier = lab.gateway("earlier", "192.0.2.9");
+    connect(earlier);
+    REQUIRE(Lab::talk(earlier, first));
+    connect(spoke);
+    REQUIRE(Lab::talk(spoke, second));
+    REQUIRE(first.count("redirects-sent") == 1);
+    REQUIRE(first.endpoint->snapshot().size() == 1);
+}
+
+TEST_CASE_METHOD(Sharing, "two hubs that both want nobody do not send a spoke to and fro") {
+    share(first, second, 0), share(second, first, 0);
+    connect(spoke);
+    REQUIRE(Lab::talk(spoke, second));
+    REQUIRE(spoke.count("redirects-followed") == 1);
+}
+
+TEST_CASE_METHOD(Sharing, "a spoke that does not know redirection stays") {
+    share(first, second, 0);
+    lab.connect(spoke, first);
+    lab.run();
+    REQUIRE(Lab::talk(spoke, first));
+    REQUIRE(first.count("redirects-sent") == 0);
+}
+
+TEST_CASE_METHOD(Sharing, "a spoke is not sent to an address of another family") {
+    share(first, second, 0);
+    first.settings.redirect_to = {at("2001:db8::2").address};
+    first.start();
+    connect(spoke);
+    REQUIRE(Lab::talk(spoke, first));
+}

@@ -227,3 +227,16 @@ TEST_CASE_METHOD(Resuming, "a PPK is in the keys of a resumed session, and a tic
         REQUIRE_FALSE(hub.is_up());
     }
 }
+
+TEST_CASE_METHOD(Resuming, "a hub that is to be drained resumes no session: IKE_SA_INIT tells the spoke where to go") {
+    Gateway& other = lab.gateway("hub", "192.0.2.2");
+    establish();
+    hub.settings.redirect_to = {other.address};
+    lose_hub();
+    const ConnectRequest request{.profile = {}, .local = {spoke.address, 500}, .remote = {hub.address, 500}, .expected = pattern("hub.example"), .token = 1,
+                                 .redirects = {Prefix::parse("192.0.2.2/32").value()}, .resumable = true};
+    lab.act(spoke, [&](Endpoint& endpoint, Outbox& out) { endpoint.connect(request, lab.now, out); });
+    lab.run();
+    REQUIRE(hub.logged("other hubs share the load"));
+    REQUIRE(Lab::talk(spoke, other));
+}
