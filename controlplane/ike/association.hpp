@@ -100,6 +100,7 @@ struct Established {
     Identity peer;
     std::vector<CertificateId> certificates{};  // by which it proved itself, if it did
     std::optional<std::chrono::sys_seconds> valid_until{};  // of these
+    bool is_asked_about = false;     // somebody says by HTTP whether these are revoked
     const Ppk* ppk = nullptr;        // that is in the keys
     Bytes lowest_nonce;              // of IKE_SA_INIT; decides between duplicates
     TimePoint began_at, established_at;

@@ -62,6 +62,7 @@ void establish(Context& context, Association& association, const FirstExchange& 
     Established established{.peer = peer,
                             .certificates = proven.certificates,
                             .valid_until = proven.valid_until,
+                            .is_asked_about = proven.is_asked_about,
                             .ppk = proven.ppk,
                             .lowest_nonce = lower_nonce(first.nonce, first.peer_nonce),
                             .began_at = context.now,

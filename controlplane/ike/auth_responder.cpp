@@ -130,7 +130,7 @@ Answer compose(Context& context, const Association& association, std::vector<Pay
     if (answer.terms && find_notify(request, NotifyType::sa_resource_info)) answer.payloads.emplace_back(resource_notify());
     if (proven.ppk && !proven.resumes) answer.payloads.emplace_back(Notify{.type = NotifyType::ppk_identity});
     if (answer.terms && find_notify(request, NotifyType::ticket_request)) {
-        const Grounds grounds{.peer = peer, .certificates = proven.certificates, .valid_until = proven.valid_until, .ppk = proven.ppk};
+        const Grounds grounds{.peer = peer, .certificates = proven.certificates, .valid_until = proven.valid_until, .is_asked_about = proven.is_asked_about, .ppk = proven.ppk};
         if (auto ticket = ticket_for(context, association.profile, *association.ike, grounds)) answer.payloads.emplace_back(std::move(*ticket));
     }
     return answer;
@@ -141,6 +141,7 @@ void on_authenticated(Context& context, Association& association, const Arrival&
     Established established{.peer = peer,
                             .certificates = proven.certificates,
                             .valid_until = proven.valid_until,
+                            .is_asked_about = proven.is_asked_about,
                             .ppk = proven.ppk,
                             .lowest_nonce = lower_nonce(awaiting.nonce, awaiting.peer_nonce),
                             .began_at = awaiting.began_at,

@@ -20,13 +20,14 @@ Own by_certificate(const Credential& credential, const SignatureSupport& peer, b
     return Means{.credential = &credential, .signature = *choice, .with_ocsp = with_ocsp};
 }
 
-Proven proven_by(const Path& path, const SignatureAlgorithm& algorithm) {
+Proven proven_by(const Profile& profile, const Path& path, const SignatureAlgorithm& algorithm) {
     Proven proven{.means = fmt::format("the certificate of {} ({})", path.certificates.front().subject(), to_string(algorithm)),
                   .valid_until = path.certificates.front().valid_until()};
     for (std::size_t i = 0; i + 1 < path.certificates.size(); ++i) {
         proven.certificates.push_back(path.certificates[i].id());
         proven.valid_until = std::min(*proven.valid_until, path.certificates[i].valid_until());
     }
+    proven.is_asked_about = is_asked_about(profile, path);
     return proven;
 }
 
@@ -146,7 +147,7 @@ std::expected<CertificateProof, std::string> prove_initiator(const Context& cont
                 continue;
             }
             if (auto counts = settle_doubts(context, context.settings.profiles[i], *trusted); !counts) return std::unexpected{std::move(counts.error())};
-            CertificateProof proof{ProfileId{static_cast<std::uint16_t>(i)}, &each, proven_by(*trusted, *algorithm)};
+            CertificateProof proof{ProfileId{static_cast<std::uint16_t>(i)}, &each, proven_by(context.settings.profiles[i], *trusted, *algorithm)};
             proof.proven.ppk = ppk->ppk;
             return proof;
         }
@@ -164,7 +165,7 @@ std::expected<Proven, std::string> prove_responder(const Context& context, const
     const auto algorithm = context.ask(SignatureCheck{chain->own, *find<AuthPayload>(payloads), signed_octets(keys, Role::responder, input)});
     if (!algorithm) return std::unexpected{algorithm.error()};
     if (auto counts = settle_doubts(context, profile, *trusted); !counts) return std::unexpected{std::move(counts.error())};
-    return proven_by(*trusted, *algorithm);
+    return proven_by(profile, *trusted, *algorithm);
 }
 
 }  // namespace nave::ike

@@ -53,6 +53,7 @@ struct Proven {
     std::string means;
     std::vector<CertificateId> certificates{};
     std::optional<std::chrono::sys_seconds> valid_until{};  // of the certificate that expires first
+    bool is_asked_about = false;  // somebody says by HTTP whether these are revoked
     const Ppk* ppk = nullptr;  // that went into the keys of the proof
     bool resumes = false;      // it did so in an earlier session, whose ticket it has; and any PPK is in the keys since then
 };

@@ -97,6 +97,8 @@ public:
     bool is_by(const CertificateId& certificate) const;
     /// Whether it names that certificate, and its issuer is that one's. Says nothing about the list itself.
     bool revokes(const CertificateId& certificate) const;
+    /// Whether it is about all certificates of its issuer, and not those of one distribution point alone (RFC 5280 §5.2.5).
+    bool is_about_all() const;
     /// Nothing if it does not say when the next one comes.
     std::optional<std::chrono::sys_seconds> valid_until() const;
 

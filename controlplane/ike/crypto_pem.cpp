@@ -88,6 +88,8 @@ bool RevocationList::revokes(const CertificateId& certificate) const {
     return serial && is_by(certificate) && X509_CRL_get0_by_serial(parsed_->list.get(), &entry, serial.get()) == 1;
 }
 
+bool RevocationList::is_about_all() const { return X509_CRL_get_ext_by_NID(parsed_->list.get(), NID_issuing_distribution_point, -1) < 0; }
+
 std::optional<std::chrono::sys_seconds> RevocationList::valid_until() const {
     const ASN1_TIME* next = X509_CRL_get0_nextUpdate(parsed_->list.get());
     return next ? std::optional{pkix::time_of(next)} : std::nullopt;

@@ -38,7 +38,7 @@ std::expected<Admitted, std::string> admit(const Context& context, const Ticket&
     const auto trust = trust_in(*profile, ticket.peer, !ticket.certificates.empty(), ppk);
     if (!trust || *trust != ticket.trust)
         return std::unexpected{fmt::format("the keys or authorities for {} in profile '{}' are not those of its ticket", peer, profile->name)};
-    Grounds grounds{.peer = ticket.peer, .certificates = ticket.certificates, .valid_until = ticket.valid_until, .ppk = ppk};
+    Grounds grounds{.peer = ticket.peer, .certificates = ticket.certificates, .valid_until = ticket.valid_until, .is_asked_about = ticket.is_asked_about, .ppk = ppk};
     if (auto why = doubt(context, *profile, grounds)) return std::unexpected{std::move(*why)};
     return Admitted{ProfileId{static_cast<std::uint16_t>(profile - profiles.begin())}, std::move(grounds)};
 }

@@ -30,6 +30,11 @@ std::vector<RevocationQuestion> questions(const Profile& profile, const Certific
     return all;
 }
 
+/// By the profile's own lists.
+bool is_listed(const Profile& profile, const CertificateId& certificate) {
+    return std::ranges::any_of(profile.revocations, [&](const RevocationList& list) { return list.revokes(certificate); });
+}
+
 using IsRevoked = std::function<bool(const CertificateId&)>;
 
 void drop(Context& context, ProfileId profile, const IsRevoked& is_revoked) {
@@ -123,9 +128,30 @@ bool asks_about_itself(const Settings& settings) {
     return settings.calendar && std::ranges::any_of(settings.profiles, [](const Profile& profile) { return question_about_ourselves(profile).has_value(); });
 }
 
-void drop_revoked(Context& context, ProfileId profile) {
-    const std::vector<RevocationList>& lists = context.settings.profiles[profile.value].revocations;
-    drop(context, profile, [&](const CertificateId& each) { return std::ranges::any_of(lists, [&](const RevocationList& list) { return list.revokes(each); }); });
+bool is_asked_about(const Profile& profile, const Path& path) {
+    if (profile.revocation == RevocationPolicy::off) return false;
+    for (std::size_t i = 0; i + 1 < path.certificates.size(); ++i)
+        if (!questions(profile, path.certificates[i], path.certificates[i + 1]).empty()) return true;
+    return false;
+}
+
+bool is_revoked(const Context& context, const Profile& profile, std::span<const CertificateId> certificates) {
+    const bool asks = profile.revocation != RevocationPolicy::off && context.settings.calendar;
+    return std::ranges::any_of(certificates, [&](const CertificateId& each) {
+        return is_listed(profile, each) || (asks && context.desk.standing(each, context.settings.calendar->now()) == RevocationDesk::Standing::revoked);
+    });
+}
+
+bool is_known_good(const Context& context, const Profile& profile, std::span<const CertificateId> certificates) {
+    if (profile.revocation != RevocationPolicy::strict) return true;
+    return std::ranges::all_of(certificates, [&](const CertificateId& each) {
+        return context.desk.standing(each, context.settings.calendar->now()) == RevocationDesk::Standing::good;
+    });
+}
+
+void drop_revoked(Context& context, ProfileId id) {
+    const Profile& profile = context.settings.profiles[id.value];
+    drop(context, id, [&](const CertificateId& each) { return is_listed(profile, each); });
 }
 
 void append_ocsp_request(std::vector<Payload>& payloads, std::span<const Profile> profiles) {

@@ -30,6 +30,12 @@ std::vector<FetchId> renew_answers(Context& context);
 /// Whether some certificate of ours is one that its own issuer's responder can be asked about.
 bool asks_about_itself(const Settings& settings);
 
+/// Whether somebody can be asked by HTTP about a certificate of the path, and the profile wants to know.
+bool is_asked_about(const Profile& profile, const Path& path);
+/// Whether a list of the profile, or an answer that counts today, revokes one of these; and whether, as far as the profile insists on it, answers are there for all.
+bool is_revoked(const Context& context, const Profile& profile, std::span<const CertificateId> certificates);
+bool is_known_good(const Context& context, const Profile& profile, std::span<const CertificateId> certificates);
+
 /// Ends the associations of that profile whose peers proved themselves by a certificate that its lists revoke now.
 void drop_revoked(Context& context, ProfileId profile);
 

@@ -114,6 +114,17 @@ std::vector<OcspEvidence> RevocationDesk::responses(std::span<const Certificate>
     return found;
 }
 
+RevocationDesk::Standing RevocationDesk::standing(const CertificateId& certificate, std::chrono::sys_seconds today) const {
+    Standing found = Standing::unknown;
+    for (const bool by_list : {true, false})
+        for_each_with(entries_, prefix(certificate, by_list), [&](const Entry& entry) {
+            if (entry.until < today) return;
+            if (entry.list ? entry.list->revokes(certificate) : entry.revoked) found = Standing::revoked;
+            else if (found == Standing::unknown && (!entry.list || entry.list->is_about_all())) found = Standing::good;
+        });
+    return found;
+}
+
 std::expected<Verdict, std::string> RevocationDesk::judge(Entry& entry, const std::expected<Bytes, std::string>& content, std::chrono::sys_seconds today) {
     if (!content) return std::unexpected{content.error()};
     if (content->size() > (entry.by_list ? kRevocationListBytesMax : kOcspBytesMax)) return std::unexpected{std::string{"it is too long"}};
@@ -142,7 +153,7 @@ std::optional<RevocationDesk::News> RevocationDesk::take(FetchId id, const std::
         settle(each, moment.now + kRetryAfter);
         return News{.url = entry.url, .failure = verdict.error()};
     }
-    entry.until = verdict->until;
+    entry.until = verdict->until, entry.revoked = verdict->revoked;
     // A little before the end, so that nobody has to wait for the next one; and soon enough to hear of what its issuer hurried to tell.
     const Duration left = std::chrono::duration_cast<Duration>(std::min<std::chrono::seconds>(verdict->until - moment.today, std::chrono::days{30}));
     settle(each, moment.now + std::clamp(left / 10 * 9, kRenewAfterMin, kRenewAfterMax));

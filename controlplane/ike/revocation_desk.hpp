@@ -42,6 +42,10 @@ public:
     std::vector<RevocationList> lists(std::span<const Certificate> chain, std::chrono::sys_seconds today) const;
     std::vector<OcspEvidence> responses(std::span<const Certificate> chain, std::chrono::sys_seconds today) const;
 
+    enum class Standing : std::uint8_t { unknown, good, revoked };
+    /// What the answers that count today say of a certificate.
+    Standing standing(const CertificateId& certificate, std::chrono::sys_seconds today) const;
+
     /// What an answer brought: in words if nothing, else what it revokes.
     struct News {
         std::string url;
@@ -70,6 +74,7 @@ private:
         TimePoint due_at{};                // asked: given up; else: asked again
         std::optional<FetchId> asked{};
         bool has_failed = false;
+        bool revoked = false;              // the subject, as a response says
     };
     using Entries = std::map<Bytes, Entry>;
 

@@ -55,6 +55,7 @@ Secret encode_ticket(const Ticket& ticket) {
     for (const CertificateId& each : ticket.certificates) put(out, each.issuer), put(out, each.serial);
     out.u8(ticket.valid_until ? 1 : 0);
     if (ticket.valid_until) out.u64(seconds_of(*ticket.valid_until));
+    out.u8(ticket.is_asked_about ? 1 : 0);
     out.u64(seconds_of(ticket.expires));
     Bytes bytes = out.take();
     Secret content{bytes};
@@ -77,9 +78,11 @@ std::optional<Ticket> decode_ticket(ByteView bytes) {
     for (std::size_t i = 0; i < certificates; ++i) ticket.certificates.push_back({.issuer = get_bytes(in), .serial = get_bytes(in)});
     const std::uint8_t has_end = in.u8();
     if (has_end == 1) ticket.valid_until = time_of(in.u64());
+    const std::uint8_t is_asked_about = in.u8();
+    ticket.is_asked_about = is_asked_about == 1;
     ticket.expires = time_of(in.u64());
     ticket.suite = *suite;
-    if (in.failed() || !in.at_end() || has_end > 1 || ticket.derivation.size() != prf_size(suite->prf)) return std::nullopt;
+    if (in.failed() || !in.at_end() || has_end > 1 || is_asked_about > 1 || ticket.derivation.size() != prf_size(suite->prf)) return std::nullopt;
     return ticket;
 }
 

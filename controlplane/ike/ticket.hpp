@@ -23,6 +23,7 @@ struct Grounds {
     Identity peer;
     std::vector<CertificateId> certificates{};              // none with a pre-shared key
     std::optional<std::chrono::sys_seconds> valid_until{};  // of the certificate that expires first
+    bool is_asked_about = false;                            // somebody says by HTTP whether these are revoked
     const Ppk* ppk = nullptr;                               // that is in the keys
 };
 
@@ -41,6 +42,7 @@ struct Ticket {
     std::string ppk{};    // its id; empty without one
     std::vector<CertificateId> certificates{};
     std::optional<std::chrono::sys_seconds> valid_until{};
+    bool is_asked_about = false;
     std::chrono::sys_seconds expires{};
     bool operator==(const Ticket&) const = default;
 };

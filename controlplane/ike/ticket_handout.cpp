@@ -3,6 +3,7 @@
 #include "controlplane/ike/exchange.hpp"
 #include "controlplane/ike/ppk.hpp"
 #include "controlplane/ike/resumption.hpp"
+#include "controlplane/ike/revocation.hpp"
 
 #include <algorithm>
 #include <fmt/format.h>
@@ -27,7 +28,11 @@ seconds lifetime_of(const Context& context, const Profile& profile, const Ground
 }
 
 Grounds grounds_of(const Established& established) {
-    return {.peer = established.peer, .certificates = established.certificates, .valid_until = established.valid_until, .ppk = established.ppk};
+    return {.peer = established.peer,
+            .certificates = established.certificates,
+            .valid_until = established.valid_until,
+            .is_asked_about = established.is_asked_about,
+            .ppk = established.ppk};
 }
 
 Notify refusal(Context& context, std::string_view reason) {
@@ -51,6 +56,7 @@ std::optional<Notify> ticket_for(Context& context, ProfileId profile_id, const I
                         .ppk = grounds.ppk ? grounds.ppk->id : std::string{},
                         .certificates = grounds.certificates,
                         .valid_until = grounds.valid_until,
+                        .is_asked_about = grounds.is_asked_about,
                         .expires = context.settings.calendar->now() + lifetime};
     const Bytes sealed = seal_ticket(ticket, context.settings.ticket_keys.front(), context.random);
     if (sealed.size() > Ticket::kSizeMax) return refusal(context, "too-large");
@@ -116,7 +122,12 @@ std::optional<Secret> trust_in(const Profile& profile, const Identity& peer, boo
 }
 
 Proven proven_by_ticket(const Grounds& grounds) {
-    return {.means = "the ticket of an earlier session", .certificates = grounds.certificates, .valid_until = grounds.valid_until, .ppk = grounds.ppk, .resumes = true};
+    return {.means = "the ticket of an earlier session",
+            .certificates = grounds.certificates,
+            .valid_until = grounds.valid_until,
+            .is_asked_about = grounds.is_asked_about,
+            .ppk = grounds.ppk,
+            .resumes = true};
 }
 
 std::optional<std::string> doubt(const Context& context, const Profile& profile, const Grounds& grounds) {
@@ -125,7 +136,9 @@ std::optional<std::string> doubt(const Context& context, const Profile& profile,
     if (!context.settings.calendar) return "nobody tells us the date, without which no certificate is valid";
     const auto now = context.settings.calendar->now();
     if (grounds.valid_until && *grounds.valid_until < now) return fmt::format("the certificate of {} has expired", grounds.peer.to_string());
-    if (is_revoked(profile.revocations, grounds.certificates)) return fmt::format("the certificate of {} is revoked", grounds.peer.to_string());
+    if (is_revoked(context, profile, grounds.certificates)) return fmt::format("the certificate of {} is revoked", grounds.peer.to_string());
+    if (grounds.is_asked_about && !is_known_good(context, profile, grounds.certificates))
+        return fmt::format("nothing is known of the certificate of {} today; it has to be shown again", grounds.peer.to_string());
     const auto is_stale = [&](const RevocationList& list) { return list.valid_until() && *list.valid_until() < now; };
     if (std::ranges::any_of(profile.revocations, is_stale)) return fmt::format("a revocation list of profile '{}' has expired, so that nobody knows who is revoked", profile.name);
     return std::nullopt;

@@ -28,8 +28,9 @@ struct CertifiedResuming {
         REQUIRE(Lab::talk(spoke, hub));
         REQUIRE(spoke.count("tickets-received") == 1);
     }
-    void hold(Gateway& gateway, long serial) {
-        const Issued own = pki::issue({.subject = "O=Example, CN=" + gateway.name, .names = "DNS:" + gateway.name + ".example", .until = pki::kToday + 48h, .serial = serial},
+    void hold(Gateway& gateway, long serial, const std::string& responders = "") {
+        const Issued own = pki::issue({.subject = "O=Example, CN=" + gateway.name, .names = "DNS:" + gateway.name + ".example", .responders = responders,
+                                       .until = pki::kToday + 48h, .serial = serial},
                                       pki::key("p256", 3), &root);
         Profile& profile = gateway.settings.profiles[0];
         profile.credential = Credential{{own.certificate}, own.private_key()};
@@ -112,4 +113,40 @@ TEST_CASE_METHOD(CertifiedResuming, "a spoke does not resume with a hub whose ce
     spoke.endpoint->replace_revocations(ProfileId{}, list({11}), lab.now, *std::make_unique<Outbox>());
     connect();
     REQUIRE(spoke.count("resumptions") == 0);
+}
+
+TEST_CASE_METHOD(CertifiedResuming, "a certificate that a responder is asked about lets a session be resumed only while its answer is known and good") {
+    const auto says = [&](const std::string& status) {
+        while (!hub.fetches.empty()) {
+            const FetchRevocation fetch = hub.fetches.front();
+            hub.fetches.pop_front();
+            lab.act(hub, [&](Endpoint& endpoint, Outbox& out) {
+                endpoint.fetched(fetch.id, pki::ocsp_response({.issuer = root, .serial = 12, .status = status}), lab.now, out);
+            });
+            lab.run();
+        }
+    };
+    const auto move_away = [&] { lab.act(spoke, [&](Endpoint& endpoint, Outbox& out) { endpoint.local_address_gone(spoke.address, lab.now, out); }); };
+    hold(spoke, 12, "OCSP;URI:http://ocsp.example");
+    spoke.start(), hub.start();
+    connect();
+    lab.run();
+    says("good");
+    REQUIRE(Lab::talk(spoke, hub));
+    SECTION("the answer is there") {
+        move_away();
+        connect();
+        lab.run();
+        CHECK(is_resumed());
+    }
+    SECTION("a hub that started anew asks before it believes") {
+        come_back();
+        CHECK(hub.logged("nothing is known of the certificate of spoke.example today; it has to be shown again"));
+        REQUIRE_FALSE(hub.fetches.empty());
+        CHECK_FALSE(hub.is_up());
+        const std::string status = GENERATE("good", "revoked");
+        says(status);
+        CHECK(hub.is_up() == (status == "good"));
+        CHECK_FALSE(is_resumed());
+    }
 }
