@@ -10,6 +10,6 @@ class StandingCalendar final : public Calendar {
 public:
     std::chrono::sys_seconds now() const override { return std::chrono::sys_days{std::chrono::year{2031} / 5 / 17}; }
 };
-inline constexpr StandingCalendar kStandingCalendar;
+inline const StandingCalendar kStandingCalendar;
 
 }  // namespace nave::simulation
