@@ -49,12 +49,15 @@ struct Context {
     std::vector<SaId> touched{};                // to be settled when the event is handled
     std::vector<ConnectRequest> reconnects{};   // joined attempts that came to nothing: own ones start instead
     std::vector<CryptoJob> computed{};          // what the handling of this datagram asked for before
+    bool has_waiting = false;                   // a datagram for this association waits for a result
     bool postpones = false;                     // what it asks for besides is done by the crypto pool
     std::vector<std::uint64_t*> counted{};      // to be taken back when it is postponed
 
     const Profile& profile_of(const Association& association) const { return settings.profiles[association.profile.value]; }
     void count(std::string_view name);
     void take_back_counts();
+    /// Of what is done only once, though its datagram may be handled anew.
+    void count_for_good(std::string_view name);
     /// The result of a costly operation. With a crypto pool the handling ends here by an exception and begins anew when the result is there:
     /// a handler asks for all that it needs before it changes anything.
     template <class Job>

@@ -102,6 +102,12 @@ void Endpoint::Impl::receive(Datagram datagram, TimePoint now, Outbox& out) {
     if (!waiting.queue(sender, std::move(datagram))) begin(now, out).count("postponed-too-many");
 }
 
+bool Endpoint::Impl::is_up(const Sender& sender) {
+    const auto* id = std::get_if<SaId>(&sender);
+    const Association* association = id ? table.find(*id) : nullptr;
+    return association && association->in<Established>();
+}
+
 void Endpoint::Impl::handle(const Sender& sender, Datagram datagram, std::vector<CryptoJob> computed, TimePoint now, Outbox& out) {
     Context context = begin(now, out);
     context.computed = std::move(computed);
@@ -114,7 +120,7 @@ void Endpoint::Impl::handle(const Sender& sender, Datagram datagram, std::vector
         if (const auto* stranger = std::get_if<Stranger>(&sender)) table.begin_half_open(stranger->address);
         waiting.wait_for(job, {sender, std::move(datagram), std::move(context.computed)});
         context.count("postponed");
-        if (auto* work = std::get_if<CryptoJob>(&postponed.awaited)) out.push_back(Compute{job, std::move(*work)});
+        if (auto* work = std::get_if<CryptoJob>(&postponed.awaited)) out.push_back(Compute{job, std::move(*work), is_up(sender)});
         else awaiting_answers.emplace(std::get<FetchId>(postponed.awaited), job);
     }
     settle(context);
@@ -197,6 +203,7 @@ void Endpoint::fetched(FetchId id, const std::expected<Bytes, std::string>& cont
 void Endpoint::on_deadline(TimePoint now, Outbox& out) {
     Context context = impl_->begin(now, out);
     while (Association* association = impl_->table.due(now)) {
+        context.has_waiting = impl_->waiting.holds(association->id);
         on_due(context, *association);
         impl_->settle(context);
     }

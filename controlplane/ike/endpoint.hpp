@@ -200,7 +200,11 @@ struct KeyLog {
 /// A message of IKE in clear, without marker, as it went or came; only with Settings::key_log.
 struct Trace { NbmaEndpoint source, destination; Bytes message; };
 /// A costly operation; on_computed() takes it back when it is done. Only with Settings::crypto_pool.
-struct Compute { JobId job; CryptoJob work; };
+struct Compute {
+    JobId job;
+    CryptoJob work;
+    bool urgent = false;  // for a peer that is up, and gives up when no answer comes: strangers can wait
+};
 /// Names one question about revocation.
 using FetchId = Strong<struct IkeFetchIdTag, std::uint64_t>;
 /// Get this by HTTP, and tell Endpoint::fetched(), also when there is nothing to be had. With a body it is an OCSP request to be posted.

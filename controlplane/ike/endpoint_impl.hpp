@@ -37,6 +37,7 @@ struct Endpoint::Impl {
     /// Behind what its sender waits for, if anything, else at once.
     void receive(Datagram datagram, TimePoint now, Outbox& out);
     /// `computed`: what was asked for when it was handled before. Waits if one more result is needed.
+    bool is_up(const Sender& sender);
     void handle(const Sender& sender, Datagram datagram, std::vector<CryptoJob> computed, TimePoint now, Outbox& out);
     /// Ends the wait for that job, or for nothing in particular: handles what waited, then what came behind it.
     void resume(JobId job, std::optional<CryptoJob> work, TimePoint now, Outbox& out);

@@ -12,7 +12,7 @@ namespace nave::ike {
 namespace {
 
 constexpr Duration kPauseMax = std::chrono::seconds{20};  // between two exchanges: the RFC's upper end, for lossy ways
-constexpr std::size_t kLinkSize = 8;
+constexpr std::size_t kLinkSize = 8, kLinkSizeMax = 64;
 constexpr int kForgottenMax = 3;
 
 Bytes fresh_link(Random& random) {
@@ -44,7 +44,7 @@ struct Finish {
 std::expected<KeyExchangeSeries, std::string> linked(KeyExchangeSeries series, const std::vector<Payload>& answer) {
     if (series.left.empty()) return series;
     const Notify* link = find_notify(answer, NotifyType::additional_key_exchange);
-    if (!link) return std::unexpected{std::string{"ADDITIONAL_KEY_EXCHANGE is missing"}};
+    if (!link || link->data.empty() || link->data.size() > kLinkSizeMax) return std::unexpected{std::string{"ADDITIONAL_KEY_EXCHANGE is missing, empty or too long"}};
     series.link = link->data;
     return series;
 }

@@ -52,8 +52,9 @@ IkeSa& adopt(Context& context, Association& association, std::unique_ptr<IkeSa> 
     const Duration lifetime = context.profile_of(association).ike_lifetime;
     established.rekey_at = context.rekey_time(lifetime);
     established.expires_at = context.now + lifetime;
-    established.ticket_wanted = established.has_tickets;  // the one that we have is of the old SK_d
-    context.count("ike-rekeyed");
+    forget_own_ticket(context, association);
+    established.ticket_wanted = established.has_tickets;
+    context.count_for_good("ike-rekeyed");
     context.log(Severity::info, fmt::format("ike {}: established -> established: rekeyed by {} with {}", describe(association), whose, to_string(next->suite)));
     established.forgotten = 0;
     std::swap(association.ike, next);
@@ -207,6 +208,7 @@ void on_ike_rekey_request(Context& context, Association& association, IkeSa& ike
                              .shared_secret = answer->shared_secret};
     if (auto* ours = ike.doing<RekeyingIke>()) ours->rival = RekeyingIke::Rival{next.spi, lower_nonce(series.initiator_nonce, series.responder_nonce)};
     std::vector<Payload> response{answer_ike(*choice, next.spi), NoncePayload{series.responder_nonce}, KeyExchange{group, answer->public_value}};
+    drop_pending(context, ike);
     if (series.left.empty()) make_answered_ike(context, association, ike, next, series);
     else response.emplace_back(await_follow_up(context, ike, std::move(series), next));
     send_response(context, ike, arrival, response);

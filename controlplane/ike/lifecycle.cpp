@@ -105,7 +105,7 @@ void fail_attempt(Context& context, Association& association, DownReason reason,
 
 void end(Context& context, Association& association, DownReason reason, std::string detail, Ending ending, std::optional<NotifyType> complaint) {
     auto& established = std::get<Established>(association.state);
-    if (reason == DownReason::authentication_failed) forget_ticket(context, association);
+    if (ending != Ending::silent || reason == DownReason::authentication_failed) forget_own_ticket(context, association);
     emit_removals(context, association, established);
     context.table.end_established(association, established.peer);
     while (!established.siblings.empty()) drop_sibling(context, established, *established.siblings.back().ike);

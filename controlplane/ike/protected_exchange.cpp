@@ -28,7 +28,7 @@ constexpr std::size_t kExchangeOffset = 18;  // of the exchange type in the head
 /// elsewhere moves nothing.
 void on_heard(Context& context, Association& association, const Arrival& arrival) {
     auto* established = association.in<Established>();
-    if (!established) return;
+    if (!established || !context.computed.empty()) return;  // handled anew, it is not the newest any more
     established->heard_at = context.now;
     follow(context, association, arrival.local, arrival.remote);
 }
@@ -203,7 +203,7 @@ void on_response(Context& context, Association& association, IkeSa& ike, const A
 
 void follow(Context& context, Association& association, const NbmaEndpoint& local, const NbmaEndpoint& remote) {
     if (!association.remote_behind_nat || (remote == association.remote && local == association.local)) return;
-    context.count("peer-endpoint-changes");
+    context.count_for_good("peer-endpoint-changes");
     context.log(Severity::info, fmt::format("ike {}: established -> established: the peer's NAT moved it to {}", describe(association), remote.to_string()));
     association.local = local;
     association.remote = remote;

@@ -112,7 +112,9 @@ void on_resume_request(Context& context, CookieJar& cookies, const Arrival& arri
     if (!is_within_limits(context, arrival)) return;
     auto ticket = open_ticket(opaque->data, context.settings.ticket_keys);
     auto admitted = ticket ? admit(context, *ticket) : std::unexpected{fmt::format("the ticket is {}", name(ticket.error()))};
-    if (shares_load(context)) admitted = std::unexpected{std::string{"other hubs share the load; IKE_SA_INIT is told which"}};
+    // Who is here already, and comes from elsewhere, is no additional load.
+    if (admitted && shares_load(context) && context.table.by_identity(admitted->profile, ticket->peer).empty())
+        admitted = std::unexpected{std::string{"other hubs share the load; IKE_SA_INIT is told which"}};
     if (admitted) return answer(context, arrival, *message, nonce->data, std::move(*ticket), admitted->profile);
     context.count("tickets-refused");
     context.log_stranger(Severity::notice, fmt::format("ike {}: IKE_SESSION_RESUME refused: {}", arrival.remote.to_string(), admitted.error()));

@@ -32,6 +32,8 @@ void take_ticket(Context& context, Association& association, const IkeSa& ike, c
 void start_ticket_request(Context& context, Association& association);
 /// Initiator: the next attempt begins with a key exchange and a proof.
 void forget_ticket(Context& context, const Association& association);
+/// The same if the ticket is of this very IKE SA, which is deleted or rekeyed (RFC 5723 §6.2); another association may have a newer one.
+void forget_own_ticket(Context& context, const Association& association);
 
 /// A fingerprint of the pre-shared key, or of the authorities, and of the PPK, by which a profile believes a peer: a ticket is good for nothing
 /// once the operator has changed them. Nothing if the profile believes that peer no more.

@@ -103,6 +103,12 @@ void forget_ticket(Context& context, const Association& association) {
     if (const ConnectRequest* request = resumable_request(association)) context.tickets.forget(request->profile, request->remote.address);
 }
 
+void forget_own_ticket(Context& context, const Association& association) {
+    const ConnectRequest* request = resumable_request(association);
+    const HeldTicket* held = request ? context.tickets.find(request->profile, request->remote.address, context.now) : nullptr;
+    if (held && held->derivation == association.ike->keys.derivation) context.tickets.forget(request->profile, request->remote.address);
+}
+
 std::optional<Secret> trust_in(const Profile& profile, const Identity& peer, bool by_certificate, const Ppk* ppk) {
     Bytes content = profile.local.data;
     const auto add = [&](ByteView part) { content.insert(content.end(), part.begin(), part.end()); };

@@ -102,7 +102,7 @@ struct Due {
         fail_attempt(context, association, reason, std::string{awaiting.refusal});
     }
     void operator()(AwaitingAuthResponse& awaiting) const {
-        if (!awaiting.others.empty() && association.ike->outstanding->next_at <= context.now && try_next_answer(context, association)) return;
+        if (!awaiting.others.empty() && !context.has_waiting && association.ike->outstanding->next_at <= context.now && try_next_answer(context, association)) return;
         if (is_given_up(context, association, *association.ike))
             fail_attempt(context, association, DownReason::timed_out,
                          fmt::format("{} of {}", unanswered(*association.ike), awaiting.exchanges_left > 0 ? "IKE_INTERMEDIATE" : "IKE_AUTH"));

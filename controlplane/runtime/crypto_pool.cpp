@@ -38,7 +38,7 @@ CryptoPool::~CryptoPool() {
 
 void CryptoPool::submit(ike::Compute job) {
     const std::lock_guard lock{mutex_};
-    jobs_.push_back(std::move(job));
+    (job.urgent ? urgent_ : others_).push_back(std::move(job));
     wanted_.notify_one();
 }
 
@@ -52,9 +52,10 @@ std::vector<ike::Compute> CryptoPool::take_done() {
 void CryptoPool::work(std::stop_token stop) {
     setpriority(PRIO_PROCESS, static_cast<id_t>(gettid()), kNiceness);
     std::unique_lock lock{mutex_};
-    while (wanted_.wait(lock, stop, [this] { return !jobs_.empty(); })) {
-        ike::Compute job = std::move(jobs_.front());
-        jobs_.pop_front();
+    while (wanted_.wait(lock, stop, [this] { return !urgent_.empty() || !others_.empty(); }) && !stop.stop_requested()) {
+        auto& jobs = urgent_.empty() ? others_ : urgent_;
+        ike::Compute job = std::move(jobs.front());
+        jobs.pop_front();
         lock.unlock();
         ike::compute(job.work);
         lock.lock();

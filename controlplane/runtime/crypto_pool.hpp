@@ -11,7 +11,8 @@
 
 namespace nave::runtime {
 
-/// All members are the control thread's. Jobs are taken in the order in which they came; several threads may finish them in another one.
+/// All members are the control thread's. Jobs of peers that are up go before others, and among their likes in the order in which they came; several
+/// threads may finish them in another one.
 class CryptoPool {
 public:
     /// One thread for each CPU that the caller may use besides its own, 1 to 4; the system prefers the caller to them. Throws std::runtime_error
@@ -32,7 +33,7 @@ private:
     int done_event_;
     std::mutex mutex_;  // of all below but the threads
     std::condition_variable_any wanted_;
-    std::deque<ike::Compute> jobs_;
+    std::deque<ike::Compute> urgent_, others_;
     std::vector<ike::Compute> done_;
     std::vector<std::jthread> threads_;  // last: they end before anything that they use
 };

@@ -42,6 +42,23 @@ TEST_CASE("what is submitted to the crypto pool comes back once, computed, and i
     CHECK(pool.take_done().empty());
 }
 
+TEST_CASE("jobs of peers that are up go before a storm of others") {
+    constexpr std::uint64_t kStorm = 400;
+    ike::SystemRandom random;
+    const auto peer = ike::DhKeyPair::generate(ike::Group::p384, random);
+    CryptoPool pool;
+    for (std::uint64_t i = 0; i < kStorm; ++i) pool.submit(job(i, random, peer));
+    ike::Compute urgent = job(kStorm, random, peer);
+    urgent.urgent = true;
+    pool.submit(std::move(urgent));
+    std::size_t before = 0;
+    for (bool came = false; !came;) {
+        REQUIRE(is_readable(pool.descriptor(), 10'000));
+        for (const ike::Compute& done : pool.take_done()) came |= done.job.value == kStorm, before += !came;
+    }
+    CHECK(before < kStorm / 2);
+}
+
 TEST_CASE("a crypto pool ends without doing what still waits") {
     ike::SystemRandom random;
     const auto peer = ike::DhKeyPair::generate(ike::Group::modp4096, random);

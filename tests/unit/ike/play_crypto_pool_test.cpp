@@ -216,3 +216,30 @@ TEST_CASE_METHOD(Busy, "certificates and additional key exchanges of every kind 
     CHECK(spoke.view().children.at(0).proposal == "aes-gcm-256/esn/x25519/ke1-p384");
     CHECK(spoke.view().initiator_spi == hub.view().initiator_spi);
 }
+
+TEST_CASE_METHOD(Busy, "what a peer that is up waits for is urgent, what strangers ask for is not") {
+    Gateway& other = lab.gateway("other", "192.0.2.11");
+    lab.connect(spoke, hub);
+    lab.run_with_pools();
+    lab.connect(other, hub);
+    lab.rekey_child(spoke);
+    lab.run();
+    REQUIRE(hub.jobs.size() == 2);
+    CHECK_FALSE(hub.jobs[0].urgent);
+    CHECK(hub.jobs[1].urgent);
+}
+
+TEST_CASE_METHOD(Busy, "an address that ESP has shown meanwhile is not lost to a request that was handled before") {
+    lab.put_behind_nat(spoke, "198.51.100.1");
+    lab.connect(spoke, hub);
+    lab.run_with_pools();
+    REQUIRE(Lab::talk(spoke, hub));
+    lab.rekey_child(spoke);
+    lab.run();
+    REQUIRE(hub.jobs.size() == 1);
+    const NbmaEndpoint moved = at("198.51.100.1", 45'678);
+    lab.act(hub, [&](Endpoint& endpoint, Outbox& out) { endpoint.peer_moved(hub.sa(), moved, lab.now, out); });
+    lab.compute(hub);
+    CHECK(hub.view().remote == moved);
+    CHECK(hub.moves.back().remote == moved);
+}
