@@ -10,7 +10,8 @@ namespace {
 constexpr std::size_t kObjectsMax = 64;  // of one file
 
 pkix::OwnedInput input_of(ByteView bytes) {
-    pkix::OwnedInput input{BIO_new_mem_buf(bytes.data(), static_cast<int>(bytes.size()))};
+    static constexpr std::uint8_t kNothing = 0;  // OpenSSL takes no null pointer, even to no bytes
+    pkix::OwnedInput input{BIO_new_mem_buf(bytes.empty() ? &kNothing : bytes.data(), static_cast<int>(bytes.size()))};
     pkix::require(input != nullptr, "read from memory");
     return input;
 }

@@ -106,7 +106,7 @@ struct Settings {
     std::size_t cookies_from_half_open = 32;   // ask for cookies from this many half-open SAs on
     std::size_t established_max = 100'000;
     std::vector<NbmaAddress> redirect_to{};     // gateways that share our load (RFC 5685); the endpoint sends to any of them
-    std::size_t redirect_from_established = 0;  // whoever comes when so many are up, and says that it can be redirected
+    std::size_t redirect_from_established = 1'000'000;  // whoever comes when so many are up, and says that it can be redirected
     std::uint8_t resources = 0;        // that want a child SA pair of their own with each peer that knows such (RFC 9611), up to kResourcesMax
     Duration retransmit_first = std::chrono::milliseconds{500};  // doubles each time
     int retransmit_tries = 6;

@@ -155,7 +155,7 @@ bool is_within_limits(Context& context, const Arrival& arrival) {
     else if (half_open.at(arrival.remote.address) >= context.settings.half_open_per_source_max) limit = "limit-half-open-per-source";
     if (limit.empty()) return true;
     context.count(limit);
-    context.log_stranger(Severity::warning, fmt::format("ike {}: IKE_SA_INIT dropped: {} is reached", arrival.remote.to_string(), limit));
+    context.log_stranger(Severity::warning, fmt::format("ike {}: first message dropped: {} is reached", arrival.remote.to_string(), limit));
     return false;
 }
 

@@ -70,13 +70,16 @@ void on_redirect(Context& context, Association& association, const Notify& notif
     const auto redirection = decode_redirection(notify);
     if (!redirection || redirection->nonce != awaiting.nonce) return context.count("bad-redirects");  // §5: only who saw our request knows the nonce
     const auto& allowed = association.requests.front().redirects;
-    const bool is_allowed = redirection->gateway && *redirection->gateway != association.remote.address.value &&
+    const bool is_itself = redirection->gateway == association.remote.address.value;
+    const bool is_allowed = redirection->gateway && !is_itself &&
                             std::ranges::any_of(allowed, [&](const Prefix& prefix) { return prefix.contains(*redirection->gateway); });
     if (is_allowed && awaiting.redirects < kRedirectsMax) return follow_redirect(context, association, *redirection->gateway);
     context.count("redirects-refused");
     note_refusal(context, association, DownReason::refused_by_peer,
                  fmt::format("the peer redirects us to {}, {}", redirection->gateway ? redirection->gateway->to_string() : "a name",
-                             is_allowed ? "and we have been redirected too often" : "which the configuration does not allow"));
+                             is_itself    ? "which is itself: look at its ike.redirect_to"
+                             : is_allowed ? "and we have been redirected too often"
+                                          : "which the configuration does not allow"));
 }
 
 bool shares_load(const Context& context) {
@@ -89,12 +92,14 @@ bool send_elsewhere(Context& context, const Arrival& arrival, ByteView nonce, st
     if (!from && !find_notify(request, NotifyType::redirect_supported)) return false;
     std::vector<Bytes> gateways;
     for (const NbmaAddress& each : context.settings.redirect_to)
-        if (Bytes gateway = encode_gateway(each.value); each.value.family() == arrival.remote.address.value.family() && !(from && from->data == gateway))
+        if (Bytes gateway = encode_gateway(each.value);
+            each.value.family() == arrival.remote.address.value.family() && each != arrival.local.address && !(from && from->data == gateway))
             gateways.push_back(std::move(gateway));
     if (gateways.empty()) return false;
     Bytes data = std::move(gateways[context.random.below(static_cast<std::uint32_t>(gateways.size()))]);
     data.insert(data.end(), nonce.begin(), nonce.end());
     context.count("redirects-sent");
+    context.log_stranger(Severity::info, fmt::format("ike {}: sent to another hub, as {} IKE SAs are up", arrival.remote.to_string(), context.table.established().total()));
     send_stateless(context, arrival, {.type = NotifyType::redirect, .data = std::move(data)});
     return true;
 }

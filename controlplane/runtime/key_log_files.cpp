@@ -17,6 +17,7 @@ namespace {
 
 constexpr std::array kNames{"ikev2_decryption_table", "esp_sa", "ike.pcap"};
 constexpr std::size_t kCapture = 2;
+constexpr off_t kCaptureMax = 256 << 20;  // strangers' messages are in it too
 
 // The format of libpcap's files (pcap-savefile(5)), in the byte order of this machine.
 struct CaptureHeader {
@@ -84,7 +85,13 @@ bool KeyLogFiles::append(const ike::Trace& trace) {
     const auto length = static_cast<std::uint32_t>(frames[0].size());
     CapturedPacket packet{static_cast<std::uint32_t>(time.tv_sec), static_cast<std::uint32_t>(time.tv_nsec / 1000), length, length};
     const std::array parts{iovec{&packet, sizeof packet}, iovec{const_cast<std::uint8_t*>(frames[0].data()), length}};
-    return writev(descriptors_[kCapture], parts.data(), static_cast<int>(parts.size())) == static_cast<ssize_t>(sizeof packet + length);
+    struct stat status{};
+    if (fstat(descriptors_[kCapture], &status) != 0 || status.st_size > kCaptureMax) return false;
+    const ssize_t written = writev(descriptors_[kCapture], parts.data(), static_cast<int>(parts.size()));
+    const bool is_whole = written == static_cast<ssize_t>(sizeof packet + length);
+    // Half a packet would spoil all that come behind it.
+    if (!is_whole && written > 0 && ftruncate(descriptors_[kCapture], status.st_size) != 0) return false;
+    return is_whole;
 }
 
 }  // namespace nave::runtime

@@ -25,7 +25,7 @@ public:
 
     /// False if the line could not be written.
     bool append(const ike::KeyLog& keys);
-    /// As a UDP datagram of the present time, with IPv4 around it. False if it could not be written.
+    /// As a UDP datagram of the present time, with IPv4 around it, up to 256 MiB in all. False if it could not be written.
     bool append(const ike::Trace& trace);
 
 private:

@@ -60,6 +60,9 @@ int Runtime::Impl::run() {
     follow_kernel(now());
     if (around.config.ports.size() > 0) log(ike::Severity::notice, "start", fmt::format("running with {} worker(s), {} port(s), {} tunnel(s)", around.rings.size(),
                                                                                         around.config.ports.size(), around.config.overlay.tunnels.size()));
+    if (const ike::Settings& settings = around.config.overlay.ike; !settings.redirect_to.empty())
+        log(ike::Severity::notice, "start-redirect",
+            fmt::format("spokes that come when {} IKE SAs or more are up are sent to the hubs of ike.redirect_to", settings.redirect_from_established));
     say_what_is_missing();
     while (!ending) turn();
     say_farewell();

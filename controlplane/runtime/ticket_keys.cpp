@@ -19,6 +19,7 @@ namespace {
 constexpr std::string_view kDigits = "0123456789abcdef";
 constexpr std::size_t kLine = 2 * ike::kTicketKeySize + 1;
 constexpr std::size_t kKeysMax = 2;
+constexpr std::chrono::minutes kRetry{10};
 
 std::unexpected<std::string> failure(const std::string& path, std::string_view why) { return std::unexpected{fmt::format("control.ticket_key: {}: {}", path, why)}; }
 
@@ -53,7 +54,7 @@ std::expected<void, std::string> replace(const std::string& path, ByteView text,
     const std::string beside = path + ".next";
     unlink(beside.c_str());  // of a gateway that was killed at this point
     const int descriptor = open(beside.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
-    if (descriptor < 0) return failure(beside, std::strerror(errno));
+    if (descriptor < 0) return failure(path, fmt::format("cannot be written: {}; its folder must be there (mode 0700) and writable", std::strerror(errno)));
     const timespec times[2]{{now.time_since_epoch().count(), 0}, {now.time_since_epoch().count(), 0}};
     const bool is_written = write(descriptor, text.data(), text.size()) == static_cast<ssize_t>(text.size()) && futimens(descriptor, times) == 0 &&
                             fsync(descriptor) == 0;
@@ -76,13 +77,15 @@ std::expected<TicketKeys, std::string> TicketKeys::open(std::string path, Random
     TicketKeys made{std::move(path)};
     const bool exists = !made.path_.empty() && access(made.path_.c_str(), F_OK) == 0;
     auto done = exists ? made.read() : made.renew(random, now);
-    if (done && exists) done = made.look(random, now);
     if (!done) return std::unexpected{std::move(done.error())};
+    if (exists) (void)made.look(random, now);  // old keys that cannot be renewed now are better than no gateway: look() goes on trying
     return made;
 }
 
 std::expected<bool, std::string> TicketKeys::look(Random& random, std::chrono::sys_seconds now) {
-    if (!path_.empty() && stamp_of(path_) != stamp_) return read();
+    made_at_ = std::min(made_at_, now);  // the file may be from a machine whose clock is ahead
+    const Stamp stamp = path_.empty() ? stamp_ : stamp_of(path_);
+    if (stamp != stamp_) return stamp == Stamp{} ? renew(random, now) : read();
     return now - made_at_ >= kRenewal ? renew(random, now) : std::expected<bool, std::string>{false};
 }
 
@@ -90,7 +93,10 @@ std::expected<bool, std::string> TicketKeys::renew(Random& random, std::chrono::
     std::vector<Secret> keys{ike::fresh_ticket_key(random)};
     if (!keys_.empty()) keys.push_back(keys_.front());
     if (!path_.empty()) {
-        if (auto done = replace(path_, encode(keys).view(), now); !done) return std::unexpected{std::move(done.error())};
+        if (auto done = replace(path_, encode(keys).view(), now); !done) {
+            made_at_ = now - kRenewal + kRetry;
+            return std::unexpected{std::move(done.error())};
+        }
         stamp_ = stamp_of(path_);
     }
     keys_ = std::move(keys);

@@ -97,7 +97,7 @@ TEST_CASE_METHOD(KeyFolder, "a file that others may read, that holds anything el
     write(key + "\n" + std::string(64, 'b'));
     CHECK(open().keys().size() == 2);
     path = folder / "missing" / "ticket.key";
-    CHECK(refusal() == "control.ticket_key: " + path + ".next: No such file or directory");
+    CHECK(refusal() == "control.ticket_key: " + path + ": cannot be written: No such file or directory; its folder must be there (mode 0700) and writable");
 }
 
 TEST_CASE_METHOD(KeyFolder, "a file that is spoilt while the gateway runs leaves the keys as they are") {
@@ -107,4 +107,34 @@ TEST_CASE_METHOD(KeyFolder, "a file that is spoilt while the gateway runs leaves
     CHECK_FALSE(keys.look(random, now));
     CHECK(keys.keys() == before);
     CHECK_FALSE(keys.look(random, now).value());  // said once
+}
+
+TEST_CASE_METHOD(KeyFolder, "old keys that cannot be renewed stay in use, at a start and later, and renewing is tried again after a while") {
+    const auto first = open().keys();
+    std::filesystem::create_directory(path + ".next");  // where the new file would be written
+    std::filesystem::last_write_time(path, std::filesystem::file_time_type::clock::now() - 30h);
+    TicketKeys keys = open();
+    CHECK(keys.keys() == first);
+    CHECK_FALSE(keys.look(random, now + 1min).value());
+    CHECK(keys.look(random, now + 11min).error().find("its folder must be there") != std::string::npos);
+    std::filesystem::remove(path + ".next");
+    CHECK(keys.look(random, now + 22min).value());
+    CHECK(keys.keys().size() == 2);
+}
+
+TEST_CASE_METHOD(KeyFolder, "a file that is removed while the gateway runs is written anew, with the keys of before in it") {
+    TicketKeys keys = open();
+    const Secret first = keys.keys()[0];
+    std::filesystem::remove(path);
+    CHECK(keys.look(random, now).value());
+    CHECK(keys.keys()[1] == first);
+    CHECK(open().keys() == keys.keys());
+}
+
+TEST_CASE_METHOD(KeyFolder, "a file whose date is in the future is renewed a day from now") {
+    open();
+    std::filesystem::last_write_time(path, std::filesystem::file_time_type::clock::now() + 24h * 400);
+    TicketKeys keys = open();
+    CHECK_FALSE(keys.look(random, now + 1h).value());
+    CHECK(keys.look(random, now + 25h).value());
 }

@@ -273,6 +273,9 @@ TEST_CASE("PEM files give certificates and keys, and tell what is wrong with oth
     CHECK(issued.private_key().belongs_to(issued.certificate));
     CHECK_FALSE(issued.private_key().belongs_to(other.certificate));
     CHECK(contains(PrivateKey::from_pem(Secret{as_bytes(issued.pem())}).error(), "no private key in PEM"));
+    CHECK(contains(certificates_from_pem({}).error(), "no certificate in PEM"));
+    CHECK(contains(PrivateKey::from_pem(Secret{}).error(), "no private key in PEM"));
+    CHECK_FALSE(revocation_lists_from({}));
 }
 
 TEST_CASE("revocation lists come in PEM or DER") {

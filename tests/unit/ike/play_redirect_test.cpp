@@ -168,3 +168,10 @@ TEST_CASE_METHOD(Sharing, "a spoke is not sent to an address of another family")
     connect(spoke);
     REQUIRE(Lab::talk(spoke, first));
 }
+
+TEST_CASE_METHOD(Sharing, "a hub does not send a spoke to itself") {
+    share(first, first, 0);
+    connect(spoke);
+    REQUIRE(Lab::talk(spoke, first));
+    REQUIRE(first.count("redirects-sent") == 0);
+}

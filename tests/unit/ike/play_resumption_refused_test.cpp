@@ -232,6 +232,7 @@ TEST_CASE_METHOD(Resuming, "a hub that is to be drained resumes no session: IKE_
     Gateway& other = lab.gateway("hub", "192.0.2.2");
     establish();
     hub.settings.redirect_to = {other.address};
+    hub.settings.redirect_from_established = 0;
     lose_hub();
     const ConnectRequest request{.profile = {}, .local = {spoke.address, 500}, .remote = {hub.address, 500}, .expected = pattern("hub.example"), .token = 1,
                                  .redirects = {Prefix::parse("192.0.2.2/32").value()}, .resumable = true};
