@@ -27,7 +27,7 @@ RevocationSources revocation_sources(const Certificate& certificate);
 /// The one that issued it, by its name and key id; nothing if none of them did.
 std::optional<Certificate> issuer_among(const Certificate& subject, std::span<const Certificate> authorities);
 
-inline constexpr std::size_t kRevocationListBytesMax = 1 << 20, kOcspBytesMax = 1 << 16;
+inline constexpr std::size_t kRevocationListBytesMax = 1 << 20, kOcspBytesMax = 1 << 14;
 
 // `issuer` is the subject's issuer in a chain that is valid. From any thread; up to milliseconds. In words why nothing is said, or nothing that counts.
 

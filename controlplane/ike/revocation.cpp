@@ -13,6 +13,9 @@
 namespace nave::ike {
 namespace {
 
+/// Certificates in a response are outside of its signature: whoever is on the way by HTTP may add as many as IKE_AUTH cannot bear.
+constexpr std::size_t kOwnResponseBytesMax = 4096;
+
 Moment moment_of(const Context& context) { return {context.now, context.settings.calendar->now()}; }
 
 /// Whom to ask about a step, in that order: the operator's responder, or what the certificate names. A list first, for it answers for all
@@ -169,7 +172,8 @@ bool asks_for_ocsp(std::span<const Payload> payloads) {
 void append_own_response(const Context& context, std::vector<Payload>& payloads, const Certificate& own) {
     if (!context.settings.calendar) return;
     const auto responses = context.desk.responses({&own, 1}, context.settings.calendar->now());
-    if (!responses.empty()) payloads.emplace_back(CertificatePayload{CertificateEncoding::ocsp, responses.front().response});
+    const auto fit = std::ranges::find_if(responses, [](const OcspEvidence& each) { return each.response.size() <= kOwnResponseBytesMax; });
+    if (fit != responses.end()) payloads.emplace_back(CertificatePayload{CertificateEncoding::ocsp, fit->response});
 }
 
 }  // namespace nave::ike

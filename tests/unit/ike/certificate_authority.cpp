@@ -188,6 +188,7 @@ Bytes ocsp_response(const OcspWish& wish) {
     const std::shared_ptr<OCSP_BASICRESP> basic{OCSP_BASICRESP_new(), OCSP_BASICRESP_free};
     must(OCSP_basic_add1_status(basic.get(), id.get(), status, OCSP_REVOKED_STATUS_NOSTATUS, from.get(), from.get(), until.get()));
     must(OCSP_basic_sign(basic.get(), signer.get(), key.get(), digest_for(key.get(), wish.digest), nullptr, wish.signer ? 0 : OCSP_NOCERTS));
+    for (std::size_t i = 0; i < wish.padding; ++i) must(OCSP_basic_add1_cert(basic.get(), issuer.get()));
     const std::shared_ptr<OCSP_RESPONSE> response{must(OCSP_response_create(OCSP_RESPONSE_STATUS_SUCCESSFUL, basic.get())), OCSP_RESPONSE_free};
     return encoded(response.get(), i2d_OCSP_RESPONSE);
 }

@@ -69,6 +69,7 @@ struct OcspWish {
     std::chrono::sys_seconds from = kToday - 1h;
     std::optional<std::chrono::sys_seconds> until = kToday + 24h;
     std::string identifier = "SHA1", digest = "SHA256";
+    std::size_t padding = 0;                   // so many copies of the issuer's certificate, of which nobody has need
 };
 /// An OCSP response about one certificate; a signer that is not the issuer sends its certificate along.
 Bytes ocsp_response(const OcspWish& wish);

@@ -253,6 +253,19 @@ TEST_CASE_METHOD(Asked, "a hub sends along what the OCSP responder says of it, s
     }
 }
 
+TEST_CASE_METHOD(Asked, "a genuine response that somebody padded with certificates counts, but is not sent along") {
+    certify(hub, 8, "", kResponder);
+    lab.advance_to_next_deadline();
+    const Bytes padded = pki::ocsp_response({.issuer = root, .serial = 8, .padding = 20});
+    REQUIRE(padded.size() > 4096);
+    answer(hub, padded);
+    CHECK(hub.count("revocation-answers") == 1);
+    begin();
+    REQUIRE(spoke.fetches.size() == 1);
+    answer(spoke, response(8));
+    CHECK(Lab::talk(spoke, hub));
+}
+
 TEST_CASE_METHOD(Asked, "a spoke sends its own response along when the hub asks for it, and a hub that does not want to know gets none") {
     certify(spoke, 7, "", kResponder);
     lab.advance_to_next_deadline();
