@@ -31,7 +31,8 @@ inline constexpr std::size_t kRevocationListBytesMax = 1 << 20, kOcspBytesMax = 
 
 // `issuer` is the subject's issuer in a chain that is valid. From any thread; up to milliseconds. In words why nothing is said, or nothing that counts.
 
-/// The list is by the issuer, signed by an algorithm that exists here, within its dates, and concerns certificates such as this one.
+/// The list is by the issuer, signed by an algorithm that exists here, within its dates, and concerns certificates such as this one, whose own dates nobody
+/// looks at.
 std::expected<Verdict, std::string> judge_by_list(const Certificate& subject, const Certificate& issuer, const RevocationList& list, std::chrono::sys_seconds now);
 
 /// The body of a request by HTTP POST (RFC 6960 appendix A.1). Without a nonce: the dates of an answer bound its replay, and responders may sign ahead.

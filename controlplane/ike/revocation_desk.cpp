@@ -47,7 +47,9 @@ std::optional<FetchId> RevocationDesk::ask(const RevocationQuestion& question, c
     }
     if (asked_.size() >= kAskedMax || (known == entries_.end() && !make_room(question.by_list))) return std::nullopt;
     const auto [each, is_new] = entries_.try_emplace(key, Entry{.subject = question.subject.id(), .issuer = shared_issuer(question), .url = question.url});
-    if (is_new && question.by_list) ++lists_, each->second.by_list = question.subject;
+    // Whoever asks last has a certificate that is valid, as is its issuer's, of which there may be another one with the same key.
+    if (!is_new) each->second.issuer = shared_issuer(question);
+    if (question.by_list) lists_ += is_new, each->second.by_list = question.subject;
     return send(*each, moment.now, out);
 }
 

@@ -119,6 +119,17 @@ TEST_CASE_METHOD(Desk, "when a renewal fails the old answer counts until its end
     CHECK(ask(1, true));
 }
 
+TEST_CASE_METHOD(Desk, "a list outlives the certificate that it was first asked for") {
+    const Certificate brief = issue({.subject = "O=Example, CN=brief", .until = kToday + 30min, .serial = 1}, key("p256", 3), &root).certificate;
+    REQUIRE(desk.ask({brief, root.certificate, "http://pki.example", true}, moment, out));
+    answer(sent(), revocation_list(root, {}));
+    pass(1h);
+    meet_deadline(true);
+    const auto news = answer(sent(), revocation_list(root, {5}));
+    CHECK(news->failure == "");
+    CHECK(desk.standing(leaf(5).id(), moment.today) == RevocationDesk::Standing::revoked);
+}
+
 TEST_CASE_METHOD(Desk, "questions under way and lists kept are limited") {
     for (std::size_t i = 0; i < RevocationDesk::kListsMax; ++i) CHECK(ask(1, true, "http://" + std::to_string(i)));
     CHECK_FALSE(ask(1, true, "http://more"));
