@@ -15,7 +15,7 @@ using namespace std::chrono_literals;
 using OwnedId = Owned<OCSP_CERTID, OCSP_CERTID_free>;
 using OwnedBasic = Owned<OCSP_BASICRESP, OCSP_BASICRESP_free>;
 
-constexpr std::chrono::seconds kClockSkew = 5min, kWithoutEnd = 1h;
+constexpr std::chrono::seconds kClockSkew = 5min;
 
 std::unexpected<std::string> words(std::string text) { return std::unexpected{std::move(text)}; }
 

@@ -27,12 +27,14 @@ RevocationSources revocation_sources(const Certificate& certificate);
 /// The one that issued it, by its name and key id; nothing if none of them did.
 std::optional<Certificate> issuer_among(const Certificate& subject, std::span<const Certificate> authorities);
 
+/// How long what says nothing of its end counts.
+inline constexpr std::chrono::seconds kWithoutEnd = std::chrono::hours{1};
 inline constexpr std::size_t kRevocationListBytesMax = 1 << 20, kOcspBytesMax = 1 << 14;
 
 // `issuer` is the subject's issuer in a chain that is valid. From any thread; up to milliseconds. In words why nothing is said, or nothing that counts.
 
 /// The list is by the issuer, signed by an algorithm that exists here, within its dates, and concerns certificates such as this one, whose own dates nobody
-/// looks at.
+/// looks at. A missing end counts as an hour from now on.
 std::expected<Verdict, std::string> judge_by_list(const Certificate& subject, const Certificate& issuer, const RevocationList& list, std::chrono::sys_seconds now);
 
 /// The body of a request by HTTP POST (RFC 6960 appendix A.1). Without a nonce: the dates of an answer bound its replay, and responders may sign ahead.

@@ -150,12 +150,12 @@ Issued intermediate(const std::string& subject, const Key& own, const Issued& is
     return issue({.subject = subject, .constraints = constraints, .usage = "critical,keyCertSign,cRLSign", .serial = 100}, own, &issuer);
 }
 
-Bytes revocation_list(const Issued& issuer, std::vector<long> serials, std::chrono::sys_seconds until, const std::string& digest) {
+Bytes revocation_list(const Issued& issuer, std::vector<long> serials, std::optional<std::chrono::sys_seconds> until, const std::string& digest, std::chrono::sys_seconds from) {
     const std::shared_ptr<X509_CRL> list{X509_CRL_new(), X509_CRL_free};
     const std::shared_ptr<ASN1_TIME> time{ASN1_TIME_new(), ASN1_TIME_free};
     must(X509_CRL_set_version(list.get(), 1));
     must(X509_CRL_set_issuer_name(list.get(), X509_get_subject_name(x509_of(issuer.der).get())));
-    set_time(time.get(), kToday - 48h);
+    set_time(time.get(), from);
     must(X509_CRL_set1_lastUpdate(list.get(), time.get()));
     for (const long serial : serials) {
         X509_REVOKED* revoked = must(X509_REVOKED_new());
@@ -165,8 +165,10 @@ Bytes revocation_list(const Issued& issuer, std::vector<long> serials, std::chro
         must(X509_REVOKED_set_revocationDate(revoked, time.get()));
         must(X509_CRL_add0_revoked(list.get(), revoked));
     }
-    set_time(time.get(), until);
-    must(X509_CRL_set1_nextUpdate(list.get(), time.get()));
+    if (until) {
+        set_time(time.get(), *until);
+        must(X509_CRL_set1_nextUpdate(list.get(), time.get()));
+    }
     must(X509_CRL_sort(list.get()));
     must(X509_CRL_sign(list.get(), issuer.key.get(), digest_for(issuer.key.get(), digest)));
     return encoded(list.get(), i2d_X509_CRL);

@@ -59,7 +59,8 @@ Issued authority(const std::string& subject, const Key& key);
 /// An authority below another.
 Issued intermediate(const std::string& subject, const Key& key, const Issued& issuer, const std::string& constraints = "critical,CA:TRUE");
 
-Bytes revocation_list(const Issued& issuer, std::vector<long> serials, std::chrono::sys_seconds until = kToday + 24h * 7, const std::string& digest = "SHA256");
+Bytes revocation_list(const Issued& issuer, std::vector<long> serials, std::optional<std::chrono::sys_seconds> until = kToday + 24h * 7, const std::string& digest = "SHA256",
+                      std::chrono::sys_seconds from = kToday - 48h);
 
 struct OcspWish {
     const Issued& issuer;                      // of the certificate in question

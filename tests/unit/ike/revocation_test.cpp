@@ -105,6 +105,7 @@ TEST_CASE_METHOD(Issuers, "a list says good or revoked, if it is the issuer's, w
     CHECK_FALSE(judge_list(revocation_list(root, {6}))->revoked);
     CHECK(judge_list(revocation_list(root, {6, 7}))->revoked);
     CHECK(judge_list(revocation_list(root, {}))->until == kToday + 24h * 7);
+    CHECK(judge_list(revocation_list(root, {}, {}))->until == kToday + 1h);
     CHECK_FALSE(judge_list(revocation_list(namesake, {7})));
     CHECK_FALSE(judge_list(revocation_list(root, {}), kToday + 24h * 8));
     CHECK_FALSE(judge_list(revocation_list(root, {}), kToday - 72h));
