@@ -94,7 +94,7 @@ std::expected<Verdict, std::string> judge_by_response(const CertificateId& subje
     if (from == std::chrono::sys_seconds{} || from > now + kClockSkew) return words(fmt::format("the OCSP response is of {}, which is later than our clock says", date_text(from)));
     if (until < now) return words(fmt::format("the OCSP response counted until {}", date_text(until)));
     if (status != V_OCSP_CERTSTATUS_GOOD && status != V_OCSP_CERTSTATUS_REVOKED) return words("the OCSP responder does not know the certificate");
-    return Verdict{status == V_OCSP_CERTSTATUS_REVOKED, until};
+    return Verdict{status == V_OCSP_CERTSTATUS_REVOKED, until, from};
 }
 
 }  // namespace nave::ike

@@ -83,7 +83,7 @@ std::expected<Verdict, std::string> judge_by_list(const Certificate& subject, co
     check.overlook_age_of_leaf();  // the list outlives whoever was the first to need it
     const bool is_good = check.holds();
     if (!is_good && check.error() != X509_V_ERR_CERT_REVOKED) return std::unexpected{words_of(check.error(), subject, list.issuer())};
-    return Verdict{!is_good, list.valid_until().value_or(now + kWithoutEnd)};
+    return Verdict{!is_good, list.valid_until().value_or(now + kWithoutEnd), time_of(X509_CRL_get0_lastUpdate(crl))};
 }
 
 }  // namespace nave::ike

@@ -16,6 +16,7 @@ namespace nave::ike {
 struct Verdict {
     bool revoked = false;
     std::chrono::sys_seconds until{};
+    std::chrono::sys_seconds since{};  // thisUpdate: of two answers the later one is true
 };
 
 /// Where a certificate says that one may ask about it: http and https only, in its order.

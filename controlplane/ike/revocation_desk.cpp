@@ -127,18 +127,18 @@ RevocationDesk::Standing RevocationDesk::standing(const CertificateId& certifica
     return found;
 }
 
-std::expected<Verdict, std::string> RevocationDesk::judge(Entry& entry, const std::expected<Bytes, std::string>& content, std::chrono::sys_seconds today) {
+std::expected<Verdict, std::string> RevocationDesk::accept(Entry& entry, const std::expected<Bytes, std::string>& content, std::chrono::sys_seconds today) {
     if (!content) return std::unexpected{content.error()};
     if (content->size() > (entry.by_list ? kRevocationListBytesMax : kOcspBytesMax)) return std::unexpected{std::string{"it is too long"}};
-    if (!entry.by_list) {
-        auto verdict = judge_by_response(entry.subject, entry.issuer, *content, today);
-        if (verdict) entry.response = *content;
-        return verdict;
-    }
-    const auto lists = revocation_lists_from(*content);
+    const auto lists = entry.by_list ? revocation_lists_from(*content) : std::vector<RevocationList>{};
     if (!lists) return std::unexpected{lists.error()};
-    auto verdict = judge_by_list(*entry.by_list, entry.issuer, lists->front(), today);
-    if (verdict) entry.list = lists->front();
+    const auto verdict = entry.by_list ? judge_by_list(*entry.by_list, entry.issuer, lists->front(), today) : judge_by_response(entry.subject, entry.issuer, *content, today);
+    if (!verdict) return verdict;
+    // HTTP proves nothing: somebody on the way may repeat what was true before a certificate was revoked.
+    if (entry.until >= today && verdict->since < entry.since) return std::unexpected{std::string{"it is older than what is known"}};
+    if (entry.by_list) entry.list = lists->front();
+    else entry.response = *content;
+    entry.until = verdict->until, entry.since = verdict->since, entry.revoked = verdict->revoked;
     return verdict;
 }
 
@@ -149,13 +149,12 @@ std::optional<RevocationDesk::News> RevocationDesk::take(FetchId id, const std::
     Entry& entry = each.second;
     asked_.erase(asked);
     entry.asked.reset();
-    const auto verdict = judge(entry, content, moment.today);
+    const auto verdict = accept(entry, content, moment.today);
     entry.has_failed = !verdict;
     if (!verdict) {
         settle(each, moment.now + kRetryAfter);
         return News{.url = entry.url, .failure = verdict.error()};
     }
-    entry.until = verdict->until, entry.revoked = verdict->revoked;
     // A little before the end, so that nobody has to wait for the next one; and soon enough to hear of what its issuer hurried to tell.
     const Duration left = std::chrono::duration_cast<Duration>(std::min<std::chrono::seconds>(verdict->until - moment.today, std::chrono::days{30}));
     settle(each, moment.now + std::clamp(left / 10 * 9, kRenewAfterMin, kRenewAfterMax));
@@ -174,7 +173,7 @@ std::vector<FetchId> RevocationDesk::on_deadline(const Moment& moment, const IsW
             asked_.erase(given_up.back());
             entry.has_failed = true;
             settle(*found, moment.now + kRetryAfter);
-        } else if (!is_wanted(entry.subject, entry.by_list.has_value())) {
+        } else if (!(entry.revoked && entry.until >= moment.today) && !is_wanted(entry.subject, entry.by_list.has_value())) {
             erase(found);
         } else if (asked_.size() >= kAskedMax) {
             settle(*found, moment.now + std::chrono::seconds{1});

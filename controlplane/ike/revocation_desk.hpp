@@ -59,7 +59,7 @@ public:
     std::optional<TimePoint> next_deadline() const;
     /// Whom somebody still needs to hear about: by a certificate's name, or of a list by its issuer alone.
     using IsWanted = std::function<bool(const CertificateId& subject, bool by_list)>;
-    /// Asks again what is wanted, and forgets the rest. Gives what was never answered.
+    /// Asks again what is wanted, or revokes whom it was asked about, who might come back with an older answer; and forgets the rest. Gives what was never answered.
     std::vector<FetchId> on_deadline(const Moment& moment, const IsWanted& is_wanted, Outbox& out);
 
 private:
@@ -71,10 +71,11 @@ private:
         std::optional<RevocationList> list{};
         Bytes response{};
         std::chrono::sys_seconds until{};  // what it has counts
+        std::chrono::sys_seconds since{};
         TimePoint due_at{};                // asked: given up; else: asked again
         std::optional<FetchId> asked{};
         bool has_failed = false;
-        bool revoked = false;              // the subject, as a response says
+        bool revoked = false;              // the subject, or whom a list was asked for
     };
     using Entries = std::map<Bytes, Entry>;
 
@@ -84,7 +85,8 @@ private:
     FetchId send(Entries::value_type& each, TimePoint now, Outbox& out);
     void settle(Entries::value_type& each, TimePoint due_at);
     void erase(Entries::iterator entry);
-    std::expected<Verdict, std::string> judge(Entry& entry, const std::expected<Bytes, std::string>& content, std::chrono::sys_seconds today);
+    /// Keeps what it proves, if that is no older than what is there and counts.
+    std::expected<Verdict, std::string> accept(Entry& entry, const std::expected<Bytes, std::string>& content, std::chrono::sys_seconds today);
 
     Entries entries_;
     std::map<FetchId, Bytes> asked_;

@@ -130,6 +130,28 @@ TEST_CASE_METHOD(Desk, "a list outlives the certificate that it was first asked 
     CHECK(desk.standing(leaf(5).id(), moment.today) == RevocationDesk::Standing::revoked);
 }
 
+TEST_CASE_METHOD(Desk, "an older answer does not undo what a later one revokes, as long as that counts") {
+    const bool by_list = GENERATE(true, false);
+    const auto content = [&](bool revoked, std::chrono::sys_seconds from, std::chrono::sys_seconds until) {
+        if (by_list) return revocation_list(root, revoked ? std::vector<long>{1} : std::vector<long>{}, until, "SHA256", from);
+        return ocsp_response({.issuer = root, .serial = 1, .status = revoked ? "revoked" : "good", .from = from, .until = until});
+    };
+    CHECK(ask(1, by_list));
+    answer(sent(), content(true, kToday - 1h, kToday + 2h));
+    pass(1h);
+    meet_deadline(false);  // who is revoked has gone
+    CHECK(answer(sent(), content(false, kToday - 2h, kToday + 24h))->failure == "it is older than what is known");
+    CHECK(desk.standing(leaf(1).id(), moment.today) == RevocationDesk::Standing::revoked);
+    pass(1min);
+    meet_deadline(false);
+    answer(sent(), std::unexpected{"no route"});
+    CHECK(desk.standing(leaf(1).id(), moment.today) == RevocationDesk::Standing::revoked);
+    pass(1min);
+    meet_deadline(false);
+    CHECK(answer(sent(), content(false, kToday, kToday + 24h))->failure == "");
+    CHECK(desk.standing(leaf(1).id(), moment.today) == RevocationDesk::Standing::good);
+}
+
 TEST_CASE_METHOD(Desk, "questions under way and lists kept are limited") {
     for (std::size_t i = 0; i < RevocationDesk::kListsMax; ++i) CHECK(ask(1, true, "http://" + std::to_string(i)));
     CHECK_FALSE(ask(1, true, "http://more"));
