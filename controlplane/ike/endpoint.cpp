@@ -114,6 +114,9 @@ void Endpoint::Impl::handle(const Sender& sender, Datagram datagram, std::vector
     context.postpones = settings.crypto_pool;
     try {
         deliver(context, {datagram.local, datagram.remote, datagram.message, decode_header(datagram.message).value()});
+    } catch (const RevocationBusy&) {
+        context.take_back_counts();
+        context.count("revocation-busy");
     } catch (Postponed& postponed) {
         context.take_back_counts();
         const JobId job{++last_job};

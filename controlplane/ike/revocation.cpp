@@ -94,8 +94,9 @@ std::expected<void, std::string> settle_doubts(const Context& context, const Pro
         const auto all = questions(profile, path.certificates[doubt.step], path.certificates[doubt.step + 1]);
         const auto is_asked = [&](const RevocationQuestion& question) {
             const auto fetch = context.desk.ask(question, moment_of(context), context.out);
-            if (fetch) awaited = fetch;
-            return fetch.has_value();
+            if (!fetch) throw RevocationBusy{{FetchId{}}};  // neither policy may take this for silence
+            if (*fetch) awaited = *fetch;
+            return fetch->has_value();
         };
         if (std::ranges::any_of(all, is_asked)) continue;
         const bool is_needed = profile.revocation == RevocationPolicy::strict && (!all.empty() || !profile.revocations.empty());
@@ -123,7 +124,7 @@ void take_answer(Context& context, FetchId id, const std::expected<Bytes, std::s
 std::vector<FetchId> renew_answers(Context& context) {
     if (!context.settings.calendar) return {};
     for (const Profile& profile : context.settings.profiles)
-        if (const auto question = question_about_ourselves(profile)) context.desk.ask(*question, moment_of(context), context.out);
+        if (const auto question = question_about_ourselves(profile)) (void)context.desk.ask(*question, moment_of(context), context.out);
     return context.desk.on_deadline(moment_of(context), [&](const CertificateId& subject, bool by_list) { return is_used(context, subject, by_list); }, context.out);
 }
 

@@ -3,6 +3,7 @@
 
 #include "controlplane/ike/context.hpp"
 #include "controlplane/ike/crypto_chain.hpp"
+#include "controlplane/ike/waiting_room.hpp"
 
 #include <expected>
 #include <span>
@@ -17,6 +18,9 @@ struct RevocationEvidence {
     std::vector<OcspEvidence> responses;
 };
 RevocationEvidence evidence_about(const Context& context, const Profile& profile, std::span<const Certificate> chain, std::span<const Bytes> sent);
+
+/// Thrown when so much is being asked that a question finds no room. Nothing resumes what it ends; the peer's retransmission asks again.
+struct RevocationBusy : Postponed {};
 
 /// Once the peer has signed: nothing is fetched for a stranger. Asks about the steps of the path that are in doubt, one source after the other, and postpones the
 /// handling until answers are there. In words which certificate may not count by the profile's policy.

@@ -36,7 +36,7 @@ void for_each_with(const Entries& entries, const Bytes& beginning, Look&& look) 
 
 }  // namespace
 
-std::optional<FetchId> RevocationDesk::ask(const RevocationQuestion& question, const Moment& moment, Outbox& out) {
+std::expected<std::optional<FetchId>, RevocationDesk::Busy> RevocationDesk::ask(const RevocationQuestion& question, const Moment& moment, Outbox& out) {
     const Bytes key = key_of(question);
     const auto known = entries_.find(key);
     if (known != entries_.end()) {
@@ -45,7 +45,7 @@ std::optional<FetchId> RevocationDesk::ask(const RevocationQuestion& question, c
         if (entry.asked) return entry.asked;
         if (entry.has_failed && entry.due_at > moment.now) return std::nullopt;
     }
-    if (asked_.size() >= kAskedMax || (known == entries_.end() && !make_room(question.by_list))) return std::nullopt;
+    if (asked_.size() >= kAskedMax || (known == entries_.end() && !make_room(question.by_list))) return std::unexpected{Busy{}};
     const auto [each, is_new] = entries_.try_emplace(key, Entry{.subject = question.subject.id(), .issuer = shared_issuer(question), .url = question.url});
     // Whoever asks last has a certificate that is valid, as is its issuer's, of which there may be another one with the same key.
     if (!is_new) each->second.issuer = shared_issuer(question);

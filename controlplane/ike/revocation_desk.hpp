@@ -5,6 +5,7 @@
 #include "controlplane/ike/crypto_revocation.hpp"
 #include "controlplane/ike/endpoint.hpp"
 
+#include <expected>
 #include <functional>
 #include <map>
 #include <optional>
@@ -34,9 +35,10 @@ public:
     static constexpr std::size_t kListsMax = 64, kResponsesMax = 10'000, kAskedMax = 256;
     static constexpr Duration kRetryAfter = std::chrono::minutes{1}, kRenewAfterMax = std::chrono::hours{1}, kPatience = std::chrono::seconds{30};
 
-    /// Which answer is on its way, to this question now or to the same one before. Nothing if the answer is there, be it silence within the last minute;
-    /// or if too much is under way.
-    std::optional<FetchId> ask(const RevocationQuestion& question, const Moment& moment, Outbox& out);
+    /// So much is under way that nobody was asked: there is neither an answer nor silence.
+    struct Busy {};
+    /// Which answer is on its way, to this question now or to the same one before. Nothing if the answer is there, be it silence within the last minute.
+    std::expected<std::optional<FetchId>, Busy> ask(const RevocationQuestion& question, const Moment& moment, Outbox& out);
 
     /// What counts today and is about these certificates, or by their issuers. It was verified for one certificate; each chain verifies it anew.
     std::vector<RevocationList> lists(std::span<const Certificate> chain, std::chrono::sys_seconds today) const;

@@ -1,6 +1,7 @@
 // Plays of revocation: what is asked by HTTP and when, who waits for it, what counts without an answer, and OCSP inside of IKE (RFC 4806).
 #include "controlplane/ike/message.hpp"
 #include "controlplane/ike/revocation.hpp"
+#include "controlplane/ike/revocation_desk.hpp"
 #include "tests/unit/ike/certificate_authority.hpp"
 #include "tests/unit/ike/lab.hpp"
 
@@ -178,6 +179,30 @@ TEST_CASE_METHOD(Asked, "many spokes of one authority cost one list") {
     answer(hub, list({22}));
     CHECK(hub.ups.size() == 5);
     CHECK(hub.logged("the certificate of O=Example, CN=spoke2 is revoked"));
+}
+
+TEST_CASE_METHOD(Asked, "in a storm of questions whoever finds no room is neither let in nor refused, and asks again") {
+    profile(hub).revocation = GENERATE(RevocationPolicy::strict, RevocationPolicy::relaxed);
+    hub.start();
+    for (std::size_t i = 0; i < RevocationDesk::kListsMax; ++i) {
+        Gateway& each = lab.gateway("spoke" + std::to_string(i), "192.0.2." + std::to_string(20 + i));
+        certify(each, 20 + static_cast<long>(i), kList + std::to_string(i));
+        lab.connect(each, hub);
+        lab.run();
+    }
+    CHECK(hub.fetches.size() == RevocationDesk::kListsMax);
+    certify(spoke, 7, kList);
+    begin();
+    CHECK(hub.count("revocation-busy") == 1);
+    CHECK(hub.ups.empty());
+    CHECK(spoke.downs.empty());
+    answer(hub, list({}));
+    CHECK(hub.ups.size() == 1);
+    lab.advance(3s);  // the spoke repeats its request
+    REQUIRE(hub.fetches.back().url == kList);
+    std::swap(hub.fetches.front(), hub.fetches.back());
+    answer(hub, list({}));
+    CHECK(Lab::talk(spoke, hub));
 }
 
 TEST_CASE_METHOD(Asked, "when nobody ever answers the hub gives up, and refuses") {
