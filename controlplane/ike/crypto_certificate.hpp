@@ -30,7 +30,7 @@ using KeyId = std::array<std::uint8_t, 20>;
 /// By what a revocation list names a certificate; small, to be kept for every peer.
 struct CertificateId {
     Bytes issuer, serial;  // DER
-    bool operator==(const CertificateId&) const = default;
+    auto operator<=>(const CertificateId&) const = default;
 };
 
 class Certificate {

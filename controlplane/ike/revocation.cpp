@@ -9,6 +9,7 @@
 #include <algorithm>
 #include <fmt/format.h>
 #include <functional>
+#include <set>
 
 namespace nave::ike {
 namespace {
@@ -49,14 +50,14 @@ void drop(Context& context, ProfileId profile, const IsRevoked& is_revoked) {
     }
 }
 
-bool is_used(const Context& context, const CertificateId& subject, bool by_list) {
-    const auto is_it = [&](const CertificateId& each) { return by_list ? each.issuer == subject.issuer : each == subject; };
+/// Our own certificates and those by which peers proved themselves. By issuer, then by serial number, so that one of an issuer is found as well.
+std::set<CertificateId> used_certificates(const Context& context) {
+    std::set<CertificateId> used;
     for (const Profile& profile : context.settings.profiles)
-        if (profile.credential && is_it(profile.credential->chain.front().id())) return true;
-    return std::ranges::any_of(context.table.all(), [&](const auto& each) {
-        const auto* established = each.second->template in<Established>();
-        return established && std::ranges::any_of(established->certificates, is_it);
-    });
+        if (profile.credential) used.insert(profile.credential->chain.front().id());
+    for (const auto& [id, association] : context.table.all())
+        if (const auto* established = association->in<Established>()) used.insert(established->certificates.begin(), established->certificates.end());
+    return used;
 }
 
 /// What an OCSP responder is asked about our own certificate; nothing if there is none, or nobody knows who issued it.
@@ -125,7 +126,14 @@ std::vector<FetchId> renew_answers(Context& context) {
     if (!context.settings.calendar) return {};
     for (const Profile& profile : context.settings.profiles)
         if (const auto question = question_about_ourselves(profile)) (void)context.desk.ask(*question, moment_of(context), context.out);
-    return context.desk.on_deadline(moment_of(context), [&](const CertificateId& subject, bool by_list) { return is_used(context, subject, by_list); }, context.out);
+    std::optional<std::set<CertificateId>> used;  // looked up once, and only if something is due
+    const auto is_used = [&](const CertificateId& subject, bool by_list) {
+        if (!used) used = used_certificates(context);
+        if (!by_list) return used->contains(subject);
+        const auto first = used->lower_bound({.issuer = subject.issuer, .serial = {}});
+        return first != used->end() && first->issuer == subject.issuer;
+    };
+    return context.desk.on_deadline(moment_of(context), is_used, context.out);
 }
 
 bool asks_about_itself(const Settings& settings) {

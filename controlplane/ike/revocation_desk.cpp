@@ -173,10 +173,10 @@ std::vector<FetchId> RevocationDesk::on_deadline(const Moment& moment, const IsW
             asked_.erase(given_up.back());
             entry.has_failed = true;
             settle(*found, moment.now + kRetryAfter);
-        } else if (!(entry.revoked && entry.until >= moment.today) && !is_wanted(entry.subject, entry.by_list.has_value())) {
-            erase(found);
         } else if (asked_.size() >= kAskedMax) {
             settle(*found, moment.now + std::chrono::seconds{1});
+        } else if (!(entry.revoked && entry.until >= moment.today) && !is_wanted(entry.subject, entry.by_list.has_value())) {
+            erase(found);
         } else {
             send(*found, moment.now, out);
         }

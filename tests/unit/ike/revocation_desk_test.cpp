@@ -153,6 +153,16 @@ TEST_CASE_METHOD(Desk, "an older answer does not undo what a later one revokes, 
     CHECK(desk.standing(leaf(1).id(), moment.today) == RevocationDesk::Standing::good);
 }
 
+TEST_CASE_METHOD(Desk, "while too much is under way nobody looks who still needs what is due") {
+    CHECK(ask(-1, false));
+    answer(sent(), ocsp_response({.issuer = root, .serial = -1, .until = kToday + 10s}));
+    pass(55s);
+    for (long serial = 0; serial < static_cast<long>(RevocationDesk::kAskedMax); ++serial) CHECK(ask(serial, false));
+    pass(10s);
+    desk.on_deadline(moment, [](const CertificateId&, bool) -> bool { throw std::logic_error{"looked"}; }, out);
+    CHECK(desk.next_deadline() == moment.now + 1s);
+}
+
 TEST_CASE_METHOD(Desk, "questions under way and lists kept are limited") {
     for (std::size_t i = 0; i < RevocationDesk::kListsMax; ++i) CHECK(ask(1, true, "http://" + std::to_string(i)));
     CHECK(is_busy(1, true, "http://more"));
