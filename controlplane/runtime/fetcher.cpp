@@ -3,6 +3,7 @@
 
 #include "controlplane/runtime/event_loop.hpp"
 
+#include <algorithm>
 #include <curl/curl.h>
 #include <deque>
 #include <mutex>
@@ -106,12 +107,17 @@ struct Fetcher::Impl {
         transfers.emplace(easy, std::move(transfer));
     }
 
+    /// Whether all that a host may have at once is under way: more of it would wait inside of libcurl, on the slots and the patience of others.
+    bool is_busy(const std::string& host) const {
+        return std::ranges::count(transfers, host, [](const auto& each) { return host_of(each.second->request.url); }) >= kAtOncePerHost;
+    }
+
     /// Starts what may start; whether more waits for its turn.
     bool start_some() {
         std::vector<Request> starting;
         const std::scoped_lock lock{mutex};
         for (auto each = waiting.begin(); each != waiting.end() && transfers.size() < static_cast<std::size_t>(kAtOnce);) {
-            if (!pace.admit(host_of(each->url), now())) {
+            if (const std::string host = host_of(each->url); is_busy(host) || !pace.admit(host, now())) {
                 ++each;
                 continue;
             }

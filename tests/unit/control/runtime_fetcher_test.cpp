@@ -139,12 +139,12 @@ TEST_CASE("what is long, elsewhere, refused or of another scheme does not come, 
 TEST_CASE("a server that says nothing is given up after five seconds, and holds up nobody else") {
     Server server, other;
     Fetcher fetcher;
-    for (std::uint64_t id = 0; id < 4; ++id) fetcher.fetch({id, server.url + "/silent", {}});
+    for (std::uint64_t id = 0; id < Fetcher::kAtOnce; ++id) fetcher.fetch({id, server.url + "/silent", {}});
     fetcher.fetch({9, other.url + "/list", {}});
     const TimePoint began = now();
     CHECK(text_of(results(fetcher, 1, 3s).at(9)) == "content");
-    const auto rest = results(fetcher, 4, 8s);
-    CHECK(rest.size() == 4);
+    const auto rest = results(fetcher, Fetcher::kAtOnce, 13s);
+    CHECK(rest.size() == Fetcher::kAtOnce);
     CHECK(now() - began > Fetcher::kPatience - 500ms);
     for (const auto& [id, content] : rest) CHECK_FALSE(content);
 }
