@@ -4,26 +4,14 @@
 #include "controlplane/ike/intermediate_auth.hpp"
 #include "controlplane/ike/negotiation.hpp"
 #include "controlplane/ike/protected_message.hpp"
+#include "tests/fuzz/promise.hpp"
 
-#include <cstdlib>
 #include <set>
 
 using namespace nave;
 using namespace nave::ike;
 
 namespace {
-
-/// A promise of the endpoint; breaking it is a finding.
-void must(bool holds) {
-    if (!holds) std::abort();
-}
-
-struct CountingRandom final : Random {
-    std::uint8_t next = 1;
-    void fill(std::span<std::uint8_t> bytes) override {
-        for (std::uint8_t& byte : bytes) byte = next++;
-    }
-};
 
 /// Every SPI is given back once.
 struct Spis final : SpiSource {
@@ -40,7 +28,7 @@ const EspProposal kChild = parse_esp_proposal("aes-gcm-256/x25519/ke1-p256").val
 
 /// The peer's key pair of a group, the same in every run.
 const DhKeyPair& key_of(Group group) {
-    static CountingRandom random;
+    static CountingRandom random{1};
     static const DhKeyPair x25519 = DhKeyPair::generate(Group::x25519, random), p256 = DhKeyPair::generate(Group::p256, random);
     return group == Group::p256 ? p256 : x25519;
 }
@@ -182,7 +170,7 @@ private:
         return answer;
     }
 
-    CountingRandom random_;
+    CountingRandom random_{1};
     Spis spis_;
     Endpoint endpoint_{settings(), random_, spis_};
     Outbox out_;

@@ -8,27 +8,15 @@
 #include "controlplane/ike/negotiation.hpp"
 #include "controlplane/ike/protected_message.hpp"
 #include "controlplane/ike/ticket.hpp"
+#include "tests/fuzz/promise.hpp"
 
 #include <algorithm>
 #include <array>
-#include <cstdlib>
 
 using namespace nave;
 using namespace nave::ike;
 
 namespace {
-
-/// A promise that the state machine builds on; breaking it is a finding.
-void must(bool holds) {
-    if (!holds) std::abort();
-}
-
-struct CountingRandom final : Random {
-    std::uint8_t next = 0;
-    void fill(std::span<std::uint8_t> bytes) override {
-        for (std::uint8_t& byte : bytes) byte = next++;
-    }
-};
 
 const Header kHeader{.initiator_spi = 1, .responder_spi = 2, .exchange = ExchangeType::create_child_sa, .message_id = 3};
 

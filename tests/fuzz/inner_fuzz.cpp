@@ -1,17 +1,12 @@
 // Fuzz target: what comes out of ESP, that is trailer, GRE and inner IPv4, through the very checks of the packet path.
 #include "dataplane/inner_checks.hpp"
+#include "tests/fuzz/promise.hpp"
 
 #include <cstdint>
-#include <cstdlib>
 
 using namespace nave;
 
 namespace {
-
-/// A promise of the checks that the stages build on; breaking it is a finding.
-void must(bool holds) {
-    if (!holds) std::abort();
-}
 
 void inner(ByteView bytes, std::optional<std::uint32_t> key) {
     const auto extent = dataplane::check_inner(bytes, key);

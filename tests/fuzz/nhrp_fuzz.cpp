@@ -2,20 +2,15 @@
 #include "common/checksum.hpp"
 #include "controlplane/nhrp/node.hpp"
 #include "controlplane/nhrp/packet.hpp"
+#include "tests/fuzz/promise.hpp"
 
 #include <algorithm>
 #include <cstdint>
-#include <cstdlib>
 
 using namespace nave;
 using namespace nave::nhrp;
 
 namespace {
-
-/// A promise of the codec; breaking it is a finding.
-void must(bool holds) {
-    if (!holds) std::abort();
-}
 
 class Zeros : public Random {
 public:

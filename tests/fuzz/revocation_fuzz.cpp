@@ -2,9 +2,9 @@
 #include "controlplane/ike/crypto_chain.hpp"
 #include "controlplane/ike/crypto_revocation.hpp"
 #include "tests/unit/ike/hex.hpp"
+#include "tests/fuzz/promise.hpp"
 
 #include <algorithm>
-#include <cstdlib>
 
 using namespace nave;
 using namespace nave::ike;
@@ -24,11 +24,6 @@ constexpr const char* kSubject =
     "4230290603551d1f04223020301ea01ca01a8618687474703a2f2f63726c2e6578616d706c652f612e63726c302f06082b0601050507010104233021301f06082b060105050730018613687474703a2f"
     "2f6f6373702e6578616d706c65300506032b6570034100d8820baba934cd61139b1b78cddea16e5e3af3b83efbd733f3ba11b8041c6ab73c3328eabd0007dc2312ebcdd877670e21fc446475340dbe3a"
     "3142e82b9cb00d";
-
-/// A promise that revocation builds on; breaking it is a finding.
-void must(bool holds) {
-    if (!holds) std::abort();
-}
 
 void check(const std::expected<Verdict, std::string>& verdict) {
     if (!verdict) must(!verdict.error().empty() && std::ranges::all_of(verdict.error(), [](char c) { return c >= ' ' && c < 0x7f; }));

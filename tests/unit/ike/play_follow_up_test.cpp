@@ -297,18 +297,31 @@ TEST_CASE_METHOD(Driven, "an association ends in the middle of a series, and eve
     REQUIRE(hub.spis.empty());
 }
 
-TEST_CASE("a responder that agrees on additional key exchanges and gives no link, or no KE behind it, ends the association") {
-    for (const bool gives_link : {false, true}) {
-        Lab lab{97};
-        Gateway& hub = lab.gateway("hub", "192.0.2.1");
+namespace {
+
+/// A hub that begins to rekey a child SA with more than one key exchange, towards a peer that is driven by hand.
+struct Rekeying {
+    Lab lab;
+    Gateway& hub = lab.gateway("hub", "192.0.2.1");
+    RawPeer peer{lab, hub, "192.0.2.7"};
+
+    explicit Rekeying(std::uint64_t seed) : lab{seed} {
         hub.settings.profiles[0].esp_proposals = esp("aes-gcm-256/esn/x25519/ke1-p384");
         hub.start();
-        RawPeer peer{lab, hub, "192.0.2.7"};
         peer.init();
         auto child = peer.gre_child();
         child[0] = offer_esp(esp("aes-gcm-256/esn"), Spi{0x12345678}, ChildExchange::ike_auth);
         REQUIRE_FALSE(error_in(peer.exchange(ExchangeType::ike_auth, peer.authentication() + child)));
         lab.rekey_child(hub);
+    }
+};
+
+}  // namespace
+
+TEST_CASE("a responder that agrees on additional key exchanges and gives no link, or no KE behind it, ends the association") {
+    for (const bool gives_link : {false, true}) {
+        Rekeying rekeying{97};
+        auto& [lab, hub, peer] = rekeying;
         const Bytes request = lab.lose(hub);
         const auto asked = peer.read(request);
         const auto choice = choose_esp(*find<SaPayload>(asked), hub.settings.profiles[0].esp_proposals, Group::x25519, ChildExchange::create_child_sa).value();
@@ -333,16 +346,8 @@ TEST_CASE("a responder that agrees on additional key exchanges and gives no link
 }
 
 TEST_CASE("a peer that forgets every series is given up after the third in a row") {
-    Lab lab{101};
-    Gateway& hub = lab.gateway("hub", "192.0.2.1");
-    hub.settings.profiles[0].esp_proposals = esp("aes-gcm-256/esn/x25519/ke1-p384");
-    hub.start();
-    RawPeer peer{lab, hub, "192.0.2.7"};
-    peer.init();
-    auto child = peer.gre_child();
-    child[0] = offer_esp(esp("aes-gcm-256/esn"), Spi{0x12345678}, ChildExchange::ike_auth);
-    REQUIRE_FALSE(error_in(peer.exchange(ExchangeType::ike_auth, peer.authentication() + child)));
-    lab.rekey_child(hub);
+    Rekeying rekeying{101};
+    auto& [lab, hub, peer] = rekeying;
     for (int i = 0; i < 3; ++i) {
         REQUIRE(hub.downs.empty());
         while (lab.in_flight() == 0) lab.advance_to_next_deadline();
