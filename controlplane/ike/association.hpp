@@ -28,8 +28,8 @@ struct AwaitingInitResponse {
     DownReason reason = DownReason::timed_out;  // what it would mean
 };
 
-/// A message of IKE_SA_INIT as it came in.
-struct InitMessage {
+/// A message as it came in, without marker.
+struct Datagram {
     NbmaEndpoint local, remote;
     Bytes message;
 };
@@ -41,9 +41,9 @@ struct AwaitingAuthResponse {
     Bytes first_message;       // AUTH covers it and the answer
     Bytes nonce, peer_nonce;
     Spi inbound;
-    InitMessage answer;        // the one that IKE_AUTH went out for
+    Datagram answer;        // the one that IKE_AUTH went out for
     const Ppk* ppk = nullptr;  // of our profile, if both ends know how to use one
-    std::vector<InitMessage> others{};
+    std::vector<Datagram> others{};
     std::size_t exchanges_left = 0;  // in IKE_INTERMEDIATE, with the one that is sent
     IntermediateAuth intermediate{};
 };
@@ -67,10 +67,10 @@ struct AwaitingResumedAuth {
 /// Responder: IKE_SA_INIT or IKE_SESSION_RESUME is answered. Nobody is authenticated: this one counts as half-open. Of the messages that ask for the same SA with
 /// the same nonce and key exchange one is the initiator's; which one, its AUTH will say.
 struct AwaitingAuthRequest {
-    Bytes first_message;
-    std::vector<InitMessage> asked;
     Bytes nonce, peer_nonce;
-    TimePoint began_at, give_up_at;
+    Bytes first_message{};
+    std::vector<Datagram> asked{};
+    TimePoint began_at{}, give_up_at{};
     bool may_use_ppk = false;  // both ends said so
     std::optional<Ticket> ticket{};  // by which the session goes on, if it does
     std::optional<TimePoint> impatient_at{};  // then an own attempt starts for the caller that joined this one
@@ -98,9 +98,7 @@ struct Duplicate {
 
 struct Established {
     Identity peer;
-    std::vector<CertificateId> certificates{};  // by which it proved itself, if it did
-    std::optional<std::chrono::sys_seconds> valid_until{};  // of these
-    bool is_asked_about = false;     // somebody says by HTTP whether these are revoked
+    ProvenCertificates certificates{};
     const Ppk* ppk = nullptr;        // that is in the keys
     Bytes lowest_nonce;              // of IKE_SA_INIT; decides between duplicates
     TimePoint began_at, established_at;

@@ -61,8 +61,6 @@ void establish(Context& context, Association& association, const FirstExchange& 
     association.ike->keys = keys_after(association.ike->keys, proven);
     Established established{.peer = peer,
                             .certificates = proven.certificates,
-                            .valid_until = proven.valid_until,
-                            .is_asked_about = proven.is_asked_about,
                             .ppk = proven.ppk,
                             .lowest_nonce = lower_nonce(first.nonce, first.peer_nonce),
                             .began_at = context.now,
@@ -73,9 +71,7 @@ void establish(Context& context, Association& association, const FirstExchange& 
                                         {.inbound = first.inbound,
                                          .terms = terms,
                                          .role = Role::initiator,
-                                         .initiator_nonce = first.nonce,
-                                         .responder_nonce = first.peer_nonce,
-                                         .shared_secret = Secret{}});
+                                         .exchanges = {.initiator_nonce = first.nonce, .responder_nonce = first.peer_nonce}});
     use_outbound(context, association, *child_by_id(*association.in<Established>(), child));
 }
 

@@ -24,7 +24,7 @@ void refuse(Context& context, Association& association, const Arrival& arrival, 
 /// By what the initiator is who it says it is, and which of the messages that came in its name is its own.
 struct Proof {
     KeyChoice choice;
-    const InitMessage* request;
+    const Datagram* request;
     Proven proven;
 };
 
@@ -39,8 +39,8 @@ std::expected<Proof, std::string> authenticate_by_key(const Context& context, co
     static constexpr std::uint8_t kNoKey[32] = {};
     const Secret key = choice ? choice->key->key : Secret{ByteView{kNoKey}};
     const Bytes intermediate = awaiting.intermediate.octets(ike.expected_request_id);
-    const InitMessage* genuine = nullptr;
-    for (const InitMessage& each : awaiting.asked)
+    const Datagram* genuine = nullptr;
+    for (const Datagram& each : awaiting.asked)
         if (verify_shared_key_auth(keys, Role::initiator, key, {each.message, awaiting.nonce, &id, intermediate}, ppk ? ppk->auth : ByteView{auth.data})) genuine = &each;
     const std::string peer = id.identity.to_string();
     if (!choice) return std::unexpected{fmt::format("no pre-shared key is configured for {}: add one whose identity matches it", peer)};
@@ -130,8 +130,7 @@ Answer compose(Context& context, const Association& association, std::vector<Pay
     if (answer.terms && find_notify(request, NotifyType::sa_resource_info)) answer.payloads.emplace_back(resource_notify());
     if (proven.ppk && !proven.resumes) answer.payloads.emplace_back(Notify{.type = NotifyType::ppk_identity});
     if (answer.terms && find_notify(request, NotifyType::ticket_request)) {
-        const Grounds grounds{.peer = peer, .certificates = proven.certificates, .valid_until = proven.valid_until, .is_asked_about = proven.is_asked_about, .ppk = proven.ppk};
-        if (auto ticket = ticket_for(context, association.profile, *association.ike, grounds)) answer.payloads.emplace_back(std::move(*ticket));
+        if (auto ticket = ticket_for(context, association.profile, *association.ike, {peer, proven.certificates, proven.ppk})) answer.payloads.emplace_back(std::move(*ticket));
     }
     return answer;
 }
@@ -140,8 +139,6 @@ void on_authenticated(Context& context, Association& association, const Arrival&
                       const Answer& answer, const Proven& proven) {
     Established established{.peer = peer,
                             .certificates = proven.certificates,
-                            .valid_until = proven.valid_until,
-                            .is_asked_about = proven.is_asked_about,
                             .ppk = proven.ppk,
                             .lowest_nonce = lower_nonce(awaiting.nonce, awaiting.peer_nonce),
                             .began_at = awaiting.began_at,
@@ -156,9 +153,7 @@ void on_authenticated(Context& context, Association& association, const Arrival&
                                         {.inbound = answer.inbound,
                                          .terms = **answer.terms,
                                          .role = Role::responder,
-                                         .initiator_nonce = awaiting.peer_nonce,
-                                         .responder_nonce = awaiting.nonce,
-                                         .shared_secret = Secret{}});
+                                         .exchanges = {.initiator_nonce = awaiting.peer_nonce, .responder_nonce = awaiting.nonce}});
     send_response(context, *association.ike, arrival, answer.payloads);
     // There is no older SA to send on: a packet that overtakes our answer is lost, waiting would lose all of them.
     use_outbound(context, association, *child_by_id(*association.in<Established>(), child));

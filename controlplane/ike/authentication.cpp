@@ -8,6 +8,8 @@
 
 #include <algorithm>
 #include <fmt/format.h>
+#include <iterator>
+#include <ranges>
 
 namespace nave::ike {
 namespace {
@@ -21,14 +23,10 @@ Own by_certificate(const Credential& credential, const SignatureSupport& peer, b
 }
 
 Proven proven_by(const Profile& profile, const Path& path, const SignatureAlgorithm& algorithm) {
-    Proven proven{.means = fmt::format("the certificate of {} ({})", path.certificates.front().subject(), to_string(algorithm)),
-                  .valid_until = path.certificates.front().valid_until()};
-    for (std::size_t i = 0; i + 1 < path.certificates.size(); ++i) {
-        proven.certificates.push_back(path.certificates[i].id());
-        proven.valid_until = std::min(*proven.valid_until, path.certificates[i].valid_until());
-    }
-    proven.is_asked_about = is_asked_about(profile, path);
-    return proven;
+    const auto below_anchor = std::span{path.certificates}.first(path.certificates.size() - 1);
+    ProvenCertificates proven{.valid_until = std::ranges::min(below_anchor | std::views::transform(&Certificate::valid_until)), .is_asked_about = is_asked_about(profile, path)};
+    std::ranges::transform(below_anchor, std::back_inserter(proven.ids), &Certificate::id);
+    return {.means = fmt::format("the certificate of {} ({})", path.certificates.front().subject(), to_string(algorithm)), .certificates = std::move(proven)};
 }
 
 /// The peer's certificates, decoded once however often its message is handled.
@@ -139,7 +137,7 @@ std::expected<CertificateProof, std::string> prove_initiator(const Context& cont
         const SessionKeys keys = keys_with(ike.keys, ppk->ppk);
         const AuthPayload auth{find<AuthPayload>(payloads)->method, Bytes{ppk->auth.begin(), ppk->auth.end()}};
         const Bytes intermediate = awaiting.intermediate.octets(ike.expected_request_id);
-        for (const InitMessage& each : awaiting.asked) {
+        for (const Datagram& each : awaiting.asked) {
             const AuthInput input{each.message, awaiting.nonce, &id, intermediate};
             const auto algorithm = context.ask(SignatureCheck{chain->own, auth, signed_octets(keys, Role::initiator, input)});
             if (!algorithm) {

@@ -51,9 +51,7 @@ Identity settled(const Identity& identity);
 /// How a peer proved itself: in words, and by which certificates, which may be revoked later; none with a pre-shared key.
 struct Proven {
     std::string means;
-    std::vector<CertificateId> certificates{};
-    std::optional<std::chrono::sys_seconds> valid_until{};  // of the certificate that expires first
-    bool is_asked_about = false;  // somebody says by HTTP whether these are revoked
+    ProvenCertificates certificates{};
     const Ppk* ppk = nullptr;  // that went into the keys of the proof
     bool resumes = false;      // it did so in an earlier session, whose ticket it has; and any PPK is in the keys since then
 };
@@ -64,7 +62,7 @@ SessionKeys keys_after(const SessionKeys& keys, const Proven& proven);
 /// The profile for an initiator that signs, and which of the messages in its name is its own.
 struct CertificateProof {
     ProfileId profile;
-    const InitMessage* request;
+    const Datagram* request;
     Proven proven;
 };
 /// Responder. Looks at the profiles that allow the suite, one whose identity the initiator asked for (IDr) first. An error is in words

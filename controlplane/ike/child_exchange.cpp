@@ -259,14 +259,7 @@ void on_child_rekey_response(Context& context, Association& association, Rekeyin
     const KeyExchangeSeries& series = agreed->series;
     if (!series.left.empty()) return go_on(context, association, std::move(rekey), *agreed);
     const ChildId made = install_child(context, association,
-                                       {.inbound = rekey.inbound,
-                                        .terms = agreed->terms,
-                                        .role = Role::initiator,
-                                        .initiator_nonce = series.initiator_nonce,
-                                        .responder_nonce = series.responder_nonce,
-                                        .shared_secret = series.shared_secret,
-                                        .resource = rekey.resource,
-                                        .additional = series.additional});
+                                       {.inbound = rekey.inbound, .terms = agreed->terms, .role = Role::initiator, .exchanges = series, .resource = rekey.resource});
     settle_rekey(context, association, rekey, made, lower_nonce(series.initiator_nonce, series.responder_nonce));
 }
 
@@ -312,14 +305,7 @@ void make_answered_child(Context& context, Association& association, IkeSa& ike,
                          const std::vector<Payload>& answer) {
     auto& established = *association.in<Established>();
     const ChildId id = install_child(context, association,
-                                     {.inbound = child.inbound,
-                                      .terms = child.terms,
-                                      .role = Role::responder,
-                                      .initiator_nonce = series.initiator_nonce,
-                                      .responder_nonce = series.responder_nonce,
-                                      .shared_secret = series.shared_secret,
-                                      .resource = child.resource,
-                                      .additional = series.additional});
+                                     {.inbound = child.inbound, .terms = child.terms, .role = Role::responder, .exchanges = series, .resource = child.resource});
     if (ChildSa* old = child_by_id(established, child.old); old && old->is_live()) old->state = Replaced{id, context.now + context.peer_patience()};
     auto* ours = ike.doing<RekeyingChild>();
     if (ours && ours->rival && child.old == ours->old) ours->rival->child = id;

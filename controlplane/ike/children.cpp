@@ -41,7 +41,9 @@ ChildId install_child(Context& context, Association& association, const NewChild
     auto& established = *association.in<Established>();
     const Profile& profile = context.profile_of(association);
     const EspChoice& choice = made.terms.choice;
-    const ChildKeys keys = derive_child_keys(association.ike->keys, choice.suite.algorithm, made.shared_secret, made.initiator_nonce, made.responder_nonce, made.additional);
+    const KeyExchangeSeries& exchanges = made.exchanges;
+    const ChildKeys keys = derive_child_keys(association.ike->keys, choice.suite.algorithm, exchanges.shared_secret, exchanges.initiator_nonce, exchanges.responder_nonce,
+                                             exchanges.additional);
     const ChildSa child{.id = context.table.next_child_id(),
                         .inbound = made.inbound,
                         .outbound = choice.spi,

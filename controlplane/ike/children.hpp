@@ -6,15 +6,13 @@
 
 namespace nave::ike {
 
-/// What an exchange agreed on. `role`: ours in that exchange, whose nonces are `initiator_nonce` and `responder_nonce`.
+/// What an exchange agreed on, and in which role we did. `exchanges`: its nonces and secrets, all of them made.
 struct NewChild {
     Spi inbound;
     const ChildTerms& terms;
     Role role;
-    ByteView initiator_nonce, responder_nonce;
-    const Secret& shared_secret;  // of the exchange's own key exchange; empty without PFS
+    const KeyExchangeSeries& exchanges;
     std::optional<ResourceId> resource{};
-    Secret additional{};          // of the key exchanges behind it
 };
 /// Derives the keys and installs the inbound SA. The outbound one waits for use_outbound().
 ChildId install_child(Context& context, Association& association, const NewChild& made);

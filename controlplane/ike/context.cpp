@@ -10,6 +10,8 @@ bool StrangerLog::admit(TimePoint now) {
     return lines_++ < kLinesPerSecond;
 }
 
+Datagram copy_of(const Arrival& arrival) { return {arrival.local, arrival.remote, Bytes{arrival.message.begin(), arrival.message.end()}}; }
+
 void Context::count(std::string_view name) {
     auto found = counters.find(name);
     if (found == counters.end()) found = counters.emplace(name, 0).first;

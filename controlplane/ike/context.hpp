@@ -23,6 +23,7 @@ struct Arrival {
     ByteView message;
     Header header;
 };
+Datagram copy_of(const Arrival& arrival);
 
 /// Bounds the log lines that anybody on the network can cause, so that a flood does not fill the operator's disk.
 class StrangerLog {

@@ -2,6 +2,7 @@
 #pragma once
 
 #include "common/bytes.hpp"
+#include "common/deleter.hpp"
 
 #include <memory>
 #include <openssl/bn.h>
@@ -13,13 +14,6 @@ namespace nave::ike::openssl {
 /// OpenSSL failed where only a broken machine fails: without keys that are surely right, nothing may go on. Says what it cannot do, and aborts.
 void require(bool held, const char* what);
 
-template <auto Free>
-struct Deleter {
-    template <class T>
-    void operator()(T* object) const {
-        Free(object);
-    }
-};
 using Mac = std::unique_ptr<EVP_MAC, Deleter<EVP_MAC_free>>;
 using MacContext = std::unique_ptr<EVP_MAC_CTX, Deleter<EVP_MAC_CTX_free>>;
 using Digest = std::unique_ptr<EVP_MD, Deleter<EVP_MD_free>>;

@@ -15,7 +15,7 @@ namespace nave::ike::pkix {
 using openssl::require;
 
 template <class T, auto Free>
-using Owned = std::unique_ptr<T, openssl::Deleter<Free>>;
+using Owned = std::unique_ptr<T, Deleter<Free>>;
 
 using OwnedCertificate = Owned<X509, X509_free>;
 using OwnedList = Owned<X509_CRL, X509_CRL_free>;

@@ -35,6 +35,9 @@ ByteView without_marker(Context& context, std::uint16_t local_port, ByteView pay
     return {};
 }
 
+/// Of what was one before; the datagram has to live as long.
+Arrival arrival_of(const Datagram& datagram) { return {datagram.local, datagram.remote, datagram.message, decode_header(datagram.message).value()}; }
+
 /// 0 in a stranger's first message.
 std::uint64_t our_spi(const Header& header) { return header.from_initiator ? header.responder_spi : header.initiator_spi; }
 
@@ -94,12 +97,11 @@ SaId Endpoint::Impl::connect(Context& context, const ConnectRequest& request, Jo
     return id;
 }
 
-void Endpoint::Impl::receive(Datagram datagram, TimePoint now, Outbox& out) {
-    const Header header = decode_header(datagram.message).value();
-    Sender sender = Stranger{header.initiator_spi, datagram.remote.address};
-    if (Association* association = table.by_spi(our_spi(header))) sender = association->id;
-    if (!waiting.holds(sender)) return handle(sender, std::move(datagram), {}, now, out);
-    if (!waiting.queue(sender, std::move(datagram))) begin(now, out).count("postponed-too-many");
+void Endpoint::Impl::receive(const Arrival& arrival, TimePoint now, Outbox& out) {
+    Sender sender = Stranger{arrival.header.initiator_spi, arrival.remote.address};
+    if (Association* association = table.by_spi(our_spi(arrival.header))) sender = association->id;
+    if (!waiting.holds(sender)) return handle(sender, arrival, {}, now, out);
+    if (!waiting.queue(sender, copy_of(arrival))) begin(now, out).count("postponed-too-many");
 }
 
 bool Endpoint::Impl::is_up(const Sender& sender) {
@@ -108,12 +110,12 @@ bool Endpoint::Impl::is_up(const Sender& sender) {
     return association && association->in<Established>();
 }
 
-void Endpoint::Impl::handle(const Sender& sender, Datagram datagram, std::vector<CryptoJob> computed, TimePoint now, Outbox& out) {
+void Endpoint::Impl::handle(const Sender& sender, const Arrival& arrival, std::vector<CryptoJob> computed, TimePoint now, Outbox& out) {
     Context context = begin(now, out);
     context.computed = std::move(computed);
     context.postpones = settings.crypto_pool;
     try {
-        deliver(context, {datagram.local, datagram.remote, datagram.message, decode_header(datagram.message).value()});
+        deliver(context, arrival);
     } catch (const RevocationBusy&) {
         context.take_back_counts();
         context.count("revocation-busy");
@@ -121,7 +123,7 @@ void Endpoint::Impl::handle(const Sender& sender, Datagram datagram, std::vector
         context.take_back_counts();
         const JobId job{++last_job};
         if (const auto* stranger = std::get_if<Stranger>(&sender)) table.begin_half_open(stranger->address);
-        waiting.wait_for(job, {sender, std::move(datagram), std::move(context.computed)});
+        waiting.wait_for(job, {sender, copy_of(arrival), std::move(context.computed)});
         context.count("postponed");
         if (auto* work = std::get_if<CryptoJob>(&postponed.awaited)) out.push_back(Compute{job, std::move(*work), is_up(sender)});
         else awaiting_answers.emplace(std::get<FetchId>(postponed.awaited), job);
@@ -134,8 +136,8 @@ void Endpoint::Impl::resume(JobId job, std::optional<CryptoJob> work, TimePoint 
     if (!visit) return;
     if (const auto* stranger = std::get_if<Stranger>(&visit->sender)) table.end_half_open(stranger->address);
     if (work) visit->computed.push_back(std::move(*work));
-    handle(visit->sender, std::move(visit->datagram), std::move(visit->computed), now, out);
-    for (Datagram& next : visit->behind) receive(std::move(next), now, out);
+    handle(visit->sender, arrival_of(visit->datagram), std::move(visit->computed), now, out);
+    for (const Datagram& next : visit->behind) receive(arrival_of(next), now, out);
 }
 
 void Endpoint::Impl::resume(FetchId answered, TimePoint now, Outbox& out) {
@@ -188,8 +190,9 @@ void Endpoint::on_datagram(const NbmaEndpoint& local, const NbmaEndpoint& remote
     Context context = impl_->begin(now, out);
     const ByteView message = without_marker(context, local.port, payload);
     if (message.empty()) return;
-    if (!decode_header(message)) return context.count("malformed");
-    impl_->receive({local, remote, Bytes{message.begin(), message.end()}}, now, out);
+    const auto header = decode_header(message);
+    if (!header) return context.count("malformed");
+    impl_->receive({local, remote, message, *header}, now, out);
 }
 
 void Endpoint::on_computed(JobId job, CryptoJob work, TimePoint now, Outbox& out) {

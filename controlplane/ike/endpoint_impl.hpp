@@ -27,7 +27,6 @@ struct Endpoint::Impl {
     std::multimap<FetchId, JobId> awaiting_answers{};
     std::optional<TimePoint> asks_at{};  // about our own certificates, for the first time
 
-
     Context begin(TimePoint now, Outbox& out);
     /// Ends an event: for every association that it touched, starts what is wanted next, files its deadline, erases it if it is gone.
     void settle(Context& context);
@@ -35,10 +34,10 @@ struct Endpoint::Impl {
     enum class Join : std::uint8_t { any, own };
     SaId connect(Context& context, const ConnectRequest& request, Join join);
     /// Behind what its sender waits for, if anything, else at once.
-    void receive(Datagram datagram, TimePoint now, Outbox& out);
-    /// `computed`: what was asked for when it was handled before. Waits if one more result is needed.
+    void receive(const Arrival& arrival, TimePoint now, Outbox& out);
     bool is_up(const Sender& sender);
-    void handle(const Sender& sender, Datagram datagram, std::vector<CryptoJob> computed, TimePoint now, Outbox& out);
+    /// `computed`: what was asked for when it was handled before. Waits if one more result is needed.
+    void handle(const Sender& sender, const Arrival& arrival, std::vector<CryptoJob> computed, TimePoint now, Outbox& out);
     /// Ends the wait for that job, or for nothing in particular: handles what waited, then what came behind it.
     void resume(JobId job, std::optional<CryptoJob> work, TimePoint now, Outbox& out);
     void resume(FetchId answered, TimePoint now, Outbox& out);

@@ -124,7 +124,7 @@ void on_init_answer(Context& context, Association& association, const Arrival& a
                               .nonce = std::move(awaiting.nonce),
                               .peer_nonce = agreement->peer_nonce,
                               .inbound = *inbound,
-                              .answer = {arrival.local, arrival.remote, Bytes{arrival.message.begin(), arrival.message.end()}},
+                              .answer = copy_of(arrival),
                               .ppk = agreement->ppk,
                               .exchanges_left = exchanges};
     take_keys(context, ike, arrival, *agreement);
@@ -138,14 +138,14 @@ void on_init_answer(Context& context, Association& association, const Arrival& a
 
 void on_competing_answer(Context& context, Association& association, const Arrival& arrival) {
     auto& awaiting = *association.in<AwaitingAuthResponse>();
-    const auto is_same = [&](const InitMessage& answer) { return std::ranges::equal(answer.message, arrival.message); };
+    const auto is_same = [&](const Datagram& answer) { return std::ranges::equal(answer.message, arrival.message); };
     if (is_same(awaiting.answer) || std::ranges::any_of(awaiting.others, is_same)) return context.count("init-answers-repeated");
     const auto message = decode_message(arrival.message);
     if (!message || !find<SaPayload>(message->payloads) || awaiting.others.size() >= kOtherAnswersMax) return context.count("unexpected-responses");
     if (lacks_ppk(context, association, message->payloads)) return context.count("init-refusals-received");
     if (!agree(context, association, awaiting.key, awaiting.nonce, arrival, message->payloads)) return;  // counted
     context.count("init-answers-competing");
-    awaiting.others.push_back({arrival.local, arrival.remote, Bytes{arrival.message.begin(), arrival.message.end()}});
+    awaiting.others.push_back(copy_of(arrival));
 }
 
 bool try_next_answer(Context& context, Association& association) {

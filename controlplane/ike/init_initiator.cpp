@@ -23,25 +23,18 @@ constexpr std::size_t kCookieMax = 64;
 void send_init(Context& context, Association& association) {
     const auto& awaiting = *association.in<AwaitingInitResponse>();
     const Profile& profile = context.profile_of(association);
-    IkeSa& ike = *association.ike;
     std::vector<Payload> payloads;
     if (!awaiting.cookie.empty()) payloads.emplace_back(Notify{.type = NotifyType::cookie, .data = awaiting.cookie});
     payloads.emplace_back(offer_ike(profile.ike_proposals, 0));
     payloads.emplace_back(KeyExchange{awaiting.key.group(), awaiting.key.public_value()});
     payloads.emplace_back(NoncePayload{awaiting.nonce});
-    for (Notify& notify : nat_detection_notifies(ike.initiator_spi, 0, association.local, association.remote, profile.force_encapsulation))
-        payloads.emplace_back(std::move(notify));
-    payloads.emplace_back(Notify{.type = NotifyType::ikev2_fragmentation_supported});
+    append_path_notifies(payloads, *association.ike, association.local, association.remote, profile.force_encapsulation);
     append_signature_support(payloads, {&profile, 1}, Role::initiator);
     append_redirect_notifies(payloads, association);
     if (std::ranges::any_of(profile.ike_proposals, [](const IkeProposal& suite) { return has_any(suite.additional); }))
         payloads.emplace_back(Notify{.type = NotifyType::intermediate_exchange_supported});
     if (ppk_for_attempt(profile, association.requests.front().expected)) payloads.emplace_back(Notify{.type = NotifyType::use_ppk});
-    const Header header{.initiator_spi = ike.initiator_spi, .exchange = ExchangeType::ike_sa_init, .from_initiator = true};
-    ike.next_request_id = 1;
-    ike.outstanding = transmission_of({encode_message(header, payloads)}, context.settings.retransmit_first, context.settings.retransmit_tries, context.now);
-    ike.purpose = Initial{};
-    send_messages(context, association.local, association.remote, ike.outstanding->messages);
+    send_first_request(context, association, ExchangeType::ike_sa_init, payloads);
 }
 
 bool may_restart(Context& context, AwaitingInitResponse& awaiting) {
@@ -94,12 +87,30 @@ Bytes fresh_nonce(Random& random) {
     return nonce;
 }
 
-void begin_init(Context& context, Association& association, AwaitingInitResponse awaiting, std::string_view reason) {
+void append_path_notifies(std::vector<Payload>& payloads, const IkeSa& ike, const NbmaEndpoint& local, const NbmaEndpoint& remote, bool force) {
+    for (Notify& notify : nat_detection_notifies(ike.initiator_spi, ike.responder_spi, local, remote, force)) payloads.emplace_back(std::move(notify));
+    payloads.emplace_back(Notify{.type = NotifyType::ikev2_fragmentation_supported});
+}
+
+void begin_attempt(Context& context, Association& association, State awaiting, std::string_view reason) {
     association.ike->role = Role::initiator;
     association.ike->initiator_spi = context.table.new_spi(context.random, association.id);
     context.table.begin_attempt(association);
     context.touch(association);
     move_to(context, association, std::move(awaiting), reason);
+}
+
+void send_first_request(Context& context, Association& association, ExchangeType exchange, const std::vector<Payload>& payloads) {
+    IkeSa& ike = *association.ike;
+    const Header header{.initiator_spi = ike.initiator_spi, .exchange = exchange, .from_initiator = true};
+    ike.next_request_id = 1;
+    ike.outstanding = transmission_of({encode_message(header, payloads)}, context.settings.retransmit_first, context.settings.retransmit_tries, context.now);
+    ike.purpose = Initial{};
+    send_messages(context, association.local, association.remote, ike.outstanding->messages);
+}
+
+void begin_init(Context& context, Association& association, AwaitingInitResponse awaiting, std::string_view reason) {
+    begin_attempt(context, association, std::move(awaiting), reason);
     send_init(context, association);
 }
 

@@ -48,7 +48,7 @@ bool is_repeated(Context& context, const Arrival& arrival, const InitRequest& re
             context.count("init-repeated-late");
             return true;
         }
-        const bool is_known = std::ranges::any_of(kept->asked, [&](const InitMessage& each) { return std::ranges::equal(each.message, arrival.message); });
+        const bool is_known = std::ranges::any_of(kept->asked, [&](const Datagram& each) { return std::ranges::equal(each.message, arrival.message); });
         if (!is_known && (kept->asked.size() >= kCopiesMax || !asks_the_same(*kept, request))) continue;
         if (!is_known) kept->asked.push_back(copy_of(arrival));
         association->ike->fragments |= takes_fragments(request.payloads);  // so that nobody can take it away from the genuine one
@@ -86,6 +86,28 @@ void answer(Context& context, const Arrival& arrival, const InitRequest& request
     const auto key_exchange = context.ask(KeyResponse{group, DhKeyPair::draw(group, context.random), request.key_exchange->data});
     if (!key_exchange) return context.count("bad-key-exchange");
 
+    Association& association = add_responder(context, arrival, choice.suite, request.payloads);
+    IkeSa& ike = *association.ike;
+    const Bytes nonce = fresh_nonce(context.random);
+    const SessionSeed seed{choice.suite, request.nonce->data, nonce, ike.initiator_spi, ike.responder_spi};
+    ike.keys = derive_session_keys(seed, initial_skeyseed(seed, key_exchange->shared_secret));
+    if (!has_any(choice.suite.additional)) log_keys(context, ike);  // else there are others behind them
+
+    std::vector<Payload> payloads{answer_ike(choice, 0), KeyExchange{group, key_exchange->public_value}, NoncePayload{nonce}};
+    append_path_notifies(payloads, ike, arrival.local, arrival.remote, is_encapsulation_forced(context));
+    append_signature_support(payloads, context.settings.profiles, Role::responder);
+    payloads.emplace_back(Notify{.type = NotifyType::childless_ikev2_supported});
+    const bool may_use_ppk = offers_ppk(request.payloads) && has_ppks(context.settings.profiles);
+    if (may_use_ppk) payloads.emplace_back(Notify{.type = NotifyType::use_ppk});
+    if (has_any(choice.suite.additional)) payloads.emplace_back(Notify{.type = NotifyType::intermediate_exchange_supported});
+    await_auth(context, association, arrival, payloads,
+               {.nonce = nonce, .peer_nonce = request.nonce->data, .may_use_ppk = may_use_ppk, .exchanges_left = in_order(choice.suite.additional).size()},
+               fmt::format("answered IKE_SA_INIT with {}", to_string(choice.suite)));
+}
+
+}  // namespace
+
+Association& add_responder(Context& context, const Arrival& arrival, const IkeProposal& suite, std::span<const Payload> request) {
     Association& association = context.table.add();
     association.local = arrival.local;
     association.remote = arrival.remote;
@@ -93,46 +115,28 @@ void answer(Context& context, const Arrival& arrival, const InitRequest& request
     ike.role = Role::responder;
     ike.initiator_spi = arrival.header.initiator_spi;
     ike.responder_spi = context.table.new_spi(context.random, association.id);
-    ike.suite = choice.suite;
-    ike.fragments = takes_fragments(request.payloads);
+    ike.suite = suite;
+    ike.fragments = takes_fragments(request);
     ike.expected_request_id = 1;
-    const Bytes nonce = fresh_nonce(context.random);
-    const SessionSeed seed{choice.suite, request.nonce->data, nonce, ike.initiator_spi, ike.responder_spi};
-    ike.keys = derive_session_keys(seed, initial_skeyseed(seed, key_exchange->shared_secret));
-    if (!has_any(choice.suite.additional)) log_keys(context, ike);  // else there are others behind them
+    return association;
+}
 
-    std::vector<Payload> payloads{answer_ike(choice, 0), KeyExchange{group, key_exchange->public_value}, NoncePayload{nonce}};
-    const bool force = is_encapsulation_forced(context);
-    for (Notify& notify : nat_detection_notifies(ike.initiator_spi, ike.responder_spi, arrival.local, arrival.remote, force)) payloads.emplace_back(std::move(notify));
-    payloads.emplace_back(Notify{.type = NotifyType::ikev2_fragmentation_supported});
-    append_signature_support(payloads, context.settings.profiles, Role::responder);
-    payloads.emplace_back(Notify{.type = NotifyType::childless_ikev2_supported});
-    const bool may_use_ppk = offers_ppk(request.payloads) && has_ppks(context.settings.profiles);
-    if (may_use_ppk) payloads.emplace_back(Notify{.type = NotifyType::use_ppk});
-    if (has_any(choice.suite.additional)) payloads.emplace_back(Notify{.type = NotifyType::intermediate_exchange_supported});
-    const Header header{.initiator_spi = ike.initiator_spi, .responder_spi = ike.responder_spi, .exchange = ExchangeType::ike_sa_init, .response = true};
-    Bytes response = encode_message(header, payloads);
-    send_message(context, arrival.local, arrival.remote, response);
+void await_auth(Context& context, Association& association, const Arrival& arrival, const std::vector<Payload>& payloads, AwaitingAuthRequest awaiting,
+                std::string_view reason) {
+    const IkeSa& ike = *association.ike;
+    const Header header{.initiator_spi = ike.initiator_spi, .responder_spi = ike.responder_spi, .exchange = arrival.header.exchange, .response = true};
+    awaiting.first_message = encode_message(header, payloads);
+    send_message(context, arrival.local, arrival.remote, awaiting.first_message);
+    awaiting.asked = {copy_of(arrival)};
+    awaiting.began_at = context.now;
+    awaiting.give_up_at = context.now + context.peer_patience();
 
     context.table.begin_half_open(association);
     context.table.begin_attempt(association);
     context.table.remember_init(association, ike.initiator_spi);
     context.touch(association);
-    move_to(context, association,
-            AwaitingAuthRequest{.first_message = std::move(response),
-                                .asked = {copy_of(arrival)},
-                                .nonce = nonce,
-                                .peer_nonce = request.nonce->data,
-                                .began_at = context.now,
-                                .give_up_at = context.now + context.peer_patience(),
-                                .may_use_ppk = may_use_ppk,
-                                .exchanges_left = in_order(choice.suite.additional).size()},
-            fmt::format("answered IKE_SA_INIT with {}", to_string(choice.suite)));
+    move_to(context, association, std::move(awaiting), reason);
 }
-
-}  // namespace
-
-InitMessage copy_of(const Arrival& arrival) { return {arrival.local, arrival.remote, Bytes{arrival.message.begin(), arrival.message.end()}}; }
 
 bool takes_fragments(std::span<const Payload> payloads) { return find_notify(payloads, NotifyType::ikev2_fragmentation_supported) != nullptr; }
 
@@ -159,7 +163,7 @@ bool is_within_limits(Context& context, const Arrival& arrival) {
     return false;
 }
 
-void take_nat_of(const Context& context, Association& association, const InitMessage& request) {
+void take_nat_of(const Context& context, Association& association, const Datagram& request) {
     const auto message = decode_message(request.message);
     if (!message) return;
     const NatFindings nat = detect_nat(message->payloads, message->header.initiator_spi, message->header.responder_spi, request.local, request.remote);

@@ -14,10 +14,10 @@ namespace nave::ike {
 
 /// A value; by the roles of the exchange that began it. Without `left`, all secrets are there.
 struct KeyExchangeSeries {
-    std::vector<Group> left;  // to be made, in order
+    std::vector<Group> left{};  // to be made, in order
     Bytes link{};             // by which the responder knows the next one: ADDITIONAL_KEY_EXCHANGE
     Bytes initiator_nonce, responder_nonce;
-    Secret shared_secret;     // SK(0); empty without a key exchange
+    Secret shared_secret{};   // SK(0); empty without a key exchange
     Secret additional{};      // SK(1) | SK(2) ...
 
     /// The first of those that are left is made.

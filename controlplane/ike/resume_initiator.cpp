@@ -4,7 +4,6 @@
 #include "controlplane/ike/initial_exchange.hpp"
 #include "controlplane/ike/key_log.hpp"
 #include "controlplane/ike/lifecycle.hpp"
-#include "controlplane/ike/nat_detection.hpp"
 #include "controlplane/ike/resources.hpp"
 #include "controlplane/ike/resumption.hpp"
 #include "controlplane/ike/words.hpp"
@@ -32,19 +31,12 @@ std::optional<std::string> unfit(const Context& context, const Association& asso
 
 void send_resume(Context& context, Association& association) {
     const auto& awaiting = *association.in<AwaitingResumeResponse>();
-    IkeSa& ike = *association.ike;
     std::vector<Payload> payloads;
     if (!awaiting.cookie.empty()) payloads.emplace_back(Notify{.type = NotifyType::cookie, .data = awaiting.cookie});
     payloads.emplace_back(NoncePayload{awaiting.nonce});
     payloads.emplace_back(Notify{.type = NotifyType::ticket_opaque, .data = awaiting.ticket.opaque});
-    const bool force = context.profile_of(association).force_encapsulation;
-    for (Notify& notify : nat_detection_notifies(ike.initiator_spi, 0, association.local, association.remote, force)) payloads.emplace_back(std::move(notify));
-    payloads.emplace_back(Notify{.type = NotifyType::ikev2_fragmentation_supported});
-    const Header header{.initiator_spi = ike.initiator_spi, .exchange = ExchangeType::ike_session_resume, .from_initiator = true};
-    ike.next_request_id = 1;
-    ike.outstanding = transmission_of({encode_message(header, payloads)}, context.settings.retransmit_first, context.settings.retransmit_tries, context.now);
-    ike.purpose = Initial{};
-    send_messages(context, association.local, association.remote, ike.outstanding->messages);
+    append_path_notifies(payloads, *association.ike, association.local, association.remote, context.profile_of(association).force_encapsulation);
+    send_first_request(context, association, ExchangeType::ike_session_resume, payloads);
 }
 
 void on_cookie(Context& context, Association& association, const Notify& cookie) {
@@ -129,12 +121,8 @@ bool begin_resumption(Context& context, Association& association) {
         return false;
     }
     context.count("resumptions");
-    association.ike->role = Role::initiator;
-    association.ike->initiator_spi = context.table.new_spi(context.random, association.id);
-    context.table.begin_attempt(association);
-    context.touch(association);
-    move_to(context, association, AwaitingResumeResponse{.ticket = *ticket, .nonce = fresh_nonce(context.random)},
-            fmt::format("resuming a session with profile '{}'", context.profile_of(association).name));
+    begin_attempt(context, association, AwaitingResumeResponse{.ticket = *ticket, .nonce = fresh_nonce(context.random)},
+                  fmt::format("resuming a session with profile '{}'", context.profile_of(association).name));
     send_resume(context, association);
     return true;
 }

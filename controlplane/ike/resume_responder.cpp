@@ -4,7 +4,6 @@
 #include "controlplane/ike/initial_exchange.hpp"
 #include "controlplane/ike/key_log.hpp"
 #include "controlplane/ike/lifecycle.hpp"
-#include "controlplane/ike/nat_detection.hpp"
 #include "controlplane/ike/redirect.hpp"
 #include "controlplane/ike/resumption.hpp"
 
@@ -35,10 +34,10 @@ std::expected<Admitted, std::string> admit(const Context& context, const Ticket&
     if (std::ranges::find(profile->ike_proposals, ticket.suite) == profile->ike_proposals.end())
         return std::unexpected{fmt::format("the ticket of {} is for {}, which profile '{}' does not allow", peer, to_string(ticket.suite), profile->name)};
     const Ppk* ppk = ticket.ppk.empty() ? nullptr : ppk_of(*profile, ticket);
-    const auto trust = trust_in(*profile, ticket.peer, !ticket.certificates.empty(), ppk);
+    const auto trust = trust_in(*profile, ticket.peer, !ticket.certificates.ids.empty(), ppk);
     if (!trust || *trust != ticket.trust)
         return std::unexpected{fmt::format("the keys or authorities for {} in profile '{}' are not those of its ticket", peer, profile->name)};
-    Grounds grounds{.peer = ticket.peer, .certificates = ticket.certificates, .valid_until = ticket.valid_until, .is_asked_about = ticket.is_asked_about, .ppk = ppk};
+    Grounds grounds{.peer = ticket.peer, .certificates = ticket.certificates, .ppk = ppk};
     if (auto why = doubt(context, *profile, grounds)) return std::unexpected{std::move(*why)};
     return Admitted{ProfileId{static_cast<std::uint16_t>(profile - profiles.begin())}, std::move(grounds)};
 }
@@ -58,44 +57,18 @@ bool is_repeated(Context& context, const Arrival& arrival) {
 
 /// HDR, Nr, N(NAT_DETECTION_*), N(IKEV2_FRAGMENTATION_SUPPORTED); keys from the ticket and the two nonces.
 void answer(Context& context, const Arrival& arrival, const Message& request, ByteView peer_nonce, Ticket ticket, ProfileId profile) {
-    Association& association = context.table.add();
+    Association& association = add_responder(context, arrival, ticket.suite, request.payloads);
     association.profile = profile;
-    association.local = arrival.local;
-    association.remote = arrival.remote;
     IkeSa& ike = *association.ike;
-    ike.role = Role::responder;
-    ike.initiator_spi = arrival.header.initiator_spi;
-    ike.responder_spi = context.table.new_spi(context.random, association.id);
-    ike.suite = ticket.suite;
-    ike.fragments = takes_fragments(request.payloads);
-    ike.expected_request_id = 1;
     const Bytes nonce = fresh_nonce(context.random);
     const SessionSeed seed{ike.suite, peer_nonce, nonce, ike.initiator_spi, ike.responder_spi};
     ike.keys = derive_session_keys(seed, resumption_skeyseed(ticket.derivation, seed));
     log_keys(context, ike);
 
     std::vector<Payload> payloads{NoncePayload{nonce}};
-    const bool force = is_encapsulation_forced(context);
-    for (Notify& notify : nat_detection_notifies(ike.initiator_spi, ike.responder_spi, arrival.local, arrival.remote, force)) payloads.emplace_back(std::move(notify));
-    payloads.emplace_back(Notify{.type = NotifyType::ikev2_fragmentation_supported});
-    const Header header{.initiator_spi = ike.initiator_spi, .responder_spi = ike.responder_spi, .exchange = ExchangeType::ike_session_resume, .response = true};
-    Bytes response = encode_message(header, payloads);
-    send_message(context, arrival.local, arrival.remote, response);
-
-    context.table.begin_half_open(association);
-    context.table.begin_attempt(association);
-    context.table.remember_init(association, ike.initiator_spi);
-    context.touch(association);
-    std::string reason = fmt::format("answered IKE_SESSION_RESUME with a ticket of {}", ticket.peer.to_string());
-    move_to(context, association,
-            AwaitingAuthRequest{.first_message = std::move(response),
-                                .asked = {copy_of(arrival)},
-                                .nonce = nonce,
-                                .peer_nonce = Bytes{peer_nonce.begin(), peer_nonce.end()},
-                                .began_at = context.now,
-                                .give_up_at = context.now + context.peer_patience(),
-                                .ticket = std::move(ticket)},
-            reason);
+    append_path_notifies(payloads, ike, arrival.local, arrival.remote, is_encapsulation_forced(context));
+    const std::string reason = fmt::format("answered IKE_SESSION_RESUME with a ticket of {}", ticket.peer.to_string());
+    await_auth(context, association, arrival, payloads, {.nonce = nonce, .peer_nonce = Bytes{peer_nonce.begin(), peer_nonce.end()}, .ticket = std::move(ticket)}, reason);
 }
 
 }  // namespace

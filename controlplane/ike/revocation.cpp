@@ -44,7 +44,7 @@ using IsRevoked = std::function<bool(const CertificateId&)>;
 void drop(Context& context, ProfileId profile, const IsRevoked& is_revoked) {
     for (const auto& [id, association] : context.table.all()) {
         const auto* established = association->profile == profile ? association->in<Established>() : nullptr;
-        if (!established || std::ranges::none_of(established->certificates, is_revoked)) continue;
+        if (!established || std::ranges::none_of(established->certificates.ids, is_revoked)) continue;
         context.count("peers-revoked");
         end(context, *association, DownReason::authentication_failed, "its certificate is revoked", Ending::farewell);
     }
@@ -56,7 +56,7 @@ std::set<CertificateId> used_certificates(const Context& context) {
     for (const Profile& profile : context.settings.profiles)
         if (profile.credential) used.insert(profile.credential->chain.front().id());
     for (const auto& [id, association] : context.table.all())
-        if (const auto* established = association->in<Established>()) used.insert(established->certificates.begin(), established->certificates.end());
+        if (const auto* established = association->in<Established>()) used.insert(established->certificates.ids.begin(), established->certificates.ids.end());
     return used;
 }
 

@@ -18,13 +18,19 @@
 
 namespace nave::ike {
 
+/// What has to be known of a peer's certificates later, when they are not at hand.
+struct ProvenCertificates {
+    std::vector<CertificateId> ids{};                       // none with a pre-shared key
+    std::optional<std::chrono::sys_seconds> valid_until{};  // of the one that expires first
+    bool is_asked_about = false;                            // somebody says by HTTP whether they are revoked
+    bool operator==(const ProvenCertificates&) const = default;
+};
+
 /// How a peer proved itself when it last had to; handed on from session to session, so that it can be doubted later.
 struct Grounds {
     Identity peer;
-    std::vector<CertificateId> certificates{};              // none with a pre-shared key
-    std::optional<std::chrono::sys_seconds> valid_until{};  // of the certificate that expires first
-    bool is_asked_about = false;                            // somebody says by HTTP whether these are revoked
-    const Ppk* ppk = nullptr;                               // that is in the keys
+    ProvenCertificates certificates{};
+    const Ppk* ppk = nullptr;  // that is in the keys
 };
 
 // ---- Responder: a ticket by value (RFC 5723 §6.3), which we keep nothing for ----
@@ -40,9 +46,7 @@ struct Ticket {
     Secret derivation{};  // SK_d of the session
     Secret trust{};       // fingerprint of the keys and authorities by which the peer was believed
     std::string ppk{};    // its id; empty without one
-    std::vector<CertificateId> certificates{};
-    std::optional<std::chrono::sys_seconds> valid_until{};
-    bool is_asked_about = false;
+    ProvenCertificates certificates{};
     std::chrono::sys_seconds expires{};
     bool operator==(const Ticket&) const = default;
 };

@@ -24,16 +24,11 @@ const ConnectRequest* resumable_request(const Association& association) {
 /// How long a ticket of now is good; zero or less if it is not.
 seconds lifetime_of(const Context& context, const Profile& profile, const Grounds& grounds) {
     const seconds lifetime = std::min(kLifetimeMax, std::chrono::duration_cast<seconds>(profile.ike_lifetime));
-    return grounds.valid_until ? std::min(lifetime, *grounds.valid_until - context.settings.calendar->now()) : lifetime;
+    const auto& valid_until = grounds.certificates.valid_until;
+    return valid_until ? std::min(lifetime, *valid_until - context.settings.calendar->now()) : lifetime;
 }
 
-Grounds grounds_of(const Established& established) {
-    return {.peer = established.peer,
-            .certificates = established.certificates,
-            .valid_until = established.valid_until,
-            .is_asked_about = established.is_asked_about,
-            .ppk = established.ppk};
-}
+Grounds grounds_of(const Established& established) { return {established.peer, established.certificates, established.ppk}; }
 
 Notify refusal(Context& context, std::string_view reason) {
     context.count(fmt::format("tickets-withheld-{}", reason));
@@ -46,8 +41,8 @@ std::optional<Notify> ticket_for(Context& context, ProfileId profile_id, const I
     if (context.settings.ticket_keys.empty() || !context.settings.calendar) return std::nullopt;
     const Profile& profile = context.settings.profiles[profile_id.value];
     const seconds lifetime = lifetime_of(context, profile, grounds);
-    auto trust = trust_in(profile, grounds.peer, !grounds.certificates.empty(), grounds.ppk);
-    if (lifetime <= seconds::zero() || !trust || grounds.certificates.size() > Ticket::kCertificatesMax) return refusal(context, "unfit");
+    auto trust = trust_in(profile, grounds.peer, !grounds.certificates.ids.empty(), grounds.ppk);
+    if (lifetime <= seconds::zero() || !trust || grounds.certificates.ids.size() > Ticket::kCertificatesMax) return refusal(context, "unfit");
     const Ticket ticket{.profile = profile.name,
                         .peer = grounds.peer,
                         .suite = ike.suite,
@@ -55,8 +50,6 @@ std::optional<Notify> ticket_for(Context& context, ProfileId profile_id, const I
                         .trust = std::move(*trust),
                         .ppk = grounds.ppk ? grounds.ppk->id : std::string{},
                         .certificates = grounds.certificates,
-                        .valid_until = grounds.valid_until,
-                        .is_asked_about = grounds.is_asked_about,
                         .expires = context.settings.calendar->now() + lifetime};
     const Bytes sealed = seal_ticket(ticket, context.settings.ticket_keys.front(), context.random);
     if (sealed.size() > Ticket::kSizeMax) return refusal(context, "too-large");
@@ -128,22 +121,18 @@ std::optional<Secret> trust_in(const Profile& profile, const Identity& peer, boo
 }
 
 Proven proven_by_ticket(const Grounds& grounds) {
-    return {.means = "the ticket of an earlier session",
-            .certificates = grounds.certificates,
-            .valid_until = grounds.valid_until,
-            .is_asked_about = grounds.is_asked_about,
-            .ppk = grounds.ppk,
-            .resumes = true};
+    return {.means = "the ticket of an earlier session", .certificates = grounds.certificates, .ppk = grounds.ppk, .resumes = true};
 }
 
 std::optional<std::string> doubt(const Context& context, const Profile& profile, const Grounds& grounds) {
     if (auto why = distrust_ppk(profile, grounds.peer, grounds.ppk)) return why;
-    if (grounds.certificates.empty()) return std::nullopt;
+    const ProvenCertificates& certificates = grounds.certificates;
+    if (certificates.ids.empty()) return std::nullopt;
     if (!context.settings.calendar) return "nobody tells us the date, without which no certificate is valid";
     const auto now = context.settings.calendar->now();
-    if (grounds.valid_until && *grounds.valid_until < now) return fmt::format("the certificate of {} has expired", grounds.peer.to_string());
-    if (is_revoked(context, profile, grounds.certificates)) return fmt::format("the certificate of {} is revoked", grounds.peer.to_string());
-    if (grounds.is_asked_about && !is_known_good(context, profile, grounds.certificates))
+    if (certificates.valid_until && *certificates.valid_until < now) return fmt::format("the certificate of {} has expired", grounds.peer.to_string());
+    if (is_revoked(context, profile, certificates.ids)) return fmt::format("the certificate of {} is revoked", grounds.peer.to_string());
+    if (certificates.is_asked_about && !is_known_good(context, profile, certificates.ids))
         return fmt::format("nothing is known of the certificate of {} today; it has to be shown again", grounds.peer.to_string());
     const auto is_stale = [&](const RevocationList& list) { return list.valid_until() && *list.valid_until() < now; };
     if (std::ranges::any_of(profile.revocations, is_stale)) return fmt::format("a revocation list of profile '{}' has expired, so that nobody knows who is revoked", profile.name);

@@ -1,7 +1,7 @@
 // Datagrams whose handling waits for the crypto pool, and those of the same sender that came behind them.
 #pragma once
 
-#include "controlplane/ike/endpoint.hpp"
+#include "controlplane/ike/association.hpp"
 
 #include <cstdint>
 #include <map>
@@ -25,12 +25,6 @@ struct Stranger {
 };
 /// Whose datagrams are handled in the order in which they came.
 using Sender = std::variant<SaId, Stranger>;
-
-/// Without marker.
-struct Datagram {
-    NbmaEndpoint local, remote;
-    Bytes message;
-};
 
 /// Every sender has at most one datagram that waits for a job, and a few behind it.
 class WaitingRoom {

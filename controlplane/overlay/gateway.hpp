@@ -59,9 +59,9 @@ public:
     // From the operator
     /// Closes every peer that the text names (identity, tunnel address, NBMA address or "all"); gives how many.
     std::size_t clear_peer(std::string_view text, TimePoint now, Outbox& out);
-    /// New revocation lists of a tunnel; peers that they concern are closed.
     /// New keys for tickets of session resumption, the one that seals first.
     void replace_ticket_keys(std::vector<Secret> keys);
+    /// New revocation lists of a tunnel; peers that they concern are closed.
     void replace_revocations(TunnelId tunnel, std::vector<ike::RevocationList> lists, TimePoint now, Outbox& out);
     /// Says farewell to all peers (DELETE, Purge), without waiting for answers.
     void shut_down(TimePoint now, Outbox& out);

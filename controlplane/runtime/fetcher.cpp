@@ -1,6 +1,7 @@
 // One thread with libcurl's multi interface; requests and results cross under a lock.
 #include "controlplane/runtime/fetcher.hpp"
 
+#include "common/deleter.hpp"
 #include "controlplane/runtime/event_loop.hpp"
 
 #include <algorithm>
@@ -16,13 +17,6 @@
 namespace nave::runtime {
 namespace {
 
-template <auto Free>
-struct Deleter {
-    template <class T>
-    void operator()(T* object) const {
-        Free(object);
-    }
-};
 using Easy = std::unique_ptr<CURL, Deleter<curl_easy_cleanup>>;
 using Multi = std::unique_ptr<CURLM, Deleter<curl_multi_cleanup>>;
 using Headers = std::unique_ptr<curl_slist, Deleter<curl_slist_free_all>>;

@@ -20,8 +20,8 @@ Ticket full_ticket() {
             .derivation = Secret{Bytes(prf_size(default_ike_proposals().front().prf), 3)},
             .trust = Secret{Bytes(Ticket::kTrustSize, 4)},
             .ppk = "site",
-            .certificates = {{.issuer = {1, 2}, .serial = {3}}, {.issuer = {4}, .serial = {5, 6}}},
-            .valid_until = std::chrono::sys_seconds{std::chrono::seconds{2'000'000'000}},
+            .certificates = {.ids = {{.issuer = {1, 2}, .serial = {3}}, {.issuer = {4}, .serial = {5, 6}}},
+                             .valid_until = std::chrono::sys_seconds{std::chrono::seconds{2'000'000'000}}},
             .expires = std::chrono::sys_seconds{std::chrono::seconds{1'900'000'000}}};
 }
 
@@ -30,7 +30,7 @@ Ticket full_ticket() {
 TEST_CASE("a ticket opens to what was sealed, with any of the keys that has sealed it") {
     SystemRandom random;
     Ticket plain = full_ticket();
-    plain.ppk.clear(), plain.certificates.clear(), plain.valid_until.reset();
+    plain.ppk.clear(), plain.certificates = {};
     for (const Ticket& ticket : {full_ticket(), plain}) {
         const Bytes sealed = seal_ticket(ticket, kKey, random);
         for (const auto& keys : {std::array{kKey, kOther}, std::array{kOther, kKey}}) REQUIRE(open_ticket(sealed, keys).value() == ticket);
