@@ -30,12 +30,18 @@ bool is_given_up(Context& context, const Association& association, IkeSa& ike) {
     return false;
 }
 
+/// A responder is up as soon as it has answered; the initiator, who may have lost that answer and repeats its request, drops ours until then.
+bool may_still_come_up(const Context& context, const Association& association, const Established& established) {
+    return !association.initiator && established.heard_at <= established.established_at && context.now < established.established_at + context.peer_patience();
+}
+
 /// A peer that was heard since our request went out is alive, only its answers were lost (RFC 7296 §2.4): the schedule begins anew, a few
 /// times, as a peer that speaks but never answers is of no use either.
 bool is_renewed(Context& context, const Association& association, const Established& established) {
     constexpr int kRenewalsMax = 3;
     Transmission& outstanding = *association.ike->outstanding;
-    if (established.heard_at <= outstanding.begun_at || outstanding.renewals >= kRenewalsMax) return false;
+    const bool is_alive = established.heard_at > outstanding.begun_at && outstanding.renewals < kRenewalsMax;
+    if (!is_alive && !may_still_come_up(context, association, established)) return false;
     outstanding.renew(context.settings.retransmit_first, context.now);
     context.count("requests-renewed");
     repeat_request(context, association, *association.ike);

@@ -192,6 +192,26 @@ TEST_CASE_METHOD(Informational, "a peer whose answers are lost, but whose traffi
     lose_answers_amid_traffic();
 }
 
+TEST_CASE("a responder whose answer to IKE_AUTH is lost again and again waits as long as the initiator repeats its request") {
+    Lab lab{32};
+    Gateway &spoke = lab.gateway("spoke", "192.0.2.10"), &hub = lab.gateway("hub", "192.0.2.1");
+    lab.connect(spoke, hub);
+    for (Gateway* sender : {&spoke, &hub, &spoke}) lab.deliver(sender);
+    REQUIRE(hub.is_up());
+    SECTION("the fifth repetition is answered") {
+        lab.advance_losing(14s, hub);
+        lab.advance(2s);
+        REQUIRE(Lab::talk(spoke, hub));
+        lab.advance(1min);
+        REQUIRE(hub.downs.empty());
+    }
+    SECTION("then it is dead") {
+        spoke.start();
+        lab.advance(1min);
+        REQUIRE(hub.downs.at(0).reason == DownReason::timed_out);
+    }
+}
+
 TEST_CASE_METHOD(Informational, "a probe on demand goes out at once") {
     lab.act(spoke, [&](Endpoint& endpoint, Outbox& out) { endpoint.probe(spoke.sa(), lab.now, out); });
     REQUIRE(lab.in_flight() == 1);
