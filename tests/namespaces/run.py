@@ -1,10 +1,14 @@
 #!/usr/bin/env python3
-"""Runs the end-to-end cases: every public function of a test_*.py is one case, in order, on the lab that its setup() prepared."""
+"""Runs the end-to-end cases: every public function of a test_*.py is one case, in order, on the lab that its setup() prepared.
 
+Cases mostly wait, so several files run at a time, each in a process and a lab of its own; those that measure run alone, behind the others."""
+
+import concurrent.futures
 import importlib
 import inspect
 import os
 import re
+import subprocess
 import sys
 import time
 import traceback
@@ -12,6 +16,8 @@ from pathlib import Path
 
 from lab import Lab, take_down_orphans
 
+FILES_AT_A_TIME = 3
+ALONE = re.compile("test_(throughput|idle|shaper)")
 REPORTS = re.compile(r"(ERROR: (?:Address|Leak)Sanitizer.*|runtime error:.*)")
 
 
@@ -59,10 +65,27 @@ def run_module(name):
     return passed, failed
 
 
+def run_apart(name):
+    """Runs a file in a process of its own, shows what it printed, and gives (passed, failed)."""
+    output = subprocess.run([sys.executable, __file__, name], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, check=False).stdout.decode(errors="replace")
+    *lines, last = output.splitlines() or [""]
+    print("\n".join(lines), flush=True)
+    counts = re.fullmatch(r"(\d+) passed, (\d+) failed", last)
+    if not counts:
+        print(f"FAIL {name}: it ended with {last!r}")
+    return (int(counts[1]), int(counts[2])) if counts else (0, 1)
+
+
 def main():
     modules = sys.argv[1:] or sorted(path.stem for path in Path(__file__).parent.glob("test_*.py"))
     take_down_orphans("navet")
-    results = [run_module(name) for name in modules]
+    if len(modules) == 1:
+        results = [run_module(modules[0])]
+    else:
+        alone = [name for name in modules if ALONE.match(name)]
+        with concurrent.futures.ThreadPoolExecutor(FILES_AT_A_TIME) as pool:
+            results = list(pool.map(run_apart, [name for name in modules if name not in alone]))
+        results += [run_apart(name) for name in alone]
     print(f"{sum(passed for passed, _ in results)} passed, {sum(failed for _, failed in results)} failed")
     sys.exit(1 if any(failed for _, failed in results) else 0)
 
