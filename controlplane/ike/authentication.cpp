@@ -25,7 +25,7 @@ Own by_certificate(const Credential& credential, const SignatureSupport& peer, b
 Proven proven_by(const Profile& profile, const Path& path, const SignatureAlgorithm& algorithm) {
     const auto below_anchor = std::span{path.certificates}.first(path.certificates.size() - 1);
     ProvenCertificates proven{.valid_until = std::ranges::min(below_anchor | std::views::transform(&Certificate::valid_until)), .is_asked_about = is_asked_about(profile, path)};
-    std::ranges::transform(below_anchor, std::back_inserter(proven.ids), &Certificate::id);
+    for (std::size_t i = 0; i < below_anchor.size(); ++i) proven.ids.push_back(below_anchor[i].id_by(path.certificates[i + 1]));
     return {.means = fmt::format("the certificate of {} ({})", path.certificates.front().subject(), to_string(algorithm)), .certificates = std::move(proven)};
 }
 
@@ -73,7 +73,7 @@ std::vector<Payload> proof_by(const Context& context, const Means& means, const 
     if (means.key) return {AuthPayload{AuthMethod::shared_key, shared_key_auth(keys, role, means.key->key, input)}};
     std::vector<Payload> payloads;
     for (const Certificate& certificate : means.credential->chain) payloads.emplace_back(CertificatePayload{CertificateEncoding::x509_signature, certificate.der()});
-    if (means.with_ocsp) append_own_response(context, payloads, means.credential->chain.front());
+    if (means.with_ocsp) append_own_response(context, payloads, *means.credential);
     payloads.emplace_back(context.ask(Signing{means.credential->key, means.signature, signed_octets(keys, role, input)}));
     return payloads;
 }

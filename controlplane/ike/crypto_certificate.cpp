@@ -81,9 +81,9 @@ KeyKind Certificate::key_kind() const { return parsed_->kind; }
 
 KeyId Certificate::key_id() const { return parsed_->key_id; }
 
-CertificateId Certificate::id() const {
+CertificateId Certificate::id_by(const Certificate& issuer) const {
     const X509* x509 = parsed_->x509.get();
-    return {pkix::der_of(X509_get_issuer_name(x509), i2d_X509_NAME), pkix::der_of(X509_get0_serialNumber(x509), i2d_ASN1_INTEGER)};
+    return {pkix::der_of(X509_get_issuer_name(x509), i2d_X509_NAME), issuer.key_id(), pkix::der_of(X509_get0_serialNumber(x509), i2d_ASN1_INTEGER)};
 }
 
 bool Certificate::is_authority() const { return X509_check_ca(parsed_->x509.get()) == 1; }

@@ -24,12 +24,15 @@ namespace nave::ike {
 enum class KeyKind : std::uint8_t { rsa, p256, p384, p521, ed25519 };
 std::string_view name(KeyKind kind);
 
-/// SHA-1 of a subject's public key, by which CERTREQ names authorities (RFC 7296 §3.7).
+/// SHA-1 of a subject's public key, by which CERTREQ names authorities (RFC 7296 §3.7). It tells keys apart; nothing is trusted because of it.
 using KeyId = std::array<std::uint8_t, 20>;
 
-/// By what a revocation list names a certificate; small, to be kept for every peer.
+/// Which certificate is meant, of all whose chains are valid; small, to be kept for every peer. Authorities may share a name: by its key only the one that
+/// issued it has a say about it (RFC 5280 §6.3.3(f), RFC 6960 §4.1.1).
 struct CertificateId {
-    Bytes issuer, serial;  // DER
+    Bytes issuer;        // DER
+    KeyId issuer_key{};
+    Bytes serial;        // DER
     auto operator<=>(const CertificateId&) const = default;
 };
 
@@ -42,7 +45,8 @@ public:
     bool operator==(const Certificate& other) const { return der() == other.der(); }
     KeyKind key_kind() const;
     KeyId key_id() const;
-    CertificateId id() const;
+    /// As one that this issuer has issued; whether it has nobody looks.
+    CertificateId id_by(const Certificate& issuer) const;
     /// Whether it may issue others (basicConstraints, RFC 5280 §4.2.1.9).
     bool is_authority() const;
     std::chrono::sys_seconds valid_from() const;
@@ -95,8 +99,10 @@ public:
     std::string issuer() const;
     /// Whether its issuer has the name of that one's. Says nothing about the list itself.
     bool is_by(const CertificateId& certificate) const;
-    /// Whether it names that certificate, and its issuer is that one's. Says nothing about the list itself.
+    /// Whether it names that certificate, and its issuer has the name of that one's. Says nothing about the list itself.
     bool revokes(const CertificateId& certificate) const;
+    /// Whether that authority, by its name and key, has signed it. Takes up to milliseconds.
+    bool is_signed_by(const Certificate& authority) const;
     /// Whether it is about all certificates of its issuer, and not those of one distribution point alone (RFC 5280 §5.2.5).
     bool is_about_all() const;
     /// Nothing if it does not say when the next one comes.

@@ -68,7 +68,7 @@ std::expected<Verdict, std::string> judge_step(const Certificate& subject, const
     const auto hear = [&](std::expected<Verdict, std::string> verdict) {
         if (!said || !*said || (verdict && verdict->revoked)) said = std::move(verdict);
     };
-    const CertificateId id = subject.id();
+    const CertificateId id = subject.id_by(issuer);
     for (const RevocationList& list : input.revocations)
         if (list.is_by(id)) hear(judge_by_list(subject, issuer, list, input.now));
     for (const OcspEvidence& each : input.responses)

@@ -89,6 +89,13 @@ bool RevocationList::revokes(const CertificateId& certificate) const {
     return serial && is_by(certificate) && X509_CRL_get0_by_serial(parsed_->list.get(), &entry, serial.get()) == 1;
 }
 
+bool RevocationList::is_signed_by(const Certificate& authority) const {
+    const pkix::QuietErrors quiet;
+    const X509* x509 = authority.parsed().x509.get();
+    X509_CRL* list = parsed_->list.get();
+    return X509_NAME_cmp(X509_get_subject_name(x509), X509_CRL_get_issuer(list)) == 0 && X509_CRL_verify(list, X509_get0_pubkey(x509)) == 1;
+}
+
 bool RevocationList::is_about_all() const { return X509_CRL_get_ext_by_NID(parsed_->list.get(), NID_issuing_distribution_point, -1) < 0; }
 
 std::optional<std::chrono::sys_seconds> RevocationList::valid_until() const {

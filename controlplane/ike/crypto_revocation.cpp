@@ -6,6 +6,7 @@
 
 #include <algorithm>
 #include <fmt/format.h>
+#include <iterator>
 #include <string_view>
 
 namespace nave::ike {
@@ -63,11 +64,21 @@ RevocationSources revocation_sources(const Certificate& certificate) {
     return {distribution_points(x509), responders(x509)};
 }
 
-std::optional<Certificate> issuer_among(const Certificate& subject, std::span<const Certificate> authorities) {
+std::vector<Certificate> possible_issuers(const Certificate& subject, std::span<const Certificate> authorities) {
     const QuietErrors quiet;
     X509* x509 = subject.parsed().x509.get();
-    const auto found = std::ranges::find_if(authorities, [&](const Certificate& each) { return X509_check_issued(each.parsed().x509.get(), x509) == X509_V_OK; });
-    return found == authorities.end() ? std::nullopt : std::optional{*found};
+    std::vector<Certificate> possible;
+    std::ranges::copy_if(authorities, std::back_inserter(possible), [&](const Certificate& each) { return X509_check_issued(each.parsed().x509.get(), x509) == X509_V_OK; });
+    return possible;
+}
+
+std::optional<Certificate> issuer_among(const Certificate& subject, std::span<const Certificate> authorities) {
+    const QuietErrors quiet;
+    const std::vector<Certificate> possible = possible_issuers(subject, authorities);
+    const bool is_settled = std::ranges::all_of(possible, [&](const Certificate& each) { return each.key_id() == possible.front().key_id(); });
+    const auto has_signed = [&](const Certificate& each) { return X509_verify(subject.parsed().x509.get(), X509_get0_pubkey(each.parsed().x509.get())) == 1; };
+    const auto found = std::ranges::find_if(possible, [&](const Certificate& each) { return is_settled || has_signed(each); });
+    return found == possible.end() ? std::nullopt : std::optional{*found};
 }
 
 std::expected<Verdict, std::string> judge_by_list(const Certificate& subject, const Certificate& issuer, const RevocationList& list, std::chrono::sys_seconds now) {

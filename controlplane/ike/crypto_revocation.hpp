@@ -25,7 +25,9 @@ struct RevocationSources {
     std::vector<std::string> responders;  // of OCSP (RFC 5280 §4.2.2.1)
 };
 RevocationSources revocation_sources(const Certificate& certificate);
-/// The one that issued it, by its name and key id; nothing if none of them did.
+/// Those who may have issued it, by name and key id; nobody has looked at its signature.
+std::vector<Certificate> possible_issuers(const Certificate& subject, std::span<const Certificate> authorities);
+/// The one of them that did, by its signature as well where names and key ids leave a choice; nothing if none of them did.
 std::optional<Certificate> issuer_among(const Certificate& subject, std::span<const Certificate> authorities);
 
 /// How long what says nothing of its end counts.

@@ -34,9 +34,38 @@ std::vector<RevocationQuestion> questions(const Profile& profile, const Certific
     return all;
 }
 
-/// By the profile's own lists.
+/// By the profile's own lists, which nobody has verified. One that is known to be signed by an authority of the same name as the certificate's says
+/// nothing of it; whoever else signed it, such as an intermediate authority that is not at hand, the operator's word counts.
 bool is_listed(const Profile& profile, const CertificateId& certificate) {
-    return std::ranges::any_of(profile.revocations, [&](const RevocationList& list) { return list.revokes(certificate); });
+    const auto is_by_namesake = [&](const RevocationList& list) {
+        return std::ranges::any_of(profile.authorities, [&](const TrustedAuthority& each) {
+            return each.certificate.key_id() != certificate.issuer_key && list.is_signed_by(each.certificate);
+        });
+    };
+    return std::ranges::any_of(profile.revocations, [&](const RevocationList& list) { return list.revokes(certificate) && !is_by_namesake(list); });
+}
+
+/// Nothing if nobody that we know of issued it.
+std::optional<Certificate> issuer_of(const Settings& settings, const Credential& own) {
+    std::vector<Certificate> authorities{own.chain.begin() + 1, own.chain.end()};
+    for (const Profile& profile : settings.profiles)
+        for (const TrustedAuthority& each : profile.authorities) authorities.push_back(each.certificate);
+    return issuer_among(own.chain.front(), authorities);
+}
+
+std::optional<CertificateId> id_of(const Settings& settings, const Credential& own) {
+    const auto issuer = issuer_of(settings, own);
+    return issuer ? std::optional{own.chain.front().id_by(*issuer)} : std::nullopt;
+}
+
+/// By what certificates of a chain may be known that nobody has put in order yet.
+std::vector<CertificateId> possible_ids(const Profile& profile, std::span<const Certificate> chain) {
+    std::vector<Certificate> authorities{chain.begin(), chain.end()};
+    for (const TrustedAuthority& each : profile.authorities) authorities.push_back(each.certificate);
+    std::set<CertificateId> ids;
+    for (const Certificate& subject : chain)
+        for (const Certificate& issuer : possible_issuers(subject, authorities)) ids.insert(subject.id_by(issuer));
+    return {ids.begin(), ids.end()};
 }
 
 using IsRevoked = std::function<bool(const CertificateId&)>;
@@ -54,21 +83,18 @@ void drop(Context& context, ProfileId profile, const IsRevoked& is_revoked) {
 std::set<CertificateId> used_certificates(const Context& context) {
     std::set<CertificateId> used;
     for (const Profile& profile : context.settings.profiles)
-        if (profile.credential) used.insert(profile.credential->chain.front().id());
+        if (const auto own = profile.credential ? id_of(context.settings, *profile.credential) : std::nullopt) used.insert(*own);
     for (const auto& [id, association] : context.table.all())
         if (const auto* established = association->in<Established>()) used.insert(established->certificates.ids.begin(), established->certificates.ids.end());
     return used;
 }
 
 /// What an OCSP responder is asked about our own certificate; nothing if there is none, or nobody knows who issued it.
-std::optional<RevocationQuestion> question_about_ourselves(const Profile& profile) {
+std::optional<RevocationQuestion> question_about_ourselves(const Settings& settings, const Profile& profile) {
     if (!profile.credential || profile.revocation == RevocationPolicy::off) return std::nullopt;
-    const std::vector<Certificate>& chain = profile.credential->chain;
-    std::vector<Certificate> authorities{chain.begin() + 1, chain.end()};
-    for (const TrustedAuthority& each : profile.authorities) authorities.push_back(each.certificate);
-    const auto issuer = issuer_among(chain.front(), authorities);
+    const auto issuer = issuer_of(settings, *profile.credential);
     if (!issuer) return std::nullopt;
-    const auto all = questions(profile, chain.front(), *issuer);
+    const auto all = questions(profile, profile.credential->chain.front(), *issuer);
     const auto found = std::ranges::find(all, false, &RevocationQuestion::by_list);
     return found == all.end() ? std::nullopt : std::optional{*found};
 }
@@ -79,8 +105,9 @@ RevocationEvidence evidence_about(const Context& context, const Profile& profile
     RevocationEvidence evidence{.lists = profile.revocations, .responses = {}};
     if (profile.revocation == RevocationPolicy::off) return evidence;
     const auto today = context.settings.calendar->now();
-    std::ranges::move(context.desk.lists(chain, today), std::back_inserter(evidence.lists));
-    evidence.responses = context.desk.responses(chain, today);
+    const std::vector<CertificateId> ids = possible_ids(profile, chain);
+    std::ranges::move(context.desk.lists(ids, today), std::back_inserter(evidence.lists));
+    evidence.responses = context.desk.responses(ids, today);
     for (const Bytes& response : sent) evidence.responses.push_back({std::nullopt, response});
     return evidence;
 }
@@ -112,11 +139,11 @@ void take_answer(Context& context, FetchId id, const std::expected<Bytes, std::s
     if (!news) return context.count("revocation-answers-late");
     context.count(news->failure.empty() ? "revocation-answers" : "revocation-failures");
     if (!news->failure.empty()) return context.log(Severity::warning, fmt::format("revocation: nothing to be had from {}: {}", news->url, news->failure));
-    const IsRevoked is_revoked = [&](const CertificateId& each) { return (news->list && news->list->revokes(each)) || news->revoked == each; };
+    const IsRevoked is_revoked = [&](const CertificateId& each) { return news->revokes(each); };
     for (std::size_t i = 0; i < context.settings.profiles.size(); ++i) {
         const Profile& profile = context.settings.profiles[i];
         if (profile.revocation == RevocationPolicy::off) continue;
-        if (profile.credential && is_revoked(profile.credential->chain.front().id()))
+        if (const auto own = profile.credential ? id_of(context.settings, *profile.credential) : std::nullopt; own && is_revoked(*own))
             context.log(Severity::error, fmt::format("revocation: our own certificate of {} is revoked", profile.credential->chain.front().subject()));
         drop(context, ProfileId{static_cast<std::uint16_t>(i)}, is_revoked);
     }
@@ -125,19 +152,19 @@ void take_answer(Context& context, FetchId id, const std::expected<Bytes, std::s
 std::vector<FetchId> renew_answers(Context& context) {
     if (!context.settings.calendar) return {};
     for (const Profile& profile : context.settings.profiles)
-        if (const auto question = question_about_ourselves(profile)) (void)context.desk.ask(*question, moment_of(context), context.out);
+        if (const auto question = question_about_ourselves(context.settings, profile)) (void)context.desk.ask(*question, moment_of(context), context.out);
     std::optional<std::set<CertificateId>> used;  // looked up once, and only if something is due
     const auto is_used = [&](const CertificateId& subject, bool by_list) {
         if (!used) used = used_certificates(context);
         if (!by_list) return used->contains(subject);
-        const auto first = used->lower_bound({.issuer = subject.issuer, .serial = {}});
-        return first != used->end() && first->issuer == subject.issuer;
+        const auto first = used->lower_bound({.issuer = subject.issuer, .issuer_key = subject.issuer_key, .serial = {}});
+        return first != used->end() && first->issuer == subject.issuer && first->issuer_key == subject.issuer_key;
     };
     return context.desk.on_deadline(moment_of(context), is_used, context.out);
 }
 
 bool asks_about_itself(const Settings& settings) {
-    return settings.calendar && std::ranges::any_of(settings.profiles, [](const Profile& profile) { return question_about_ourselves(profile).has_value(); });
+    return settings.calendar && std::ranges::any_of(settings.profiles, [&](const Profile& profile) { return question_about_ourselves(settings, profile).has_value(); });
 }
 
 bool is_asked_about(const Profile& profile, const Path& path) {
@@ -178,9 +205,10 @@ bool asks_for_ocsp(std::span<const Payload> payloads) {
     });
 }
 
-void append_own_response(const Context& context, std::vector<Payload>& payloads, const Certificate& own) {
-    if (!context.settings.calendar) return;
-    const auto responses = context.desk.responses({&own, 1}, context.settings.calendar->now());
+void append_own_response(const Context& context, std::vector<Payload>& payloads, const Credential& own) {
+    const auto id = context.settings.calendar ? id_of(context.settings, own) : std::nullopt;
+    if (!id) return;
+    const auto responses = context.desk.responses({&*id, 1}, context.settings.calendar->now());
     const auto fit = std::ranges::find_if(responses, [](const OcspEvidence& each) { return each.response.size() <= kOwnResponseBytesMax; });
     if (fit != responses.end()) payloads.emplace_back(CertificatePayload{CertificateEncoding::ocsp, fit->response});
 }

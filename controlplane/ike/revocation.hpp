@@ -49,6 +49,6 @@ void drop_revoked(Context& context, ProfileId profile);
 void append_ocsp_request(std::vector<Payload>& payloads, std::span<const Profile> profiles);
 bool asks_for_ocsp(std::span<const Payload> payloads);
 /// CERT with what an OCSP responder says of our own certificate, if it does, and briefly enough for IKE_AUTH.
-void append_own_response(const Context& context, std::vector<Payload>& payloads, const Certificate& own);
+void append_own_response(const Context& context, std::vector<Payload>& payloads, const Credential& own);
 
 }  // namespace nave::ike

@@ -8,18 +8,19 @@ namespace {
 
 constexpr Duration kRenewAfterMin = std::chrono::minutes{1};
 
-/// All entries about a certificate, or all lists of its issuer, begin alike: DER says itself where it ends.
+/// All entries about a certificate, or all lists of its issuer, begin alike, and others do not: DER says itself where it ends, and keys are of one size.
 Bytes prefix(const CertificateId& subject, bool by_list) {
     Bytes key{static_cast<std::uint8_t>(by_list)};
     key.insert(key.end(), subject.issuer.begin(), subject.issuer.end());
+    key.insert(key.end(), subject.issuer_key.begin(), subject.issuer_key.end());
     if (!by_list) key.insert(key.end(), subject.serial.begin(), subject.serial.end());
     return key;
 }
 
+CertificateId id_of(const RevocationQuestion& question) { return question.subject.id_by(question.issuer); }
+
 Bytes key_of(const RevocationQuestion& question) {
-    Bytes key = prefix(question.subject.id(), question.by_list);
-    const KeyId issuer = question.issuer.key_id();
-    key.insert(key.end(), issuer.begin(), issuer.end());
+    Bytes key = prefix(id_of(question), question.by_list);
     key.insert(key.end(), question.url.begin(), question.url.end());
     return key;
 }
@@ -46,7 +47,7 @@ std::expected<std::optional<FetchId>, RevocationDesk::Busy> RevocationDesk::ask(
         if (entry.has_failed && entry.due_at > moment.now) return std::nullopt;
     }
     if (asked_.size() >= kAskedMax || (known == entries_.end() && !make_room(question.by_list))) return std::unexpected{Busy{}};
-    const auto [each, is_new] = entries_.try_emplace(key, Entry{.subject = question.subject.id(), .issuer = shared_issuer(question), .url = question.url});
+    const auto [each, is_new] = entries_.try_emplace(key, Entry{.subject = id_of(question), .issuer = shared_issuer(question), .url = question.url});
     // Whoever asks last has a certificate that is valid, as is its issuer's, of which there may be another one with the same key.
     if (!is_new) each->second.issuer = shared_issuer(question);
     if (question.by_list) lists_ += is_new, each->second.by_list = question.subject;
@@ -54,7 +55,7 @@ std::expected<std::optional<FetchId>, RevocationDesk::Busy> RevocationDesk::ask(
 }
 
 Certificate RevocationDesk::shared_issuer(const RevocationQuestion& question) const {
-    Bytes beginning = prefix(question.subject.id(), true);
+    Bytes beginning = prefix(id_of(question), true);
     beginning.front() = question.by_list;
     const auto other = entries_.lower_bound(beginning);
     const bool is_same = other != entries_.end() && other->second.issuer.der() == question.issuer.der();
@@ -96,10 +97,10 @@ void RevocationDesk::erase(Entries::iterator entry) {
     entries_.erase(entry);
 }
 
-std::vector<RevocationList> RevocationDesk::lists(std::span<const Certificate> chain, std::chrono::sys_seconds today) const {
+std::vector<RevocationList> RevocationDesk::lists(std::span<const CertificateId> certificates, std::chrono::sys_seconds today) const {
     std::vector<RevocationList> found;
     std::set<Bytes> issuers;
-    for (const Certificate& each : chain) issuers.insert(prefix(each.id(), true));
+    for (const CertificateId& each : certificates) issuers.insert(prefix(each, true));
     for (const Bytes& issuer : issuers)
         for_each_with(entries_, issuer, [&](const Entry& entry) {
             if (entry.list && entry.until >= today) found.push_back(*entry.list);
@@ -107,10 +108,10 @@ std::vector<RevocationList> RevocationDesk::lists(std::span<const Certificate> c
     return found;
 }
 
-std::vector<OcspEvidence> RevocationDesk::responses(std::span<const Certificate> chain, std::chrono::sys_seconds today) const {
+std::vector<OcspEvidence> RevocationDesk::responses(std::span<const CertificateId> certificates, std::chrono::sys_seconds today) const {
     std::vector<OcspEvidence> found;
-    for (const Certificate& each : chain)
-        for_each_with(entries_, prefix(each.id(), false), [&](const Entry& entry) {
+    for (const CertificateId& each : certificates)
+        for_each_with(entries_, prefix(each, false), [&](const Entry& entry) {
             if (!entry.response.empty() && entry.until >= today) found.push_back({entry.subject, entry.response});
         });
     return found;
@@ -142,6 +143,10 @@ std::expected<Verdict, std::string> RevocationDesk::accept(Entry& entry, const s
     return verdict;
 }
 
+bool RevocationDesk::News::revokes(const CertificateId& certificate) const {
+    return revoked == certificate || (list && certificate.issuer_key == issuer_key && list->revokes(certificate));
+}
+
 std::optional<RevocationDesk::News> RevocationDesk::take(FetchId id, const std::expected<Bytes, std::string>& content, const Moment& moment) {
     const auto asked = asked_.find(id);
     if (asked == asked_.end()) return std::nullopt;
@@ -158,7 +163,7 @@ std::optional<RevocationDesk::News> RevocationDesk::take(FetchId id, const std::
     // A little before the end, so that nobody has to wait for the next one; and soon enough to hear of what its issuer hurried to tell.
     const Duration left = std::chrono::duration_cast<Duration>(std::min<std::chrono::seconds>(verdict->until - moment.today, std::chrono::days{30}));
     settle(each, moment.now + std::clamp(left / 10 * 9, kRenewAfterMin, kRenewAfterMax));
-    return News{.url = entry.url, .list = entry.list, .revoked = verdict->revoked ? std::optional{entry.subject} : std::nullopt};
+    return News{.url = entry.url, .list = entry.list, .issuer_key = entry.subject.issuer_key, .revoked = verdict->revoked ? std::optional{entry.subject} : std::nullopt};
 }
 
 std::optional<TimePoint> RevocationDesk::next_deadline() const { return due_.empty() ? std::nullopt : std::optional{due_.begin()->first}; }

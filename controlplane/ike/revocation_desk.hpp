@@ -41,8 +41,8 @@ public:
     std::expected<std::optional<FetchId>, Busy> ask(const RevocationQuestion& question, const Moment& moment, Outbox& out);
 
     /// What counts today and is about these certificates, or by their issuers. It was verified for one certificate; each chain verifies it anew.
-    std::vector<RevocationList> lists(std::span<const Certificate> chain, std::chrono::sys_seconds today) const;
-    std::vector<OcspEvidence> responses(std::span<const Certificate> chain, std::chrono::sys_seconds today) const;
+    std::vector<RevocationList> lists(std::span<const CertificateId> certificates, std::chrono::sys_seconds today) const;
+    std::vector<OcspEvidence> responses(std::span<const CertificateId> certificates, std::chrono::sys_seconds today) const;
 
     enum class Standing : std::uint8_t { unknown, good, revoked };
     /// What the answers that count today say of a certificate.
@@ -53,13 +53,15 @@ public:
         std::string url;
         std::string failure{};
         std::optional<RevocationList> list{};
+        KeyId issuer_key{};  // that has signed the list
         std::optional<CertificateId> revoked{};
+        bool revokes(const CertificateId& certificate) const;
     };
     /// Nothing if nobody asked, or waited so long.
     std::optional<News> take(FetchId id, const std::expected<Bytes, std::string>& content, const Moment& moment);
 
     std::optional<TimePoint> next_deadline() const;
-    /// Whom somebody still needs to hear about: by a certificate's name, or of a list by its issuer alone.
+    /// Whom somebody still needs to hear about: by a certificate's name, or of a list by its issuer and that one's key alone.
     using IsWanted = std::function<bool(const CertificateId& subject, bool by_list)>;
     /// Asks again what is wanted, or revokes whom it was asked about, who might come back with an older answer; and forgets the rest. Gives what was never answered.
     std::vector<FetchId> on_deadline(const Moment& moment, const IsWanted& is_wanted, Outbox& out);

@@ -35,22 +35,22 @@ void check(const std::expected<Verdict, std::string>& verdict) {
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
     static const Certificate issuer = Certificate::decode(hex(kIssuer)).value(), subject = Certificate::decode(hex(kSubject)).value();
     const ByteView bytes{data, size};
-    const auto by_response = judge_by_response(subject.id(), issuer, bytes, kToday);
+    const auto by_response = judge_by_response(subject.id_by(issuer), issuer, bytes, kToday);
     check(by_response);
     // Nobody but the issuer, or whom it lets, says anything: another one with the same name and number does not.
-    must(!judge_by_response(subject.id(), subject, bytes, kToday));
+    must(!judge_by_response(subject.id_by(issuer), subject, bytes, kToday));
     if (const auto lists = revocation_lists_from(bytes)) {
         for (const RevocationList& list : *lists) {
             const auto by_list = judge_by_list(subject, issuer, list, kToday);
             check(by_list);
-            if (by_list) must(by_list->revoked == list.revokes(subject.id()));
+            if (by_list) must(by_list->revoked == list.revokes(subject.id_by(issuer)));
         }
     }
     if (const auto certificate = Certificate::decode(bytes)) {
         const RevocationSources sources = revocation_sources(*certificate);
         must(sources.lists.size() <= 4 && sources.responders.size() <= 4);
         for (const std::string& url : sources.lists) must(url.starts_with("http://") || url.starts_with("https://"));
-        must(!ocsp_request(certificate->id(), issuer).empty());
+        must(!ocsp_request(certificate->id_by(issuer), issuer).empty());
     }
     return 0;
 }

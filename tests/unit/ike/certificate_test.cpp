@@ -286,8 +286,8 @@ TEST_CASE("revocation lists come in PEM or DER") {
     CHECK_FALSE(revocation_lists_from(as_bytes("nothing")));
     const Issued below = issue({.subject = "CN=x", .serial = 1}, key("p256", 2), &root), other = issue({.subject = "CN=x", .serial = 2}, key("p256", 2), &root);
     const Issued elsewhere = authority("CN=Elsewhere", key("p256", 3));
-    CHECK(RevocationList::decode(der)->revokes(below.certificate.id()));
-    CHECK_FALSE(RevocationList::decode(der)->revokes(other.certificate.id()));
-    CHECK_FALSE(RevocationList::decode(der)->revokes(issue({.subject = "CN=x", .serial = 1}, key("p256", 2), &elsewhere).certificate.id()));
+    CHECK(RevocationList::decode(der)->revokes(below.certificate.id_by(root.certificate)));
+    CHECK_FALSE(RevocationList::decode(der)->revokes(other.certificate.id_by(root.certificate)));
+    CHECK_FALSE(RevocationList::decode(der)->revokes(issue({.subject = "CN=x", .serial = 1}, key("p256", 2), &elsewhere).certificate.id_by(elsewhere.certificate)));
     CHECK(RevocationList::decode(der)->valid_until() == kToday + 24h * 7);
 }

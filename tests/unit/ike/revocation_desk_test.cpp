@@ -17,6 +17,7 @@ struct Desk {
     Outbox out;
 
     Certificate leaf(long serial) const { return issue({.subject = "O=Example, CN=spoke", .serial = serial}, key("p256", 3), &root).certificate; }
+    CertificateId id(long serial) const { return leaf(serial).id_by(root.certificate); }
     /// Whether an answer is on its way.
     bool ask(long serial, bool by_list, const std::string& url = "http://pki.example") {
         return desk.ask({leaf(serial), root.certificate, url, by_list}, moment, out).value().has_value();
@@ -46,10 +47,11 @@ TEST_CASE_METHOD(Desk, "a storm of certificates of one authority costs one list"
     const auto news = answer(fetch, revocation_list(root, {5}));
     REQUIRE(news);
     CHECK(news->failure.empty());
-    CHECK(news->list->revokes(leaf(5).id()));
+    CHECK(news->list->revokes(id(5)));
     for (long serial = 2; serial < 20; ++serial) CHECK_FALSE(ask(serial, true));
     CHECK(out.empty());
-    const std::vector chain{leaf(9)}, other{authority("CN=Other", key("p256", 8)).certificate};
+    const Certificate elsewhere = authority("CN=Other", key("p256", 8)).certificate;
+    const std::vector chain{id(9)}, other{elsewhere.id_by(elsewhere)};
     CHECK(desk.lists(chain, kToday).size() == 1);
     CHECK(desk.lists(other, kToday).empty());
     CHECK(desk.lists(chain, kToday + 24h * 8).empty());
@@ -63,10 +65,10 @@ TEST_CASE_METHOD(Desk, "each certificate has an OCSP response of its own") {
     const auto second = sent();
     CHECK(first.body != second.body);
     CHECK_FALSE(answer(first, ocsp_response({.issuer = root, .serial = 1}))->revoked);
-    CHECK(answer(second, ocsp_response({.issuer = root, .serial = 2, .status = "revoked"}))->revoked == leaf(2).id());
-    const std::vector chain{leaf(1)};
+    CHECK(answer(second, ocsp_response({.issuer = root, .serial = 2, .status = "revoked"}))->revoked == id(2));
+    const std::vector chain{id(1)};
     CHECK(desk.responses(chain, kToday).size() == 1);
-    CHECK(desk.responses(chain, kToday)[0].subject == leaf(1).id());
+    CHECK(desk.responses(chain, kToday)[0].subject == id(1));
 }
 
 TEST_CASE_METHOD(Desk, "an answer that proves nothing, or none, is silence for a minute") {
@@ -78,7 +80,7 @@ TEST_CASE_METHOD(Desk, "an answer that proves nothing, or none, is silence for a
         CHECK(out.empty());
         pass(1min);
     }
-    CHECK(desk.responses(std::vector{leaf(1)}, moment.today).empty());
+    CHECK(desk.responses(std::vector{id(1)}, moment.today).empty());
 }
 
 TEST_CASE_METHOD(Desk, "what nobody answers is given up, and an answer that comes later is not looked at") {
@@ -128,7 +130,7 @@ TEST_CASE_METHOD(Desk, "a list outlives the certificate that it was first asked 
     meet_deadline(true);
     const auto news = answer(sent(), revocation_list(root, {5}));
     CHECK(news->failure == "");
-    CHECK(desk.standing(leaf(5).id(), moment.today) == RevocationDesk::Standing::revoked);
+    CHECK(desk.standing(id(5), moment.today) == RevocationDesk::Standing::revoked);
 }
 
 TEST_CASE_METHOD(Desk, "an older answer does not undo what a later one revokes, as long as that counts") {
@@ -142,15 +144,15 @@ TEST_CASE_METHOD(Desk, "an older answer does not undo what a later one revokes, 
     pass(1h);
     meet_deadline(false);  // who is revoked has gone
     CHECK(answer(sent(), content(false, kToday - 2h, kToday + 24h))->failure == "it is older than what is known");
-    CHECK(desk.standing(leaf(1).id(), moment.today) == RevocationDesk::Standing::revoked);
+    CHECK(desk.standing(id(1), moment.today) == RevocationDesk::Standing::revoked);
     pass(1min);
     meet_deadline(false);
     answer(sent(), std::unexpected{"no route"});
-    CHECK(desk.standing(leaf(1).id(), moment.today) == RevocationDesk::Standing::revoked);
+    CHECK(desk.standing(id(1), moment.today) == RevocationDesk::Standing::revoked);
     pass(1min);
     meet_deadline(false);
     CHECK(answer(sent(), content(false, kToday, kToday + 24h))->failure == "");
-    CHECK(desk.standing(leaf(1).id(), moment.today) == RevocationDesk::Standing::good);
+    CHECK(desk.standing(id(1), moment.today) == RevocationDesk::Standing::good);
 }
 
 TEST_CASE_METHOD(Desk, "while too much is under way nobody looks who still needs what is due") {

@@ -20,7 +20,7 @@ struct Issuers {
     Issued responder(const std::string& purposes, const Issued& issuer) const {
         return issue({.subject = "CN=Responder", .purposes = purposes, .serial = 50}, key("p256", 5), &issuer);
     }
-    std::expected<Verdict, std::string> judge(const Bytes& response) const { return judge_by_response(leaf.certificate.id(), root.certificate, response, kToday); }
+    std::expected<Verdict, std::string> judge(const Bytes& response) const { return judge_by_response(leaf.certificate.id_by(root.certificate), root.certificate, response, kToday); }
     std::expected<Verdict, std::string> judge(const OcspWish& wish) const { return judge(ocsp_response(wish)); }
     std::string complaint(const OcspWish& wish) const {
         const auto verdict = judge(wish);
@@ -94,8 +94,8 @@ TEST_CASE_METHOD(Issuers, "a response counts between its dates, and without an e
 
 TEST_CASE_METHOD(Issuers, "an RSA authority's response is as good, and a request names the certificate by SHA-1 as RFC 5019 has it") {
     const Issued rsa = authority("CN=Rsa", key("rsa2048", 1)), below = issue({.subject = "CN=x", .serial = 9}, key("p256", 3), &rsa);
-    CHECK_FALSE(judge_by_response(below.certificate.id(), rsa.certificate, ocsp_response({.issuer = rsa, .serial = 9}), kToday)->revoked);
-    const Bytes request = ocsp_request(leaf.certificate.id(), root.certificate);
+    CHECK_FALSE(judge_by_response(below.certificate.id_by(rsa.certificate), rsa.certificate, ocsp_response({.issuer = rsa, .serial = 9}), kToday)->revoked);
+    const Bytes request = ocsp_request(leaf.certificate.id_by(root.certificate), root.certificate);
     const Bytes sha1 = hex("06052b0e03021a");
     CHECK(std::ranges::search(request, sha1).begin() != request.end());
     CHECK(std::ranges::equal(ByteView{request}.last(3), hex("020107")));
