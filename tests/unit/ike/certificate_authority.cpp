@@ -133,6 +133,7 @@ Bytes der_for(const Wish& wish, const Key& subject_key, const Issued* issuer) {
     add_extension(certificate.get(), above.get(), NID_name_constraints, wish.name_constraints);
     add_extension(certificate.get(), above.get(), NID_crl_distribution_points, wish.lists);
     add_extension(certificate.get(), above.get(), NID_info_access, wish.responders);
+    add_extension(certificate.get(), above.get(), NID_authority_key_identifier, wish.authority_key);
     must(X509_sign(certificate.get(), signer, digest_for(signer, wish.digest)));
     return encoded(certificate.get(), i2d_X509);
 }

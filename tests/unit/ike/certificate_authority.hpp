@@ -36,6 +36,7 @@ struct Wish {
     std::string name_constraints = {};         // "permitted;DNS:example"
     std::string lists = {};                    // "URI:http://crl.example/middle.crl"
     std::string responders = {};               // "OCSP;URI:http://ocsp.example"
+    std::string authority_key = {};            // "keyid"
     std::chrono::sys_seconds from = kToday - 24h, until = kToday + 24h * 365;
     std::string digest = "SHA256";
     long serial = 1;

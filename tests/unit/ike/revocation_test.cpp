@@ -20,7 +20,9 @@ struct Issuers {
     Issued responder(const std::string& purposes, const Issued& issuer) const {
         return issue({.subject = "CN=Responder", .purposes = purposes, .serial = 50}, key("p256", 5), &issuer);
     }
-    std::expected<Verdict, std::string> judge(const Bytes& response) const { return judge_by_response(leaf.certificate.id_by(root.certificate), root.certificate, response, kToday); }
+    std::expected<Verdict, std::string> judge(const Bytes& response) const {
+        return judge_by_response(leaf.certificate.id_by(root.certificate), root.certificate, response, kToday);
+    }
     std::expected<Verdict, std::string> judge(const OcspWish& wish) const { return judge(ocsp_response(wish)); }
     std::string complaint(const OcspWish& wish) const {
         const auto verdict = judge(wish);
