@@ -1,8 +1,9 @@
-// The Internet checksum (RFC 1071), over bytes that lie anywhere.
+// The Internet checksum (RFC 1071), over bytes that lie anywhere, and with the pseudo-header of IPv6.
 #pragma once
 
 #include "common/bytes.hpp"
 #include "common/endian.hpp"
+#include "common/headers.hpp"
 
 namespace nave {
 
@@ -34,5 +35,14 @@ inline std::uint64_t checksum_add(std::uint64_t sum, ByteView bytes) {
 
 /// The checksum to store for `bytes`, whose checksum field holds zero; 0 when called on bytes with a right checksum inside.
 inline std::uint16_t internet_checksum(ByteView bytes) { return static_cast<std::uint16_t>(~checksum_fold(checksum_add(0, bytes))); }
+
+/// The sum over the pseudo-header of RFC 8200 §8.1; `length` of the `protocol`'s header and data, in bytes.
+inline std::uint64_t ipv6_pseudo_header_sum(const Ipv6Header& ip, std::uint8_t protocol, std::size_t length) {
+    return checksum_add(0, ip.source) + checksum_add(0, ip.destination) + protocol + length;
+}
+/// The checksum of ICMPv6, TCP or UDP over IPv6, used as internet_checksum() is. UDP stores 0xffff where this says 0 (RFC 8200 §8.1).
+inline std::uint16_t ipv6_checksum(const Ipv6Header& ip, std::uint8_t protocol, ByteView bytes) {
+    return static_cast<std::uint16_t>(~checksum_fold(checksum_add(ipv6_pseudo_header_sum(ip, protocol, bytes.size()), bytes)));
+}
 
 }  // namespace nave

@@ -9,6 +9,7 @@ namespace nave {
 inline constexpr std::uint16_t kEtherTypeIpv4 = 0x0800, kEtherTypeArp = 0x0806, kEtherTypeVlan = 0x8100, kEtherTypeIpv6 = 0x86dd;
 inline constexpr std::uint16_t kEtherTypeNhrp = 0x2001;  // GRE protocol type of NHRP
 inline constexpr std::uint8_t kProtocolIcmp = 1, kProtocolIpip = 4, kProtocolTcp = 6, kProtocolUdp = 17, kProtocolGre = 47, kProtocolEsp = 50;
+inline constexpr std::uint8_t kProtocolHopByHop = 0, kProtocolRouting = 43, kProtocolFragment = 44, kProtocolIcmpv6 = 58, kProtocolDestinationOptions = 60;
 inline constexpr std::uint16_t kUdpPortIke = 500, kUdpPortNatTraversal = 4500;
 
 struct EthernetHeader {
@@ -44,6 +45,40 @@ struct Ipv4Header {  // RFC 791 §3.1
 };
 static_assert(sizeof(Ipv4Header) == 20 && alignof(Ipv4Header) == 1);
 
+using Ipv6Bytes = std::array<std::uint8_t, 16>;
+
+struct Ipv6Header {  // RFC 8200 §3
+    be32 version_class_flow;
+    be16 payload_length;  // everything behind this header, extension headers too
+    std::uint8_t next_header;
+    std::uint8_t hop_limit;
+    Ipv6Bytes source, destination;
+
+    std::uint8_t version() const { return static_cast<std::uint8_t>(version_class_flow.host() >> 28); }
+    /// DSCP (RFC 2474) and ECN (RFC 3168), as the type of service of IPv4.
+    std::uint8_t traffic_class() const { return static_cast<std::uint8_t>(version_class_flow.host() >> 20); }
+    void set_traffic_class(std::uint8_t value) { version_class_flow = be32((version_class_flow.host() & 0xf00fffff) | std::uint32_t{value} << 20); }
+};
+static_assert(sizeof(Ipv6Header) == 40 && alignof(Ipv6Header) == 1);
+
+struct Ipv6FragmentHeader {  // RFC 8200 §4.5
+    std::uint8_t next_header, reserved;
+    be16 fragment;  // offset in units of 8 bytes in the upper 13 bits, and the flag that more follow
+    be32 identification;
+
+    static constexpr std::uint16_t kMoreFragments = 1, kOffsetMask = 0xfff8;  // masked, the offset is in bytes
+};
+static_assert(sizeof(Ipv6FragmentHeader) == 8 && alignof(Ipv6FragmentHeader) == 1);
+
+/// No link of IPv6 carries less (RFC 8200 §5).
+inline constexpr std::uint16_t kIpv6MtuMin = 1280;
+
+constexpr bool is_unspecified(const Ipv6Bytes& address) { return address == Ipv6Bytes{}; }
+constexpr bool is_loopback(const Ipv6Bytes& address) { return address == Ipv6Bytes{0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1}; }
+constexpr bool is_multicast(const Ipv6Bytes& address) { return address[0] == 0xff; }
+/// fe80::/10 (RFC 4291 §2.5.6).
+constexpr bool is_link_local(const Ipv6Bytes& address) { return address[0] == 0xfe && (address[1] & 0xc0) == 0x80; }
+
 struct UdpHeader {  // RFC 768
     be16 source_port, destination_port, length, checksum;
 };
@@ -76,6 +111,13 @@ struct IcmpHeader {  // RFC 792
     be16 next_hop_mtu;  // RFC 1191 §4, type 3 code 4
 };
 static_assert(sizeof(IcmpHeader) == 8 && alignof(IcmpHeader) == 1);
+
+struct Icmpv6Header {  // RFC 4443 §2.1
+    std::uint8_t type, code;
+    be16 checksum;  // with the pseudo-header, see ipv6_checksum()
+    be32 mtu;       // of Packet Too Big (§3.2); unused in the other errors
+};
+static_assert(sizeof(Icmpv6Header) == 8 && alignof(Icmpv6Header) == 1);
 
 struct TcpHeader {  // RFC 9293 §3.1
     be16 source_port, destination_port;

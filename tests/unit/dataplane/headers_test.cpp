@@ -36,6 +36,23 @@ TEST_CASE("changing TTL or type of service keeps the header checksum right, for 
     }
 }
 
+TEST_CASE("ICMPv6 is summed with the pseudo-header of RFC 8200 section 8.1, odd lengths too") {
+    Ipv6Header ip{};
+    ip.source = {0x20, 0x01, 0x0d, 0xb8, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1};
+    ip.destination = {0x20, 0x01, 0x0d, 0xb8, 0, 0, 0, 2, 0, 0, 0, 0, 0, 0, 0, 9};
+    const Bytes echo = {0x80, 0, 0, 0, 0x12, 0x34, 0, 1, 'n', 'a', 'v', 'e', '!'};
+    CHECK(ipv6_checksum(ip, kProtocolIcmpv6, echo) == 0x0c3e);
+}
+
+TEST_CASE("the traffic class lies between version and flow label") {
+    Ipv6Header ip{};
+    ip.version_class_flow = be32(0x600abcde);
+    ip.set_traffic_class(0xb9);
+    CHECK(ip.version_class_flow == be32(0x6b9abcde));
+    CHECK(ip.traffic_class() == 0xb9);
+    CHECK(ip.version() == 6);
+}
+
 TEST_CASE("the MSS of a SYN is lowered to what fits the tunnel, wherever the option stands, and the checksum stays right") {
     const Ip ip{.source = "10.1.0.9", .destination = "10.2.0.9"};
     for (std::size_t nops = 0; nops < 4; ++nops) {
