@@ -49,6 +49,8 @@ public:
         for (std::size_t i = 0; i < 4; ++i) value = value << 8 | bytes_[i];
         return value;
     }
+    /// The 16 bytes of an IPv6 address in network order.
+    constexpr const std::array<std::uint8_t, 16>& v6_bytes() const { return bytes_; }
     /// 4 or 16 bytes in network order.
     constexpr std::span<const std::uint8_t> bytes() const { return {bytes_.data(), byte_count()}; }
     constexpr std::size_t byte_count() const { return is_v4() ? 4 : 16; }

@@ -60,6 +60,8 @@ struct Packet : rte_mbuf {
         static_assert(alignof(Header) == 1);
         return offset + sizeof(Header) <= data_len ? reinterpret_cast<Header*>(data() + offset) : nullptr;
     }
+    /// Of an inner packet whose header was checked, at its header: whether that is IPv6, or else IPv4.
+    bool is_ipv6() const { return data()[0] >> 4 == 6; }
     /// Removes bytes in front; callers checked that the first segment has them.
     void trim_front(std::size_t count) { rte_pktmbuf_adj(this, static_cast<std::uint16_t>(count)); }
     void trim_back(std::size_t count) { rte_pktmbuf_trim(this, static_cast<std::uint16_t>(count)); }

@@ -69,6 +69,8 @@ bool block_has_group(rte_fib* fib, std::uint32_t address) {
     return false;
 }
 
+Ipv6Routes::Sizes ipv6_sizes(const RouteTables::Sizes& sizes) { return {.tables = sizes.tables, .routes = sizes.routes, .socket = sizes.socket}; }
+
 constexpr std::uint32_t kSpareGroups = 1;  // adding a prefix asks for two free groups in some cases where it takes one
 constexpr std::uint32_t kNodesPerRoute = 2;  // rte_fib's own reckoning: each route may need a fork above it
 
@@ -105,11 +107,18 @@ RouteTables::RouteTables(const std::string& name, const Sizes& sizes) : tables_(
     if (!readers_) give_up("no memory for the route tables' readers");
     rte_rcu_qsbr_init(readers_, sizes.workers);
     for (unsigned i = 0; i < sizes.workers; ++i) rte_rcu_qsbr_thread_register(readers_, i);
+    try {
+        ipv6_ = std::make_unique<Ipv6Routes>(name + "_v6", ipv6_sizes(sizes), readers_);
+    } catch (const std::runtime_error&) {
+        release();
+        throw;
+    }
 }
 
 RouteTables::~RouteTables() { release(); }
 
 void RouteTables::release() {
+    ipv6_.reset();
     for (Table& table : tables_) rte_fib_free(table.fib);
     rte_free(readers_);
 }
@@ -117,22 +126,28 @@ void RouteTables::release() {
 std::uint64_t RouteTables::memory(const Sizes& sizes) {
     constexpr std::uint64_t kEntry = 4, kBlocks = 1ull << kBlockLength, kGroup = 256 * kEntry, kNodeBytes = 40;
     const std::uint64_t node = rte_mempool_calc_obj_size(kNodeBytes, 0, nullptr) + sizeof(void*);  // and its place in the pool's ring
-    return sizes.tables * (kBlocks * kEntry + sizes.groups * kGroup + std::uint64_t{sizes.routes} * kNodesPerRoute * node);
+    return sizes.tables * (kBlocks * kEntry + sizes.groups * kGroup + std::uint64_t{sizes.routes} * kNodesPerRoute * node) + Ipv6Routes::memory(ipv6_sizes(sizes));
 }
 
 void RouteTables::lookup(const Burst& burst, NextHops& found) const {
     std::array<std::uint32_t, Burst::kCapacity> destinations;
     for (std::size_t begin = 0; begin < burst.size;) {
-        // One bulk lookup for each run of packets of the same table; nearly always the whole burst.
+        // One bulk lookup for each run of packets of the same table; nearly always the whole burst. Where IPv6 packets stand among them, the
+        // IPv4 table is asked for an address that is always at hand, and the answer overwritten.
         const TableId id = burst.packets[begin]->meta().table;
         std::size_t end = begin;
-        for (; end < burst.size && burst.packets[end]->meta().table == id; ++end)
-            destinations[end] = burst.packets[end]->header<Ipv4Header>()->destination.host();
+        bool any_ipv6 = false;
+        for (; end < burst.size && burst.packets[end]->meta().table == id; ++end) {
+            const bool is_ipv6 = burst.packets[end]->is_ipv6();
+            any_ipv6 |= is_ipv6;
+            destinations[end] = is_ipv6 ? 0 : burst.packets[end]->header<Ipv4Header>()->destination.host();
+        }
         if (id.value < tables_.size()) {
             const Table& table = tables_[id.value];
             const std::uint32_t fallback = table.fallback;
             rte_fib_lookup_bulk(table.fib, &destinations[begin], &found[begin], static_cast<int>(end - begin));
             settle_all(std::span{found}.subspan(begin, end - begin), table.fib, &destinations[begin], fallback);
+            if (any_ipv6) ipv6_->lookup(id, {&burst.packets[begin], end - begin}, std::span{found}.subspan(begin, end - begin));
         } else {
             std::fill(&found[begin], &found[end], std::uint64_t{next_hop::kNoRoute});
         }
@@ -146,8 +161,12 @@ std::uint32_t RouteTables::lookup(TableId id, std::uint32_t destination) const {
     return settle(read(table.fib, destination), table.fib, destination, table.fallback);
 }
 
+std::uint32_t RouteTables::lookup(TableId id, const Ipv6Bytes& destination) const {
+    return id.value < tables_.size() ? ipv6_->lookup(id, destination) : next_hop::kNoRoute;
+}
+
 RouteTables::Table* RouteTables::table_for(TableId id, const Prefix& prefix) {
-    return id.value < tables_.size() && prefix.address.is_v4() && prefix.length <= 32 ? &tables_[id.value] : nullptr;
+    return id.value < tables_.size() && prefix.length <= prefix.address.bit_count() ? &tables_[id.value] : nullptr;
 }
 
 bool RouteTables::readers_have_moved_on(Table& table) {
@@ -159,6 +178,7 @@ RouteTables::Outcome RouteTables::set(TableId id, const Prefix& prefix, const Ro
     Table* table = table_for(id, prefix);
     if (!table || target.index >> next_hop::kIndexBits != 0) return Outcome::refused;
     const std::uint32_t value = next_hop::encode(target);
+    if (!prefix.address.is_v4()) return ipv6_->set(id, prefix, value);
     if (prefix.length == 0) {
         table->fallback = value;
         return Outcome::done;
@@ -175,6 +195,7 @@ RouteTables::Outcome RouteTables::set(TableId id, const Prefix& prefix, const Ro
 RouteTables::Outcome RouteTables::remove(TableId id, const Prefix& prefix) {
     Table* table = table_for(id, prefix);
     if (!table) return Outcome::refused;
+    if (!prefix.address.is_v4()) return ipv6_->remove(id, prefix);
     if (prefix.length == 0) return table->fallback.exchange(next_hop::kNoRoute) == next_hop::kNoRoute ? Outcome::refused : Outcome::done;
     const std::uint32_t address = prefix.address.v4_host();
     if (rte_fib_delete(table->fib, address, prefix.length) != 0) return Outcome::refused;

@@ -1,10 +1,10 @@
 // The inside route tables: one shared copy, written by one thread, read by all workers without locks.
 #pragma once
 
-#include "common/plane_messages.hpp"
-#include "dataplane/packet.hpp"
+#include "dataplane/ipv6_routes.hpp"
 
 #include <atomic>
+#include <memory>
 #include <string>
 #include <vector>
 
@@ -13,19 +13,8 @@ struct rte_rcu_qsbr;
 
 namespace nave::dataplane {
 
-/// A route's target in 29 bits: kind in bits 26-28, index below. 0 = no route.
-namespace next_hop {
-inline constexpr std::uint32_t kNoRoute = 0, kIndexBits = 26;
-constexpr std::uint32_t encode(const RouteTarget& target) {
-    return (static_cast<std::uint32_t>(target.kind) + 1) << kIndexBits | (target.index & ((1u << kIndexBits) - 1));
-}
-/// Not for kNoRoute.
-constexpr RouteTarget decode(std::uint32_t value) {
-    return {static_cast<RouteTarget::Kind>((value >> kIndexBits) - 1), value & ((1u << kIndexBits) - 1)};
-}
-}  // namespace next_hop
-
-/// DIR24_8 tables (`rte_fib`, 64 MB each) by TableId, made safe for readers that are in the middle of a lookup.
+/// Tables of both IP versions by TableId. Those of IPv6 are Ipv6Routes; those of IPv4 are DIR24_8 tables (`rte_fib`, 64 MB each), made safe for
+/// readers that are in the middle of a lookup.
 ///
 /// A /24 block with longer prefixes in it has a *group* of 256 entries, and a lookup there takes two loads: the block's entry,
 /// which names the group, and the group's. `rte_fib` of DPDK 22.11 knows nothing of readers between the two:
@@ -39,21 +28,17 @@ constexpr RouteTarget decode(std::uint32_t value) {
 ///   in the upper half. So a group's entries are equal only if none is from a longer prefix, and groups come with the first
 ///   longer prefix of a block and go with the last, whatever the routes' targets are.
 ///
-/// The default route is a value beside the table: in it, it would be 64 MB to write at each change.
+/// The default route of IPv4 is a value beside the table: in it, it would be 64 MB to write at each change.
 class RouteTables {
 public:
     struct Sizes {
         std::uint16_t tables = 1;
-        std::uint32_t routes = 65536;  // per table
+        std::uint32_t routes = 65536;  // per table, of each IP version
         std::uint32_t groups = 1024;   // per table: /24 blocks that hold longer prefixes
         std::uint8_t workers = 1;
         int socket = 0;
     };
-    enum class Outcome : std::uint8_t {
-        done,
-        refused,  // the table is full or absent, there is no such route, or the prefix is IPv6 (not yet)
-        wait,     // nothing was changed: some worker may still look at a group that is to be used anew; ask again later
-    };
+    using Outcome = RouteOutcome;
 
     /// `name` makes the tables' names unique in the process. Throws std::runtime_error when memory is short. Main thread.
     RouteTables(const std::string& name, const Sizes& sizes);
@@ -64,10 +49,11 @@ public:
     /// What tables of these sizes take of DPDK's memory, in bytes, up to a few percent.
     static std::uint64_t memory(const Sizes& sizes);
 
-    /// Where each packet of a burst goes, in its order. Packets are IPv4, header in the first segment, at its start. Any worker.
+    /// Where each packet of a burst goes, in its order. Packets have their IP header in the first segment, at its start. Any worker.
     using NextHops = std::array<std::uint64_t, Burst::kCapacity>;
     void lookup(const Burst& burst, NextHops& found) const;
     std::uint32_t lookup(TableId table, std::uint32_t destination) const;
+    std::uint32_t lookup(TableId table, const Ipv6Bytes& destination) const;
 
     /// The writer, one thread.
     [[nodiscard]] Outcome set(TableId table, const Prefix& prefix, const RouteTarget& target);
@@ -95,6 +81,7 @@ private:
     std::vector<Table> tables_;
     std::uint32_t groups_max_;
     rte_rcu_qsbr* readers_ = nullptr;
+    std::unique_ptr<Ipv6Routes> ipv6_;
 };
 
 }  // namespace nave::dataplane
