@@ -10,12 +10,12 @@ enum class Drop : std::uint8_t {
     none,  // not a drop: the value of a verdict that passes or was handed over
     // Ethernet and port
     ethernet_runt, ethernet_unknown_type, vlan_mismatch, not_our_mac,
-    // outer and inner IPv4
+    // outer and inner IP
     ip_runt, ip_bad_version, ip_bad_header_length, ip_bad_total_length, ip_bad_checksum, ip_bad_source, ip_bad_destination, ip_ttl_expired,
     ip_options, ip_fragment_invalid, ip_version_unsupported, ecn_not_capable,
     underlay_not_local, underlay_unknown_protocol,
     // reassembly and fragmentation
-    reassembly_timeout, reassembly_full, reassembly_failed, fragmentation_needed, fragmentation_failed,
+    reassembly_timeout, reassembly_full, reassembly_failed, fragmentation_needed, packet_too_big, fragmentation_failed,
     // UDP encapsulation
     udp_runt, udp_bad_length, udp_bad_checksum, nat_keepalive,
     // ESP
@@ -55,6 +55,7 @@ constexpr std::string_view name(Drop reason) {
     case Drop::reassembly_full: return "reassembly-full";
     case Drop::reassembly_failed: return "reassembly-failed";
     case Drop::fragmentation_needed: return "fragmentation-needed";
+    case Drop::packet_too_big: return "packet-too-big";
     case Drop::fragmentation_failed: return "fragmentation-failed";
     case Drop::udp_runt: return "udp-runt";
     case Drop::udp_bad_length: return "udp-bad-length";

@@ -54,10 +54,10 @@ struct Ipv6Header {  // RFC 8200 §3
     std::uint8_t hop_limit;
     Ipv6Bytes source, destination;
 
-    std::uint8_t version() const { return static_cast<std::uint8_t>(version_class_flow.host() >> 28); }
+    constexpr std::uint8_t version() const { return static_cast<std::uint8_t>(version_class_flow.host() >> 28); }
     /// DSCP (RFC 2474) and ECN (RFC 3168), as the type of service of IPv4.
-    std::uint8_t traffic_class() const { return static_cast<std::uint8_t>(version_class_flow.host() >> 20); }
-    void set_traffic_class(std::uint8_t value) { version_class_flow = be32((version_class_flow.host() & 0xf00fffff) | std::uint32_t{value} << 20); }
+    constexpr std::uint8_t traffic_class() const { return static_cast<std::uint8_t>(version_class_flow.host() >> 20); }
+    constexpr void set_traffic_class(std::uint8_t value) { version_class_flow = be32((version_class_flow.host() & 0xf00fffff) | std::uint32_t{value} << 20); }
 };
 static_assert(sizeof(Ipv6Header) == 40 && alignof(Ipv6Header) == 1);
 

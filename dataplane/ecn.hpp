@@ -37,6 +37,11 @@ constexpr void set_type_of_service(Ipv4Header& ip, std::uint8_t value) {
     ip.type_of_service = value;
 }
 
+constexpr void set_type_of_service(Ipv6Header& ip, std::uint8_t value) { ip.set_traffic_class(value); }
+constexpr std::uint8_t type_of_service(const Ipv4Header& ip) { return ip.type_of_service; }
+/// IPv6 calls it traffic class.
+constexpr std::uint8_t type_of_service(const Ipv6Header& ip) { return ip.traffic_class(); }
+
 /// One hop less, checksum kept right: the word that holds the time to live falls by 0x100, so the checksum rises by as much
 /// (RFC 1624 §3). Callers checked that the time to live is at least 1.
 constexpr void decrement_ttl(Ipv4Header& ip) {

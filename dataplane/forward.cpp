@@ -1,10 +1,11 @@
-// The forwarding decisions of RFC 1812 §5.2, §5.3, and a hub's redirects.
+// The forwarding decisions of RFC 1812 §5.2, §5.3, and RFC 8200; and a hub's redirects.
 #include "dataplane/forward.hpp"
 
 #include "common/headers.hpp"
-#include "dataplane/ecn.hpp"
+#include "dataplane/error_answers.hpp"
 #include "dataplane/fragment.hpp"
 #include "dataplane/inner_checks.hpp"
+#include "dataplane/inner_header.hpp"
 #include "dataplane/mss_clamp.hpp"
 #include "dataplane/pipeline.hpp"
 #include "dataplane/transmit.hpp"
@@ -17,52 +18,60 @@ using Origin = PacketMeta::Origin;
 
 constexpr std::size_t kRedirectHead = 128;  // bytes of a packet that a traffic indication needs
 
-/// For packets that somebody else sent: TTL, decremented once (RFC 1812 §5.3.1).
+/// For packets that somebody else sent: TTL or hop limit, decremented once (RFC 1812 §5.3.1, RFC 8200 §3).
+template <class Header>
 Drop spend_hop(Packet& packet, WorkerState& worker) {
-    if (packet.meta().origin == Origin::own) return Drop::none;
-    auto* ip = packet.header<Ipv4Header>();
-    if (ip->time_to_live <= 1) {
-        answer_with_error(packet, IcmpError::time_exceeded(), worker);
-        return Drop::ip_ttl_expired;
-    }
-    decrement_ttl(*ip);
-    return Drop::none;
+    if (packet.meta().origin == Origin::own || spend_one_hop(*packet.header<Header>())) return Drop::none;
+    answer_with_error(packet, IcmpError::time_exceeded(), worker);
+    return Drop::ip_ttl_expired;
 }
 
 /// TCP only, which spares the others the call.
+template <class Header>
 void clamp(Packet& packet, const Tunnel& tunnel, std::uint16_t mtu) {
-    if (tunnel.settings.mss_clamp && packet.header<Ipv4Header>()->protocol == kProtocolTcp) clamp_mss(packet.bytes(), mtu);
+    if (tunnel.settings.mss_clamp && may_be_tcp(*packet.header<Header>())) clamp_mss(packet.bytes(), mtu);
 }
 
-/// Calls `send` with the packet, or with its fragments when it is longer than `mtu`.
-template <class Send>
+/// Calls `send` with the packet, or with its fragments when it is longer than `mtu`. Only hosts fragment IPv6 (RFC 8200 §5), and none has to make
+/// packets shorter than that version's minimum.
+template <class Header, class Send>
 Verdict fit(Packet& packet, std::uint16_t mtu, WorkerState& worker, Send&& send) {
     if (packet.length() <= mtu) {
         send(packet);
         return Verdict::taken();
     }
-    if (packet.header<Ipv4Header>()->dont_fragment()) {
-        answer_with_error(packet, IcmpError::fragmentation_needed(mtu), worker);
-        return Drop::fragmentation_needed;
+    if constexpr (kIsIpv6<Header>) {
+        answer_with_error(packet, IcmpError::fragmentation_needed(std::max(mtu, kIpv6MtuMin)), worker);
+        return Drop::packet_too_big;
+    } else {
+        if (packet.header<Header>()->dont_fragment()) {
+            answer_with_error(packet, IcmpError::fragmentation_needed(mtu), worker);
+            return Drop::fragmentation_needed;
+        }
+        Burst pieces;
+        if (!fragment(packet, mtu, worker.pools, pieces)) return Drop::fragmentation_failed;
+        worker.counters.fragments_made.add(pieces.size);
+        for (Packet* piece : pieces.view()) send(*piece);
+        return Verdict::taken();
     }
-    Burst pieces;
-    if (!fragment(packet, mtu, worker.pools, pieces)) return Drop::fragmentation_failed;
-    worker.counters.fragments_made.add(pieces.size);
-    for (Packet* piece : pieces.view()) send(*piece);
-    return Verdict::taken();
 }
 
+RedirectLimiter<std::uint32_t>& redirect_limiter(WorkerState& worker, const Ipv4Header&) { return worker.redirects; }
+RedirectLimiter<Ipv6Bytes>& redirect_limiter(WorkerState& worker, const Ipv6Header&) { return worker.ipv6_redirects; }
+
 /// A hub tells a spoke that a shorter way exists: in and out of the same tunnel (NHRP traffic indication).
+template <class Header>
 void consider_redirect(const Packet& packet, const Tunnel& out, const Peer& peer, WorkerState& worker) {
     const PacketMeta& meta = packet.meta();
     if (meta.origin != Origin::peer || !out.settings.redirect || meta.tunnel != peer.tunnel) return;
-    const auto* ip = reinterpret_cast<const Ipv4Header*>(packet.data());
-    if (!worker.redirects.tell(ip->source.host(), ip->destination.host(), worker.now)) return;
+    const auto& ip = *reinterpret_cast<const Header*>(packet.data());
+    if (!redirect_limiter(worker, ip).tell(source_of(ip), destination_of(ip), worker.now)) return;
     const Drop refused = worker.punts.offer(Punt::redirect, packet, worker.now, kRedirectHead);
     if (refused != Drop::none) worker.drops.count(refused);
     else worker.counters.redirects.add(1);
 }
 
+template <class Header>
 Verdict to_peer(Packet& packet, PeerId id, WorkerState& worker) {
     const Peer* peer = worker.tables.peer(id);
     if (!peer) return Drop::peer_unknown;
@@ -73,25 +82,26 @@ Verdict to_peer(Packet& packet, PeerId id, WorkerState& worker) {
     if (!peer->has_path) return Drop::peer_no_path;
     worker.tables.prefetch(peer->sa_slot);
     rte_prefetch0(&worker.all_counters.outbound[peer->sa_slot.value]);
-    if (const Drop reason = spend_hop(packet, worker); reason != Drop::none) return reason;
-    consider_redirect(packet, *tunnel, *peer, worker);
+    if (const Drop reason = spend_hop<Header>(packet, worker); reason != Drop::none) return reason;
+    consider_redirect<Header>(packet, *tunnel, *peer, worker);
     const std::uint16_t mtu = std::min(tunnel->settings.mtu, peer->mtu);
-    clamp(packet, *tunnel, mtu);
-    const std::uint8_t type_of_service = packet.header<Ipv4Header>()->type_of_service;
-    return fit(packet, mtu, worker, [&](Packet& piece) { queue_to_peer(piece, {id, kEtherTypeIpv4, type_of_service}, worker); });
+    clamp<Header>(packet, *tunnel, mtu);
+    const std::uint8_t outwards = type_of_service(*packet.header<Header>());
+    return fit<Header>(packet, mtu, worker, [&](Packet& piece) { queue_to_peer(piece, {id, kEtherTypeOf<Header>, outwards}, worker); });
 }
 
+template <class Header>
 Verdict to_neighbour(Packet& packet, AdjacencyId id, WorkerState& worker) {
     const Adjacency* adjacency = worker.tables.adjacency(id);
     if (!adjacency) return Drop::adjacency_unknown;
     const PortState* port = worker.tables.port(adjacency->port);
     if (!port->is_up()) return Drop::port_down;
-    if (const Drop reason = spend_hop(packet, worker); reason != Drop::none) return reason;
+    if (const Drop reason = spend_hop<Header>(packet, worker); reason != Drop::none) return reason;
     if (packet.meta().origin == Origin::peer) {
         const Tunnel* tunnel = worker.tables.tunnel(packet.meta().tunnel);
-        if (tunnel) clamp(packet, *tunnel, tunnel->settings.mtu);
+        if (tunnel) clamp<Header>(packet, *tunnel, tunnel->settings.mtu);
     }
-    return fit(packet, port->mtu, worker, [&](Packet& piece) { send_to_neighbour(piece, *adjacency, *port, worker); });
+    return fit<Header>(packet, port->mtu, worker, [&](Packet& piece) { send_to_neighbour(piece, *adjacency, *port, kEtherTypeOf<Header>, worker); });
 }
 
 /// The kernel resolves the neighbour (index 0) or takes the packet for itself (any other index). What came from the kernel does not go back.
@@ -110,9 +120,8 @@ Verdict to_neighbour(Packet& packet, AdjacencyId id, WorkerState& worker) {
 
 /// Multicast of an inside host, which goes to every tunnel of its table.
 [[gnu::cold, gnu::noinline]] Verdict replicate_from_inside(Packet& packet, WorkerState& worker) {
-    auto* ip = packet.header<Ipv4Header>();
-    if (ip->time_to_live <= 1) return Drop::ip_ttl_expired;
-    decrement_ttl(*ip);
+    const bool may_go_on = packet.is_ipv6() ? spend_one_hop(*packet.header<Ipv6Header>()) : spend_one_hop(*packet.header<Ipv4Header>());
+    if (!may_go_on) return Drop::ip_ttl_expired;
     const Tunnel* last = nullptr;
     for (const Tunnel& tunnel : worker.tables.tunnels()) {
         if (!tunnel.valid || tunnel.settings.table != packet.meta().table || tunnel.members.empty()) continue;
@@ -128,26 +137,64 @@ Verdict to_neighbour(Packet& packet, AdjacencyId id, WorkerState& worker) {
     return last ? replicate(packet, *last, worker) : Verdict{Drop::multicast_no_members};
 }
 
-/// An ICMP error about the packet, from `source`; nullptr when there is no buffer.
-[[gnu::cold, gnu::noinline]] Packet* make_error(const Packet& packet, const IcmpError& error, std::uint32_t source, WorkerState& worker) {
-    Packet* answer = worker.pools.allocate(kIcmpErrorMax);
-    if (!answer) return nullptr;
-    std::uint8_t* bytes = answer->append(kIcmpErrorMax);
-    answer->trim_back(kIcmpErrorMax - write_icmp_error(error, source, packet.bytes(), {bytes, kIcmpErrorMax}));
-    answer->meta().origin = Origin::own;
-    answer->meta().table = packet.meta().table;
-    answer->meta().tunnel = packet.meta().tunnel;
-    worker.counters.icmp_sent.add(1);
-    return answer;
+Verdict to_many(Packet& packet, WorkerState& worker) {
+    const PacketMeta& meta = packet.meta();
+    // What a peer sends to many is the kernel's to route on: relaying it blindly would loop between two hubs.
+    if (meta.origin == Origin::peer) return worker.punt(packet, Punt::tunnel);
+    if (meta.origin == Origin::inside) return replicate_from_inside(packet, worker);
+    const Tunnel* tunnel = worker.tables.tunnel(meta.tunnel);
+    return tunnel ? replicate(packet, *tunnel, worker) : Verdict{Drop::tunnel_unknown};
 }
 
-/// The packet came out of the tunnel's twin: the kernel's own stack has to learn how long one may be, or who it forwards for. In the name of
-/// the destination, as the kernel takes a packet from an address of its own for a forged one.
-[[gnu::cold, gnu::noinline]] void tell_kernel(const Packet& packet, const IcmpError& error, WorkerState& worker) {
-    if (error.mtu == 0 || !worker.icmp_errors.allow(worker.now)) return;
-    Packet* answer = make_error(packet, error, reinterpret_cast<const Ipv4Header*>(packet.data())->destination.host(), worker);
-    if (!answer) return;
-    if (const Verdict verdict = worker.punt(*answer, Punt::tunnel); !verdict.is_taken()) worker.drops.discard(*answer, verdict.reason());
+[[gnu::noinline]] Verdict deliver_or_replicate_ipv6(Packet& packet, WorkerState& worker) {
+    const auto& ip = *packet.header<Ipv6Header>();
+    if (is_multicast(ip.destination)) return to_many(packet, worker);
+    if (packet.meta().origin != Origin::peer) return Verdict::pass();
+    // Link-local addresses, of either end, stay on their link (RFC 4007 §9): what is to become of the packet the kernel says.
+    const bool stays_on_link = is_link_local(ip.destination) || is_link_local(ip.source);
+    if (stays_on_link || worker.tables.is_local(packet.meta().table, ip.destination)) return worker.punt(packet, Punt::tunnel);
+    return Verdict::pass();
+}
+
+template <class Header>
+Verdict follow(Packet& packet, std::uint32_t hop, WorkerState& worker) {
+    if (hop == next_hop::kNoRoute) {
+        answer_with_error(packet, IcmpError::net_unreachable(), worker);
+        return Drop::no_route;
+    }
+    const RouteTarget target = next_hop::decode(hop);
+    switch (target.kind) {
+    case RouteTarget::Kind::peer: return to_peer<Header>(packet, PeerId{target.index}, worker);
+    case RouteTarget::Kind::adjacency: return to_neighbour<Header>(packet, AdjacencyId{target.index}, worker);
+    case RouteTarget::Kind::twin: return to_twin(packet, target.index, worker);
+    case RouteTarget::Kind::reject: break;
+    }
+    answer_with_error(packet, IcmpError::prohibited(), worker);
+    return Drop::route_rejected;
+}
+
+/// Apart, so that the path of IPv4 is as short as without it.
+[[gnu::noinline]] Verdict follow_ipv6(Packet& packet, std::uint32_t hop, WorkerState& worker) { return follow<Ipv6Header>(packet, hop, worker); }
+
+template <class Header>
+Verdict copy_to_members(Packet& packet, const Tunnel& tunnel, WorkerState& worker) {
+    return fit<Header>(packet, tunnel.settings.mtu, worker, [&](Packet& piece) {
+        for (const PeerId member : tunnel.members) {
+            if (member == piece.meta().from_peer) continue;
+            // Headers, and room for the ciphertext of the shared payload.
+            Packet* head = worker.pools.allocate(piece.length() + 64);
+            Packet* payload = head ? worker.pools.share(piece) : nullptr;
+            if (!payload || rte_pktmbuf_chain(head, payload) != 0) {
+                if (payload) payload->free();
+                if (head) head->free();
+                worker.drops.count(Drop::no_buffer);
+                continue;
+            }
+            head->meta() = piece.meta();
+            queue_to_peer(*head, {member, kEtherTypeOf<Header>, type_of_service(*piece.header<Header>())}, worker);
+        }
+        piece.free();
+    });
 }
 
 }  // namespace
@@ -162,68 +209,23 @@ void queue_to_peer(Packet& packet, const PeerPassage& passage, WorkerState& work
 }
 
 Verdict deliver_or_replicate(Packet& packet, WorkerState& worker) {
+    if (packet.is_ipv6()) return deliver_or_replicate_ipv6(packet, worker);
     const PacketMeta& meta = packet.meta();
     const std::uint32_t destination = packet.header<Ipv4Header>()->destination.host();
-    if (may_be_for_many(destination) && (is_multicast(destination) || is_limited_broadcast(destination))) {
-        // What a peer sends to many is the kernel's to route on: relaying it blindly would loop between two hubs.
-        if (meta.origin == Origin::peer) return worker.punt(packet, Punt::tunnel);
-        if (meta.origin == Origin::inside) return replicate_from_inside(packet, worker);
-        const Tunnel* tunnel = worker.tables.tunnel(meta.tunnel);
-        return tunnel ? replicate(packet, *tunnel, worker) : Verdict{Drop::tunnel_unknown};
-    }
+    if (may_be_for_many(destination) && (is_multicast(destination) || is_limited_broadcast(destination))) return to_many(packet, worker);
     if (meta.origin == Origin::peer && worker.tables.is_local(meta.table, destination)) return worker.punt(packet, Punt::tunnel);
     return Verdict::pass();
 }
 
-Verdict follow_route(Packet& packet, std::uint32_t hop, WorkerState& worker) {
-    if (hop == next_hop::kNoRoute) {
-        answer_with_error(packet, IcmpError::net_unreachable(), worker);
-        return Drop::no_route;
-    }
-    const RouteTarget target = next_hop::decode(hop);
-    switch (target.kind) {
-    case RouteTarget::Kind::peer: return to_peer(packet, PeerId{target.index}, worker);
-    case RouteTarget::Kind::adjacency: return to_neighbour(packet, AdjacencyId{target.index}, worker);
-    case RouteTarget::Kind::twin: return to_twin(packet, target.index, worker);
-    case RouteTarget::Kind::reject: break;
-    }
-    answer_with_error(packet, IcmpError::prohibited(), worker);
-    return Drop::route_rejected;
+Verdict follow_route(Packet& packet, std::uint32_t next_hop, WorkerState& worker) {
+    return packet.is_ipv6() ? follow_ipv6(packet, next_hop, worker) : follow<Ipv4Header>(packet, next_hop, worker);
 }
 
 Verdict replicate(Packet& packet, const Tunnel& tunnel, WorkerState& worker) {
     std::size_t members = 0;
     for (const PeerId member : tunnel.members) members += member != packet.meta().from_peer;
     if (members == 0) return Drop::multicast_no_members;
-    return fit(packet, tunnel.settings.mtu, worker, [&](Packet& piece) {
-        for (const PeerId member : tunnel.members) {
-            if (member == piece.meta().from_peer) continue;
-            // Headers, and room for the ciphertext of the shared payload.
-            Packet* head = worker.pools.allocate(piece.length() + 64);
-            Packet* payload = head ? worker.pools.share(piece) : nullptr;
-            if (!payload || rte_pktmbuf_chain(head, payload) != 0) {
-                if (payload) payload->free();
-                if (head) head->free();
-                worker.drops.count(Drop::no_buffer);
-                continue;
-            }
-            head->meta() = piece.meta();
-            queue_to_peer(*head, {member, kEtherTypeIpv4, piece.header<Ipv4Header>()->type_of_service}, worker);
-        }
-        piece.free();
-    });
-}
-
-void answer_with_error(const Packet& packet, const IcmpError& error, WorkerState& worker) {
-    const PacketMeta& about = packet.meta();
-    if (!may_answer_with_error(packet.bytes())) return;
-    if (about.origin == Origin::own) return tell_kernel(packet, error, worker);
-    const Tunnel* tunnel = about.origin == Origin::peer ? worker.tables.tunnel(about.tunnel) : nullptr;
-    const PortState* port = about.origin == Origin::inside ? worker.tables.port(about.port) : nullptr;
-    const auto* addresses = tunnel ? &tunnel->addresses : port ? &port->addresses : nullptr;
-    if (!addresses || addresses->empty() || worker.from_here.full() || !worker.icmp_errors.allow(worker.now)) return;
-    Packet* answer = make_error(packet, error, addresses->front(), worker);
-    if (answer) worker.from_here.push(*answer);
+    return packet.is_ipv6() ? copy_to_members<Ipv6Header>(packet, tunnel, worker) : copy_to_members<Ipv4Header>(packet, tunnel, worker);
 }
 
 }  // namespace nave::dataplane

@@ -1,7 +1,6 @@
-// Forwarding of inner IPv4 packets: to this box, to a peer, to an inside neighbour, or back to where the kernel decides.
+// Forwarding of inner packets: to this box, to a peer, to an inside neighbour, or back to where the kernel decides.
 #pragma once
 
-#include "dataplane/icmp_error.hpp"
 #include "dataplane/worker_state.hpp"
 
 namespace nave::dataplane {
@@ -24,9 +23,5 @@ struct PeerPassage {
 };
 /// Queues a packet, at its GRE payload, for a peer; when the queue is full it is sent first (see pipeline.hpp). Takes it.
 void queue_to_peer(Packet& packet, const PeerPassage& passage, WorkerState& worker);
-
-/// Makes an ICMP error about the packet (which stays the caller's) when the rules and the rate allow it; the pipeline routes it. About a packet
-/// of the kernel's only what it can act upon is said, "fragmentation needed", into the tunnel's twin.
-[[gnu::cold, gnu::noinline]] void answer_with_error(const Packet& packet, const IcmpError& error, WorkerState& worker);
 
 }  // namespace nave::dataplane

@@ -6,6 +6,30 @@
 
 namespace nave::dataplane {
 
+namespace {
+
+/// The peer's permitted sources, and congestion marks: an outer header without ECN says nothing of congestion (RFC 6040 §4.2); the DSCP stays as
+/// the sender set it (RFC 4301 §5.1.2.1).
+template <class Header>
+Verdict accept_inner(Header& ip, const auto& source, const Peer& peer, PacketMeta& meta, const Tunnel& tunnel) {
+    if (!peer.permits(source)) return Drop::peer_wrong_source;
+    const std::uint8_t inner = type_of_service(ip);
+    if (ecn_of(meta.outer_type_of_service) != Ecn::not_ect) {
+        const auto marks = ecn_decap(ecn_of(inner), ecn_of(meta.outer_type_of_service));
+        if (!marks) return Drop::ecn_not_capable;
+        if (*marks != ecn_of(inner)) set_type_of_service(ip, static_cast<std::uint8_t>((inner & ~3) | static_cast<std::uint8_t>(*marks)));
+    }
+    meta.table = tunnel.settings.table;
+    return Verdict::pass();
+}
+
+[[gnu::noinline]] Verdict accept_ipv6(Packet& packet, const Peer& peer, const Tunnel& tunnel) {
+    auto* ip = packet.header<Ipv6Header>();
+    return accept_inner(*ip, ip->source, peer, packet.meta(), tunnel);
+}
+
+}  // namespace
+
 Verdict decap_gre(Packet& packet, WorkerState& worker) {
     PacketMeta& meta = packet.meta();
     const Peer* peer = worker.tables.peer(meta.from_peer);
@@ -17,18 +41,11 @@ Verdict decap_gre(Packet& packet, WorkerState& worker) {
     const std::size_t carried = packet.data_len - inner->gre.header_length;
     worker.all_counters.inbound[spi_layout::slot(meta.spi).value].bytes.add(carried);
     const bool is_nhrp = inner->gre.protocol == kEtherTypeNhrp;
-    packet.keep(inner->gre.header_length, is_nhrp ? carried : inner->ipv4.total_length);
+    packet.keep(inner->gre.header_length, is_nhrp ? carried : inner->ip_length);
     if (is_nhrp) return worker.punt(packet, Punt::nhrp);
+    if (inner->gre.protocol == kEtherTypeIpv6) return accept_ipv6(packet, *peer, *tunnel);
     auto* ip = packet.header<Ipv4Header>();
-    if (!peer->permits(ip->source.host())) return Drop::peer_wrong_source;
-    // An outer header without ECN says nothing of congestion (RFC 6040 §4.2); the DSCP stays as the sender set it (RFC 4301 §5.1.2.1).
-    if (ecn_of(meta.outer_type_of_service) != Ecn::not_ect) {
-        const auto marks = ecn_decap(ecn_of(ip->type_of_service), ecn_of(meta.outer_type_of_service));
-        if (!marks) return Drop::ecn_not_capable;
-        if (*marks != ecn_of(ip->type_of_service)) set_type_of_service(*ip, static_cast<std::uint8_t>((ip->type_of_service & ~3) | static_cast<std::uint8_t>(*marks)));
-    }
-    meta.table = tunnel->settings.table;
-    return Verdict::pass();
+    return accept_inner(*ip, ip->source.host(), *peer, meta, *tunnel);
 }
 
 }  // namespace nave::dataplane

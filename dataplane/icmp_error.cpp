@@ -9,7 +9,9 @@
 
 namespace nave::dataplane {
 
-bool may_answer_with_error(ByteView ip_packet) {
+namespace {
+
+bool may_answer_about_ipv4(ByteView ip_packet) {
     const auto* ip = reinterpret_cast<const Ipv4Header*>(ip_packet.data());
     if ((ip->fragment.host() & Ipv4Header::kOffsetMask) != 0) return false;
     const std::uint32_t destination = ip->destination.host();
@@ -22,21 +24,38 @@ bool may_answer_with_error(ByteView ip_packet) {
     return type == 0 || type == 8 || type == 13 || type == 14;
 }
 
-std::size_t write_icmp_error(const IcmpError& error, std::uint32_t source, ByteView ip_packet, std::span<std::uint8_t> out) {
+bool may_answer_about_ipv6(ByteView ip_packet, bool is_too_big) {
+    const auto* ip = reinterpret_cast<const Ipv6Header*>(ip_packet.data());
+    if (is_multicast(ip->destination) && !is_too_big) return false;
+    if (check_ipv6_addresses(ip->source, ip->destination) != Drop::none) return false;
+    const auto upper = find_upper_layer(ip_packet);
+    if (!upper) return false;
+    if (upper->protocol != kProtocolIcmpv6) return true;
+    if (!upper->is_first_fragment || upper->offset >= ip_packet.size()) return false;
+    constexpr std::uint8_t kErrorsEnd = 128, kRedirect = 137;
+    const std::uint8_t type = ip_packet[upper->offset];
+    return type >= kErrorsEnd && type != kRedirect;
+}
+
+template <class Header>
+ByteView view(const Header& header) {
+    return {reinterpret_cast<const std::uint8_t*>(&header), sizeof header};
+}
+
+std::size_t write_ipv4(const IcmpError& error, const IpAddress& source, ByteView ip_packet, std::span<std::uint8_t> out) {
     const std::size_t quoted = std::min(ip_packet.size(), kIcmpErrorMax - sizeof(Ipv4Header) - sizeof(IcmpHeader));
     const std::size_t length = sizeof(Ipv4Header) + sizeof(IcmpHeader) + quoted;
-    const auto* about = reinterpret_cast<const Ipv4Header*>(ip_packet.data());
     Ipv4Header ip{};
     ip.version_and_length = 0x45;
     ip.type_of_service = 0xc0;  // internetwork control (RFC 1812 §4.3.2.5)
     ip.total_length = be16(static_cast<std::uint16_t>(length));
     ip.time_to_live = 64;
     ip.protocol = kProtocolIcmp;
-    ip.source = be32(source);
-    ip.destination = about->source;
-    ip.checksum = be16(internet_checksum({reinterpret_cast<const std::uint8_t*>(&ip), sizeof ip}));
+    ip.source = be32(source.v4_host());
+    ip.destination = reinterpret_cast<const Ipv4Header*>(ip_packet.data())->source;
+    ip.checksum = be16(internet_checksum(view(ip)));
     IcmpHeader icmp{};
-    icmp.type = error.type, icmp.code = error.code;
+    icmp.type = error.v4.type, icmp.code = error.v4.code;
     icmp.next_hop_mtu = be16(error.mtu);
     std::memcpy(out.data(), &ip, sizeof ip);
     std::memcpy(out.data() + sizeof ip, &icmp, sizeof icmp);
@@ -44,6 +63,37 @@ std::size_t write_icmp_error(const IcmpError& error, std::uint32_t source, ByteV
     icmp.checksum = be16(internet_checksum(out.subspan(sizeof ip, length - sizeof ip)));
     std::memcpy(out.data() + sizeof ip, &icmp, sizeof icmp);
     return length;
+}
+
+std::size_t write_ipv6(const IcmpError& error, const IpAddress& source, ByteView ip_packet, std::span<std::uint8_t> out) {
+    const std::size_t quoted = std::min(ip_packet.size(), kIcmpv6ErrorMax - sizeof(Ipv6Header) - sizeof(Icmpv6Header));
+    const std::size_t length = sizeof(Ipv6Header) + sizeof(Icmpv6Header) + quoted;
+    Ipv6Header ip{};
+    ip.version_class_flow = be32(6u << 28);
+    ip.payload_length = be16(static_cast<std::uint16_t>(length - sizeof ip));
+    ip.next_header = kProtocolIcmpv6;
+    ip.hop_limit = 64;
+    ip.source = source.v6_bytes();
+    ip.destination = reinterpret_cast<const Ipv6Header*>(ip_packet.data())->source;
+    Icmpv6Header icmp{};
+    icmp.type = error.v6.type, icmp.code = error.v6.code;
+    icmp.mtu = be32(error.mtu);
+    std::memcpy(out.data(), &ip, sizeof ip);
+    std::memcpy(out.data() + sizeof ip, &icmp, sizeof icmp);
+    std::memcpy(out.data() + sizeof ip + sizeof icmp, ip_packet.data(), quoted);
+    icmp.checksum = be16(ipv6_checksum(ip, kProtocolIcmpv6, out.subspan(sizeof ip, length - sizeof ip)));
+    std::memcpy(out.data() + sizeof ip, &icmp, sizeof icmp);
+    return length;
+}
+
+}  // namespace
+
+bool may_answer_with_error(const IcmpError& error, ByteView ip_packet) {
+    return ip_packet[0] >> 4 == 6 ? may_answer_about_ipv6(ip_packet, error.mtu != 0) : may_answer_about_ipv4(ip_packet);
+}
+
+std::size_t write_icmp_error(const IcmpError& error, const IpAddress& source, ByteView ip_packet, std::span<std::uint8_t> out) {
+    return (source.is_v4() ? write_ipv4 : write_ipv6)(error, source, ip_packet, out);
 }
 
 }  // namespace nave::dataplane

@@ -30,12 +30,19 @@ Drop inject_nhrp(const PacketMessage& message, Packet& packet, WorkerState& work
     return Drop::none;
 }
 
+/// Of the IP packet that bytes begin with; 0 if that is not one.
+std::uint32_t ip_length(ByteView bytes) {
+    if (const auto ipv4 = check_ipv4(bytes)) return ipv4->total_length;
+    const auto ipv6 = check_ipv6(bytes);
+    return ipv6 ? *ipv6 : 0;
+}
+
 Drop inject_inner(const PacketMessage& message, Packet& packet, Burst& to_forward, WorkerState& worker) {
     const Tunnel* tunnel = worker.tables.tunnel(message.tunnel);
     if (!tunnel) return Drop::tunnel_unknown;
-    const auto extent = check_ipv4(packet.bytes());
-    if (!extent) return message.length > 0 && packet.data()[0] >> 4 == 6 ? Drop::ip_version_unsupported : Drop::inject_malformed;
-    packet.trim_back(packet.length() - extent->total_length);
+    const std::uint32_t length = ip_length(packet.bytes());
+    if (length == 0) return Drop::inject_malformed;
+    packet.trim_back(packet.length() - length);
     packet.meta().table = tunnel->settings.table;
     packet.meta().tunnel = message.tunnel;
     to_forward.push(packet);

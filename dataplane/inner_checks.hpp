@@ -7,6 +7,7 @@
 #include "common/drop.hpp"
 #include "common/headers.hpp"
 #include "dataplane/found.hpp"
+#include "dataplane/ipv6_checks.hpp"
 
 #include <optional>
 
@@ -67,7 +68,8 @@ struct GreExtent {
 };
 
 /// RFC 2784 §2 and RFC 2890 §2: version, routing bits, the key that the tunnel expects (nothing = no key), the checksum when
-/// present. Sequence numbers are tolerated and ignored. The protocol is one that we carry: IPv4 or NHRP.
+/// present. Sequence numbers are tolerated and ignored. The protocol is one that we carry: IPv4, IPv6
+/// (RFC 7676) or NHRP.
 inline Found<GreExtent> check_gre(ByteView bytes, std::optional<std::uint32_t> expected_key) {
     if (bytes.size() < sizeof(GreHeader)) return Drop::gre_runt;
     const auto* gre = reinterpret_cast<const GreHeader*>(bytes.data());
@@ -84,28 +86,34 @@ inline Found<GreExtent> check_gre(ByteView bytes, std::optional<std::uint32_t> e
     }
     if (gre->has_checksum() && internet_checksum(bytes) != 0) return Drop::gre_bad_checksum;
     const std::uint16_t protocol = gre->protocol.host();
-    if (protocol == kEtherTypeIpv6) return Drop::ip_version_unsupported;
-    if (protocol != kEtherTypeIpv4 && protocol != kEtherTypeNhrp) return Drop::gre_unknown_protocol;
+    if (protocol != kEtherTypeIpv4 && protocol != kEtherTypeIpv6 && protocol != kEtherTypeNhrp) return Drop::gre_unknown_protocol;
     return GreExtent{protocol, static_cast<std::uint16_t>(size)};
 }
 
 /// What an inner packet is, once everything behind ESP was checked; the way in for the fuzz target.
 struct InnerExtent {
     GreExtent gre;
-    Ipv4Extent ipv4;  // zeros for NHRP
+    std::uint32_t ip_length = 0;  // of the IP packet behind it, header included; 0 for NHRP
 };
 
-/// GRE header, then the IPv4 header and addresses when GRE carries IPv4.
+/// GRE header, then the header and addresses of IPv4 or IPv6 when GRE carries that.
 inline Found<InnerExtent> check_inner(ByteView bytes, std::optional<std::uint32_t> expected_key) {
     const auto gre = check_gre(bytes, expected_key);
     if (!gre) return gre.error();
-    if (gre->protocol == kEtherTypeNhrp) return InnerExtent{*gre, {}};
+    if (gre->protocol == kEtherTypeNhrp) return InnerExtent{*gre, 0};
     const ByteView inner = bytes.subspan(gre->header_length);
+    if (gre->protocol == kEtherTypeIpv6) {
+        const auto length = check_ipv6(inner);
+        if (!length) return length.error();
+        const auto* ip = reinterpret_cast<const Ipv6Header*>(inner.data());
+        if (const Drop reason = check_ipv6_addresses(ip->source, ip->destination); reason != Drop::none) return reason;
+        return InnerExtent{*gre, *length};
+    }
     const auto ipv4 = check_ipv4(inner);
     if (!ipv4) return ipv4.error();
     const auto* ip = reinterpret_cast<const Ipv4Header*>(inner.data());
     if (const Drop reason = check_ipv4_addresses(ip->source.host(), ip->destination.host()); reason != Drop::none) return reason;
-    return InnerExtent{*gre, *ipv4};
+    return InnerExtent{*gre, ipv4->total_length};
 }
 
 /// Length of an ESP payload without its trailer, and the next header (RFC 4303 §2.4 to §2.6).

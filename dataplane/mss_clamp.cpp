@@ -2,6 +2,7 @@
 #include "dataplane/mss_clamp.hpp"
 
 #include "dataplane/ecn.hpp"
+#include "dataplane/ipv6_checks.hpp"
 
 #include <bit>
 
@@ -28,22 +29,35 @@ std::size_t find_mss(std::span<const std::uint8_t> tcp) {
     return 0;
 }
 
+/// Where the TCP header begins, and the size of the IP header without options, as RFC 9293 §3.7.1 reckons; zeros if no TCP header begins here.
+struct Place {
+    std::size_t offset = 0, ip_header = 0;
+};
+Place find_tcp(ByteView ip_packet) {
+    if (ip_packet.size() >= sizeof(Ipv6Header) && ip_packet[0] >> 4 == 6) {
+        const auto upper = find_upper_layer(ip_packet);
+        if (!upper || upper->protocol != kProtocolTcp || !upper->is_first_fragment) return {};
+        return {upper->offset, sizeof(Ipv6Header)};
+    }
+    if (ip_packet.size() < sizeof(Ipv4Header)) return {};
+    const auto* ip = reinterpret_cast<const Ipv4Header*>(ip_packet.data());
+    if (ip->protocol != kProtocolTcp || (ip->fragment.host() & Ipv4Header::kOffsetMask) != 0) return {};
+    return {ip->header_length(), sizeof(Ipv4Header)};
+}
+
 }  // namespace
 
 bool clamp_mss(std::span<std::uint8_t> ip_packet, std::uint16_t mtu) {
-    if (ip_packet.size() < sizeof(Ipv4Header)) return false;
-    const auto* ip = reinterpret_cast<const Ipv4Header*>(ip_packet.data());
-    if (ip->protocol != kProtocolTcp || (ip->fragment.host() & Ipv4Header::kOffsetMask) != 0) return false;
-    const std::size_t offset = ip->header_length();
-    if (ip_packet.size() < offset + sizeof(TcpHeader)) return false;
-    auto tcp_bytes = ip_packet.subspan(offset);
+    const Place place = find_tcp(ip_packet);
+    if (place.offset == 0 || ip_packet.size() < place.offset + sizeof(TcpHeader)) return false;
+    auto tcp_bytes = ip_packet.subspan(place.offset);
     auto* tcp = reinterpret_cast<TcpHeader*>(tcp_bytes.data());
     if ((tcp->flags & TcpHeader::kSyn) == 0 || tcp->header_length() < sizeof(TcpHeader) || tcp->header_length() > tcp_bytes.size()) return false;
     const std::size_t at = find_mss(tcp_bytes.first(tcp->header_length()));
-    if (at == 0 || mtu <= sizeof(Ipv4Header) + sizeof(TcpHeader)) return false;
+    if (at == 0 || mtu <= place.ip_header + sizeof(TcpHeader)) return false;
     be16 mss;
     std::memcpy(&mss, &tcp_bytes[at + 2], sizeof mss);
-    const auto most = static_cast<std::uint16_t>(mtu - sizeof(Ipv4Header) - sizeof(TcpHeader));
+    const auto most = static_cast<std::uint16_t>(mtu - place.ip_header - sizeof(TcpHeader));
     if (mss.host() <= most) return false;
     // An option behind an odd number of NOPs straddles the checksum's words: there the bytes count the other way round.
     const bool odd = at % 2 != 0;

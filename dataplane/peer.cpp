@@ -1,7 +1,6 @@
 // Ready-made outer headers, and what fits behind them.
 #include "dataplane/peer.hpp"
 
-
 #include <algorithm>
 
 namespace nave::dataplane {
@@ -45,10 +44,14 @@ std::uint16_t inner_mtu(std::uint16_t port_mtu, const EspShape& shape) {
 
 void Peer::set_sources(const SetPeer& command) {
     any_source = command.any_source;
-    source_count = 0;
+    source_count = ipv6_source_count = 0;
     for (std::size_t i = 0; i < std::min<std::size_t>(command.source_count, SetPeer::kSourcesMax); ++i) {
         const Prefix& prefix = command.sources[i];
-        if (!prefix.address.is_v4()) continue;  // no IPv6 inside tunnels yet; an IPv4 source cannot match it either
+        if (!prefix.address.is_v4()) {
+            const Ipv6Words mask = Ipv6Words::mask(std::min(prefix.length, prefix.address.bit_count()));
+            ipv6_sources[ipv6_source_count++] = {Ipv6Words{prefix.address.v6_bytes()} & mask, mask};
+            continue;
+        }
         const std::uint32_t mask = prefix.length == 0 ? 0 : ~std::uint32_t{0} << (32 - std::min<std::uint8_t>(prefix.length, 32));
         sources[source_count++] = {prefix.address.v4_host() & mask, mask};
     }

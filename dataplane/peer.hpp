@@ -4,6 +4,7 @@
 #include "common/checksum.hpp"
 #include "common/headers.hpp"
 #include "common/plane_messages.hpp"
+#include "dataplane/ipv6_words.hpp"
 
 #include <array>
 #include <cstddef>
@@ -63,15 +64,15 @@ struct EspShape {
 /// The largest inner packet (IP bytes) whose ESP packet fits into `port_mtu`; 0 when nothing fits.
 std::uint16_t inner_mtu(std::uint16_t port_mtu, const EspShape& shape);
 
-/// One slot of the peer table; all-zero bytes are an empty one. What arrives needs the first cache line alone, unless the peer
-/// has more than four prefixes; what leaves needs the outer header's as well.
+/// One slot of the peer table; all-zero bytes are an empty one. What arrives needs the first cache line alone, unless it is
+/// IPv6 or the peer has more than four prefixes of IPv4; what leaves needs the outer header's as well.
 struct alignas(64) Peer {
     bool valid = false, has_path = false, has_sa = false;
     bool any_source = false, multicast = false;
     EspMode mode = EspMode::transport;  // of the outbound SA, as is the algorithm
     EspAlgorithm algorithm{};
     WorkerId sa_owner{};
-    std::uint8_t source_count = 0;
+    std::uint8_t source_count = 0, ipv6_source_count = 0;
     TunnelId tunnel{};
     PortId port{};
     SaSlot sa_slot{};
@@ -95,17 +96,29 @@ struct alignas(64) Peer {
     };
     OutboundChoice fallback, own;  // everybody's, and this worker's alone (RFC 9611), which goes before
 
+    struct Ipv6Source {
+        Ipv6Words network, mask;
+    };
+    std::array<Ipv6Source, SetPeer::kSourcesMax> ipv6_sources{};
+
     /// Takes over what the two say: has_sa, sa_owner, sa_slot, mode and algorithm.
     void choose_sa() {
         const OutboundChoice& choice = own.valid ? own : fallback;
         has_sa = choice.valid, sa_owner = choice.owner, sa_slot = choice.slot, mode = choice.mode, algorithm = choice.algorithm;
     }
 
-    /// True if the peer may send from this inner address (host order).
+    /// True if the peer may send from this inner address: of IPv4 in host order.
     bool permits(std::uint32_t source) const {
         if (any_source) return true;
         for (std::size_t i = 0; i < source_count; ++i)
             if ((source & sources[i].mask) == sources[i].network) return true;
+        return false;
+    }
+    bool permits(const Ipv6Bytes& source) const {
+        if (any_source) return true;
+        const Ipv6Words words{source};
+        for (std::size_t i = 0; i < ipv6_source_count; ++i)
+            if ((words & ipv6_sources[i].mask) == ipv6_sources[i].network) return true;
         return false;
     }
     void set_sources(const SetPeer& command);

@@ -3,6 +3,7 @@
 
 #include "common/headers.hpp"
 #include "dataplane/inner_checks.hpp"
+#include "dataplane/inside_ipv6.hpp"
 
 #include <cstring>
 
@@ -103,7 +104,7 @@ Verdict check_frame(Packet& packet, const PortState& port, WorkerState& worker) 
     switch (ethernet->type.host()) {
     case kEtherTypeIpv4: return Verdict::pass();
     case kEtherTypeArp: return worker.punt(packet, Punt::arp);
-    case kEtherTypeIpv6: return Drop::ip_version_unsupported;
+    case kEtherTypeIpv6: return port.role == PortRole::inside ? Verdict::pass() : Verdict{Drop::ip_version_unsupported};
     default: return Drop::ethernet_unknown_type;
     }
 }
@@ -137,6 +138,7 @@ Verdict classify_outer(Packet& packet, WorkerState& worker) {
 }
 
 Verdict classify_inside(Packet& packet, const PortState& port, WorkerState& worker) {
+    if (packet.header<EthernetHeader>()->type.host() == kEtherTypeIpv6) return classify_inside_ipv6(packet, port, worker);
     const auto extent = check_ipv4(ip_bytes(packet), checksum_check(packet));
     if (!extent) return extent.error();
     const auto* ethernet = packet.header<EthernetHeader>();

@@ -5,7 +5,7 @@
 
 namespace nave::dataplane {
 
-/// Known port, Ethernet, VLAN tag, destination MAC. Passes IPv4 frames, their tag taken out; punts ARP.
+/// Known port, Ethernet, VLAN tag, destination MAC. Passes IPv4 frames, from an inside port also those of IPv6, their tag taken out; punts ARP.
 Verdict check_frame(Packet& packet, const PortState& port, WorkerState& worker);
 
 /// Underlay: passes IPv4 datagrams and fragments to our own addresses; the frame's header is still in front. Nothing from an
@@ -16,7 +16,7 @@ Verdict check_outer_ip(Packet& packet, const PortState& port, WorkerState& worke
 /// punted; GRE in clear is dropped, whatever the configuration says.
 Verdict classify_outer(Packet& packet, WorkerState& worker);
 
-/// Inside: passes IPv4 packets that are to be forwarded, trimmed to their IP header; the kernel gets what is for this box.
+/// Inside: passes IP packets that are to be forwarded, trimmed to their IP header; the kernel gets what is for this box.
 Verdict classify_inside(Packet& packet, const PortState& port, WorkerState& worker);
 
 }  // namespace nave::dataplane

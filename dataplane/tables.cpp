@@ -5,18 +5,6 @@
 
 namespace nave::dataplane {
 
-namespace {
-
-/// Adds or removes one address of a short list; IPv6 addresses are accepted and never match a packet yet.
-void add_to(std::vector<std::uint32_t>& list, const IpAddress& address) {
-    if (address.is_v4() && std::find(list.begin(), list.end(), address.v4_host()) == list.end()) list.push_back(address.v4_host());
-}
-void remove_from(std::vector<std::uint32_t>& list, const IpAddress& address) {
-    if (address.is_v4()) std::erase(list, address.v4_host());
-}
-
-}  // namespace
-
 Tables::Tables(WorkerId worker, const GatewayConfig& config, AssociationStore& associations)
     : worker_{worker}, tunnels_(config.limits.tunnels), peers_{config.limits.peers}, peer_addresses_{rte_rand()}, adjacencies_{config.limits.adjacencies},
       associations_{associations}, outbound_owner_(associations.outbound.size()), local_(config.limits.tables) {
@@ -38,14 +26,14 @@ bool Tables::update(const SetPort& command) {
 
 bool Tables::update(const AddLocalAddress& command) {
     if (command.port.value >= ports_.size()) return false;
-    add_to(ports_[command.port.value].addresses, command.address);
+    ports_[command.port.value].addresses.add(command.address);
     refresh_local(ports_[command.port.value].table);
     return true;
 }
 
 bool Tables::update(const RemoveLocalAddress& command) {
     if (command.port.value >= ports_.size()) return false;
-    remove_from(ports_[command.port.value].addresses, command.address);
+    ports_[command.port.value].addresses.remove(command.address);
     refresh_local(ports_[command.port.value].table);
     return true;
 }
@@ -63,14 +51,14 @@ bool Tables::update(const SetTunnel& command) {
 
 bool Tables::update(const AddTunnelAddress& command) {
     if (command.tunnel.value >= tunnels_.size()) return false;
-    add_to(tunnels_[command.tunnel.value].addresses, command.address.value);
+    tunnels_[command.tunnel.value].addresses.add(command.address.value);
     refresh_local(tunnels_[command.tunnel.value].settings.table);
     return true;
 }
 
 bool Tables::update(const RemoveTunnelAddress& command) {
     if (command.tunnel.value >= tunnels_.size()) return false;
-    remove_from(tunnels_[command.tunnel.value].addresses, command.address.value);
+    tunnels_[command.tunnel.value].addresses.remove(command.address.value);
     refresh_local(tunnels_[command.tunnel.value].settings.table);
     return true;
 }
@@ -170,7 +158,7 @@ std::optional<Spi> Tables::update(const RemoveOutboundSa& command) {
 
 bool Tables::update(const SetAdjacency& command) {
     if (command.adjacency.value >= adjacencies_.size() || command.port.value >= ports_.size()) return false;
-    adjacencies_[command.adjacency.value] = {true, command.port, {command.destination_mac, command.source_mac, be16(kEtherTypeIpv4)}};
+    adjacencies_[command.adjacency.value] = {true, command.port, command.destination_mac, command.source_mac};
     return true;
 }
 
@@ -188,12 +176,12 @@ void Tables::refresh_mtu(Peer& peer) {
 
 void Tables::refresh_local(TableId table) {
     if (table.value >= local_.size()) return;
-    auto& list = local_[table.value];
-    list.clear();
+    LocalAddresses& all = local_[table.value];
+    all = {};
     for (const PortState& port : ports_)
-        if (port.role == PortRole::inside && port.table == table) list.insert(list.end(), port.addresses.begin(), port.addresses.end());
+        if (port.role == PortRole::inside && port.table == table) all.add(port.addresses);
     for (const Tunnel& tunnel : tunnels_)
-        if (tunnel.valid && tunnel.settings.table == table) list.insert(list.end(), tunnel.addresses.begin(), tunnel.addresses.end());
+        if (tunnel.valid && tunnel.settings.table == table) all.add(tunnel.addresses);
 }
 
 void Tables::leave_tunnel(PeerId id, const Peer& peer) { std::erase(tunnels_[peer.tunnel.value].members, id); }

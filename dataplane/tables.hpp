@@ -3,6 +3,7 @@
 
 #include "dataplane/gateway.hpp"
 #include "dataplane/known_addresses.hpp"
+#include "dataplane/local_addresses.hpp"
 #include "dataplane/peer.hpp"
 #include "dataplane/route_tables.hpp"
 #include "dataplane/security_association.hpp"
@@ -20,17 +21,18 @@ struct PortState {
     std::optional<std::uint16_t> vlan;
     MacAddress mac;
     std::uint16_t mtu = 0;  // IP bytes
-    std::vector<std::uint32_t> addresses;  // host order; a handful
+    LocalAddresses addresses;
 
     bool is_up() const { return mtu != 0; }
-    bool owns(std::uint32_t address) const { return std::find(addresses.begin(), addresses.end(), address) != addresses.end(); }
+    /// An IPv4 address in host order, or the bytes of an IPv6 address.
+    bool owns(const auto& address) const { return addresses.contains(address); }
 };
 
 struct Tunnel {
     bool valid = false;
     SetTunnel settings{};
-    std::vector<std::uint32_t> addresses;  // host order
-    std::vector<PeerId> members;           // whom multicast goes to
+    LocalAddresses addresses;
+    std::vector<PeerId> members;  // whom multicast goes to
 
     std::optional<std::uint32_t> key() const { return settings.has_key ? std::optional{settings.gre_key} : std::nullopt; }
 };
@@ -38,7 +40,7 @@ struct Tunnel {
 struct Adjacency {
     bool valid = false;
     PortId port{};
-    EthernetHeader header{};  // of IPv4 frames to the neighbour
+    MacAddress destination, source;
 };
 
 /// One worker's tables. Sizes are fixed at start; `update` answers false when a command names something beyond them.
@@ -99,13 +101,10 @@ public:
     void prefetch(PeerId peer) const {
         if (peer.value < peers_.size()) rte_prefetch0(&peers_[peer.value]);
     }
-    /// True if the address is one of ours in that table: a tunnel's or an inside port's.
-    bool is_local(TableId table, std::uint32_t address) const {
-        const auto* list = at(local_, table.value);
-        if (!list) return false;
-        for (const std::uint32_t local : *list)
-            if (local == address) return true;
-        return false;
+    /// True if the address (IPv4 in host order, or the bytes of IPv6) is one of ours in that table: a tunnel's or an inside port's.
+    bool is_local(TableId table, const auto& address) const {
+        const auto* ours = at(local_, table.value);
+        return ours && ours->contains(address);
     }
 
 private:
@@ -136,7 +135,7 @@ private:
     LazyArray<Adjacency> adjacencies_;
     AssociationStore& associations_;
     std::vector<WorkerId> outbound_owner_;  // of the last installation in the slot: who acknowledges its removal, also a repeated one
-    std::vector<std::vector<std::uint32_t>> local_;  // by TableId
+    std::vector<LocalAddresses> local_;  // by TableId
 };
 
 }  // namespace nave::dataplane

@@ -6,7 +6,7 @@
 namespace nave::dataplane {
 
 /// Puts Ethernet (and the port's VLAN tag) around an inner IP packet and queues it. `port` is the adjacency's, and up. Takes it.
-void send_to_neighbour(Packet& packet, const Adjacency& adjacency, const PortState& port, WorkerState& worker);
+void send_to_neighbour(Packet& packet, const Adjacency& adjacency, const PortState& port, std::uint16_t ether_type, WorkerState& worker);
 
 /// Queues a whole frame, tag and all, for a port. Takes it; a full queue is sent first.
 void queue_to_port(Packet& packet, PortId port, WorkerState& worker);

@@ -31,6 +31,7 @@ WorkerState::WorkerState(const WorkerSetup& setup)
       routes{setup.routes}, handovers{setup.handovers}, lanes{make_lanes(setup)}, tables{setup.id, setup.config, setup.associations},
       reassembly{setup.config.limits.reassembly_datagrams, setup.cycles_per_second, setup.pools, drops, counters.reassembled},
       punts{setup.config.limits, setup.cycles_per_second, rings}, redirects{setup.config.limits.redirect_interval_seconds * setup.cycles_per_second},
+      ipv6_redirects{setup.config.limits.redirect_interval_seconds * setup.cycles_per_second},
       icmp_errors{setup.config.limits.icmp_errors.packets_per_second, setup.config.limits.icmp_errors.burst, setup.cycles_per_second}, clock{counters},
       to_port(setup.config.ports.size()), to_worker(worker_count) {}
 

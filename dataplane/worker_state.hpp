@@ -72,7 +72,8 @@ struct WorkerState {
     EspCrypto crypto;
     Reassembly reassembly;
     PuntGate punts;
-    RedirectLimiter redirects;
+    RedirectLimiter<std::uint32_t> redirects;
+    RedirectLimiter<Ipv6Bytes> ipv6_redirects;
     Policer icmp_errors;
     StageClock clock;
 

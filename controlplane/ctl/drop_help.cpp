@@ -14,18 +14,18 @@ struct Help {
 constexpr std::array kHelp{
     // Ethernet and port
     Help{"ethernet-runt", "A frame was too short for its Ethernet header. A few are noise; many point at the cable, NIC or virtual switch."},
-    Help{"ethernet-unknown-type", "A frame was neither IPv4 nor ARP (LLDP, spanning tree, IPv6...). Normal on most links."},
+    Help{"ethernet-unknown-type", "A frame was neither IP nor ARP (LLDP, spanning tree...). Normal on most links."},
     Help{"vlan-mismatch", "A frame had another VLAN tag than the port, or a tag where none is expected. Compare vlan of the port with the switch."},
     Help{"not-our-mac", "A frame was for another station: the switch floods, or the device is promiscuous. Normal in small numbers."},
-    // IPv4
-    Help{"ip-runt", "An IPv4 packet was too short for its header: broken or hostile sender."},
-    Help{"ip-bad-version", "A packet announced as IPv4 has another version number: broken or hostile sender."},
+    // IP
+    Help{"ip-runt", "An IP packet was too short for its header: broken or hostile sender."},
+    Help{"ip-bad-version", "A packet announced as IPv4 or IPv6 has another version number: broken or hostile sender."},
     Help{"ip-bad-header-length", "The IPv4 header length is below 20 bytes or beyond the packet: broken or hostile sender."},
-    Help{"ip-bad-total-length", "The IPv4 total length is beyond the packet or below its header: cut on the way, or hostile."},
+    Help{"ip-bad-total-length", "The length in the IP header is beyond the packet, below its header, or that of a jumbogram: cut on the way, or hostile."},
     Help{"ip-bad-checksum", "The IPv4 header checksum is wrong. Look for a faulty link, or checksum offload on a virtual interface in between."},
-    Help{"ip-bad-source", "The source address is one that no host may send from (multicast, loopback, 0.0.0.0...): misconfigured or spoofing host."},
+    Help{"ip-bad-source", "The source address is one that no host may send from (multicast, loopback, 0.0.0.0, ::...): misconfigured or spoofing host."},
     Help{"ip-bad-destination", "The destination is one that must not be forwarded (loopback, 0.0.0.0, link-local...): misconfigured host."},
-    Help{"ip-ttl-expired", "The TTL ran out here. Normal for traceroute; many mean a routing loop."},
+    Help{"ip-ttl-expired", "The TTL, or hop limit, ran out here. Normal for traceroute; many mean a routing loop."},
     Help{"ip-options", "The packet has IPv4 options, which are not forwarded. Normal for some diagnostics, else suspicious."},
     Help{"ip-fragment-invalid", "A fragment overlaps, exceeds 64 KiB or is too small: hostile or broken sender."},
     Help{"ip-version-unsupported", "An IPv6 packet met a path that carries IPv4 only. Give the hosts behind this gateway IPv4 routes only."},
@@ -37,6 +37,7 @@ constexpr std::array kHelp{
     Help{"reassembly-full", "Too many outer packets were in reassembly at once. Lower mtu of the senders' tunnels; else somebody floods us with fragments."},
     Help{"reassembly-failed", "Fragments did not fit together, or were too many: hostile or broken sender."},
     Help{"fragmentation-needed", "A packet with DF exceeds the tunnel's mtu; its sender was told (ICMP). Normal in small numbers; check that hosts get ICMP."},
+    Help{"packet-too-big", "An IPv6 packet exceeds the mtu of tunnel or port; its sender was told (ICMPv6). Normal in small numbers; check that hosts get ICMPv6."},
     Help{"fragmentation-failed", "A packet could not be fragmented, mostly for want of buffers. Raise memory in [dataplane]."},
     // UDP encapsulation
     Help{"udp-runt", "A UDP packet was too short for its header: broken or hostile sender."},

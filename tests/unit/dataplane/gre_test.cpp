@@ -32,10 +32,10 @@ TEST_CASE("each way in which GRE can be wrong has its name at the gateway") {
     pair.receive(gre(GreHeader::kKey | 1, kEtherTypeIpv4, inner));
     pair.receive(gre(GreHeader::kKey | GreHeader::kRouting, kEtherTypeIpv4, inner));
     pair.receive(keyed_gre(inner, 0x88b5));
-    pair.receive(keyed_gre(inner, kEtherTypeIpv6));
+    pair.receive(keyed_gre(inner, kEtherTypeIpv6));  // which it is not
     pair.receive(gre(GreHeader::kKey | GreHeader::kChecksum, kEtherTypeIpv4, concat({Bytes{1, 1, 0, 0, 0, 0, 0, 42}, inner})));
     for (const Drop reason : {Drop::gre_runt, Drop::gre_wrong_key, Drop::gre_version, Drop::gre_routing_present, Drop::gre_unknown_protocol,
-                              Drop::ip_version_unsupported, Drop::gre_bad_checksum}) {
+                              Drop::ip_bad_version, Drop::gre_bad_checksum}) {
         INFO(name(reason));
         CHECK(pair.hub.drops(reason) == 1);
     }

@@ -115,7 +115,7 @@ TEST_CASE("the path's inner MTU leaves room for every header, ICV and padding, a
 TEST_CASE("an ICMP error quotes the packet, is addressed to its sender and carries right checksums") {
     const Bytes about = ipv4({.source = "10.1.0.9", .destination = "10.2.0.9"}, pattern(1000));
     Bytes out(kIcmpErrorMax);
-    out.resize(write_icmp_error(IcmpError::fragmentation_needed(1400), address("10.1.0.1"), about, out));
+    out.resize(write_icmp_error(IcmpError::fragmentation_needed(1400), IpAddress::v4(address("10.1.0.1")), about, out));
     CHECK(out.size() == 576);
     CHECK(ip_of(out).source.host() == address("10.1.0.1"));
     CHECK(ip_of(out).destination.host() == address("10.1.0.9"));
@@ -128,6 +128,7 @@ TEST_CASE("an ICMP error quotes the packet, is addressed to its sender and carri
 
 TEST_CASE("no ICMP error answers an ICMP error, a later fragment, multicast, broadcast or a martian (RFC 1812 4.3.2.7)") {
     const auto icmp = [](std::uint8_t type) { return ipv4({.source = "10.1.0.9", .destination = "10.2.0.9", .protocol = kProtocolIcmp}, Bytes{type, 0, 0, 0, 0, 0, 0, 0}); };
+    const auto may_answer_with_error = [](const Bytes& packet) { return dataplane::may_answer_with_error(IcmpError::net_unreachable(), packet); };
     for (const auto type : std::to_array<std::uint8_t>({3, 4, 5, 11, 12, 42})) CHECK_FALSE(may_answer_with_error(icmp(type)));
     CHECK(may_answer_with_error(icmp(8)));
     CHECK_FALSE(may_answer_with_error(ipv4({.source = "10.1.0.9", .destination = "10.2.0.9", .fragment = 100}, pattern(8))));
@@ -149,7 +150,7 @@ TEST_CASE("a policer lets a burst through, then its rate") {
 }
 
 TEST_CASE("a pair of hosts is told of a redirect once an interval") {
-    RedirectLimiter limiter{1000};
+    RedirectLimiter<std::uint32_t> limiter{1000};
     CHECK(limiter.tell(1, 2, 50));
     CHECK_FALSE(limiter.tell(1, 2, 1049));
     CHECK(limiter.tell(2, 1, 60));

@@ -160,9 +160,8 @@ TEST_CASE("a GRE checksum is verified over header and payload") {
     CHECK(gre_error(packet, 42) == Drop::gre_bad_checksum);
 }
 
-TEST_CASE("GRE carries IPv4 and NHRP; IPv6 is not supported yet, and nothing else is known") {
-    CHECK(gre_error(gre(0, kEtherTypeNhrp, pattern(20))) == Drop::none);
-    CHECK(gre_error(gre(0, kEtherTypeIpv6, pattern(40))) == Drop::ip_version_unsupported);
+TEST_CASE("GRE carries IPv4, IPv6 and NHRP, and nothing else") {
+    for (const auto protocol : {kEtherTypeIpv4, kEtherTypeIpv6, kEtherTypeNhrp}) CHECK(gre_error(gre(0, protocol, pattern(20))) == Drop::none);
     CHECK(gre_error(gre(0, 0x6558, pattern(40))) == Drop::gre_unknown_protocol);
 }
 
@@ -170,8 +169,8 @@ TEST_CASE("the checks of the fuzz target go through GRE into IPv4") {
     const Bytes inner = ipv4(kIp, pattern(5));
     const auto extent = check_inner(gre(0, kEtherTypeIpv4, inner), std::nullopt);
     REQUIRE(extent);
-    CHECK(extent->ipv4.total_length == 25);
-    CHECK(check_inner(gre(0, kEtherTypeNhrp, inner), std::nullopt)->ipv4.total_length == 0);
+    CHECK(extent->ip_length == 25);
+    CHECK(check_inner(gre(0, kEtherTypeNhrp, inner), std::nullopt)->ip_length == 0);
     const Bytes martian = ipv4({.source = "127.0.0.1", .destination = "10.0.0.1"}, {});
     CHECK(check_inner(gre(0, kEtherTypeIpv4, martian), std::nullopt).error() == Drop::ip_bad_source);
 }
