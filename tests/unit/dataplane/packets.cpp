@@ -47,6 +47,35 @@ Bytes& fix_checksum(Bytes& packet) {
     return packet;
 }
 
+Ipv6Bytes ipv6_address(std::string_view text) { return IpAddress::parse(text).value().v6_bytes(); }
+
+Bytes ipv6(const Ip6& ip, ByteView payload) {
+    Ipv6Header header{};
+    header.version_class_flow = be32(6u << 28 | std::uint32_t{ip.traffic_class} << 20);
+    header.payload_length = be16(static_cast<std::uint16_t>(payload.size()));
+    header.next_header = ip.next_header;
+    header.hop_limit = ip.hop_limit;
+    header.source = ipv6_address(ip.source);
+    header.destination = ipv6_address(ip.destination);
+    return concat({view(header), payload});
+}
+
+Bytes extension(std::uint8_t next_header, std::size_t bytes) {
+    Bytes header(bytes, 0);
+    header[0] = next_header;
+    header[1] = static_cast<std::uint8_t>(bytes / 8 - 1);
+    header[2] = 1, header[3] = static_cast<std::uint8_t>(bytes - 4);  // PadN
+    return header;
+}
+
+Bytes fragment_header(std::uint8_t next_header, std::uint16_t offset, bool more) {
+    Ipv6FragmentHeader header{};
+    header.next_header = next_header;
+    header.fragment = be16(static_cast<std::uint16_t>(offset | (more ? 1 : 0)));
+    header.identification = be32(7);
+    return concat({view(header)});
+}
+
 Bytes udp(std::uint16_t source_port, std::uint16_t destination_port, ByteView payload) {
     const UdpHeader header{be16(source_port), be16(destination_port), be16(static_cast<std::uint16_t>(sizeof header + payload.size())), be16()};
     return concat({view(header), payload});
@@ -66,6 +95,18 @@ Bytes tcp_syn(const Ip& ip, std::uint16_t mss, std::size_t nops) {
     Ip with_protocol = ip;
     with_protocol.protocol = kProtocolTcp;
     return ipv4(with_protocol, tcp);
+}
+
+Bytes tcp_syn6(const Ip6& ip, std::uint16_t mss, ByteView extensions) {
+    TcpHeader header{};
+    header.source_port = be16(40000), header.destination_port = be16(80);
+    header.data_offset = (sizeof header + 4) / 4 << 4;
+    header.flags = TcpHeader::kSyn;
+    Bytes tcp = concat({view(header), Bytes{2, 4, static_cast<std::uint8_t>(mss >> 8), static_cast<std::uint8_t>(mss)}});
+    const Bytes packet = ipv6(ip, concat({extensions, tcp}));
+    const std::uint16_t sum = ipv6_checksum(ipv6_of(packet), kProtocolTcp, tcp);
+    tcp[16] = static_cast<std::uint8_t>(sum >> 8), tcp[17] = static_cast<std::uint8_t>(sum);
+    return ipv6(ip, concat({extensions, tcp}));
 }
 
 Bytes gre(std::uint16_t flags, std::uint16_t protocol, ByteView rest) {
