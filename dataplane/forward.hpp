@@ -9,7 +9,9 @@ namespace nave::dataplane {
 Verdict deliver_or_replicate(Packet& packet, WorkerState& worker);
 
 /// After the lookup, which answered `next_hop`: takes every packet or drops it. Out come to_encap and to_port of the worker.
-Verdict follow_route(Packet& packet, std::uint32_t next_hop, WorkerState& worker);
+Verdict follow_ipv4_route(Packet& packet, std::uint32_t next_hop, WorkerState& worker);
+/// Apart, so that the path of IPv4 is as short as without it.
+[[gnu::noinline]] Verdict follow_ipv6_route(Packet& packet, std::uint32_t next_hop, WorkerState& worker);
 
 /// Sends one copy to each member of the tunnel's replication list but the peer it came from. Copies share the payload; each
 /// has a buffer of its own for headers and, later, for the ciphertext, so that no byte of payload is ever copied.

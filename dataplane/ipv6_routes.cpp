@@ -65,8 +65,9 @@ Ipv6Routes::Ipv6Routes(const std::string& name, const Sizes& sizes, rte_rcu_qsbr
     if (hash_ && rte_hash_rcu_qsbr_add(hash_, &grace) == 0) return;
     const std::string reason = rte_strerror(rte_errno);
     rte_hash_free(hash_);
-    throw std::runtime_error{fmt::format("no memory for the IPv6 routes ({}; {}): {} in each of {} tables take {} MiB of the dataplane's memory; give it more, or lower routes_max", reason,
-                                         log.text(), sizes.routes, sizes.tables, memory(sizes) >> 20)};
+    throw std::runtime_error{fmt::format("no memory for the IPv6 routes ({}; {}): {} in each of {} tables take {} MiB of the dataplane's memory; "
+                                         "give it more, or lower routes_max",
+                                         reason, log.text(), sizes.routes, sizes.tables, memory(sizes) >> 20)};
 }
 
 Ipv6Routes::~Ipv6Routes() { rte_hash_free(hash_); }

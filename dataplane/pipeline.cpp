@@ -27,12 +27,12 @@ void stage(Burst& burst, WorkerState& worker, Stage name, Function&& function) {
     run_stage(burst, worker.drops, [&](Packet& packet) { return function(packet, worker); });
 }
 
-/// Inner IPv4 packets at their IP header that are neither for this box nor for many.
+/// Inner packets at their IP header that are neither for this box nor for many.
 [[gnu::flatten, gnu::noinline]] void route(Burst& burst, WorkerState& worker) {
     if (burst.empty()) return;
     worker.clock.begin(Stage::route, burst.size);
     RouteTables::NextHops next_hops;
-    worker.routes.lookup(burst, next_hops);
+    const bool any_ipv6 = worker.routes.lookup(burst, next_hops);
     constexpr std::size_t kTargetsAhead = 12;  // a peer's lines come from farther away than a packet's
     const std::size_t count = burst.size;
     for (std::size_t i = 0; i < std::min(count, kTargetsAhead); ++i) worker.tables.prefetch(static_cast<std::uint32_t>(next_hops[i]));
@@ -40,7 +40,8 @@ void stage(Burst& burst, WorkerState& worker, Stage name, Function&& function) {
     run_stage(burst, worker.drops, [&](Packet& packet) {
         const std::size_t i = next++;
         if (i + kTargetsAhead < count) worker.tables.prefetch(static_cast<std::uint32_t>(next_hops[i + kTargetsAhead]));
-        return follow_route(packet, static_cast<std::uint32_t>(next_hops[i]), worker);
+        const auto next_hop = static_cast<std::uint32_t>(next_hops[i]);
+        return any_ipv6 && packet.is_ipv6() ? follow_ipv6_route(packet, next_hop, worker) : follow_ipv4_route(packet, next_hop, worker);
     });
 }
 

@@ -129,19 +129,23 @@ std::uint64_t RouteTables::memory(const Sizes& sizes) {
     return sizes.tables * (kBlocks * kEntry + sizes.groups * kGroup + std::uint64_t{sizes.routes} * kNodesPerRoute * node) + Ipv6Routes::memory(ipv6_sizes(sizes));
 }
 
-void RouteTables::lookup(const Burst& burst, NextHops& found) const {
+bool RouteTables::lookup(const Burst& burst, NextHops& found) const {
+    constexpr std::uint8_t kIpv6Bit = 0x20;  // of the first byte: version 6 has it, version 4 has not
+    std::uint8_t seen = 0;
     std::array<std::uint32_t, Burst::kCapacity> destinations;
     for (std::size_t begin = 0; begin < burst.size;) {
-        // One bulk lookup for each run of packets of the same table; nearly always the whole burst. Where IPv6 packets stand among them, the
-        // IPv4 table is asked for an address that is always at hand, and the answer overwritten.
+        // One bulk lookup for each run of packets of the same table; nearly always the whole burst. Where IPv6 packets stand among them, it
+        // asks for an address that is always at hand, and the answer is overwritten.
         const TableId id = burst.packets[begin]->meta().table;
         std::size_t end = begin;
-        bool any_ipv6 = false;
         for (; end < burst.size && burst.packets[end]->meta().table == id; ++end) {
-            const bool is_ipv6 = burst.packets[end]->is_ipv6();
-            any_ipv6 |= is_ipv6;
-            destinations[end] = is_ipv6 ? 0 : burst.packets[end]->header<Ipv4Header>()->destination.host();
+            const auto* ip = reinterpret_cast<const Ipv4Header*>(burst.packets[end]->data());
+            seen |= ip->version_and_length;
+            destinations[end] = ip->destination.host();
         }
+        const bool any_ipv6 = (seen & kIpv6Bit) != 0;
+        for (std::size_t i = begin; any_ipv6 && i < end; ++i)
+            if (burst.packets[i]->is_ipv6()) destinations[i] = 0;
         if (id.value < tables_.size()) {
             const Table& table = tables_[id.value];
             const std::uint32_t fallback = table.fallback;
@@ -153,6 +157,7 @@ void RouteTables::lookup(const Burst& burst, NextHops& found) const {
         }
         begin = end;
     }
+    return (seen & kIpv6Bit) != 0;
 }
 
 std::uint32_t RouteTables::lookup(TableId id, std::uint32_t destination) const {

@@ -49,9 +49,10 @@ public:
     /// What tables of these sizes take of DPDK's memory, in bytes, up to a few percent.
     static std::uint64_t memory(const Sizes& sizes);
 
-    /// Where each packet of a burst goes, in its order. Packets have their IP header in the first segment, at its start. Any worker.
+    /// Where each packet of a burst goes, in its order. Packets have their IP header in the first segment, at its start. True if any is IPv6.
+    /// Any worker.
     using NextHops = std::array<std::uint64_t, Burst::kCapacity>;
-    void lookup(const Burst& burst, NextHops& found) const;
+    bool lookup(const Burst& burst, NextHops& found) const;
     std::uint32_t lookup(TableId table, std::uint32_t destination) const;
     std::uint32_t lookup(TableId table, const Ipv6Bytes& destination) const;
 

@@ -158,7 +158,7 @@ std::optional<Spi> Tables::update(const RemoveOutboundSa& command) {
 
 bool Tables::update(const SetAdjacency& command) {
     if (command.adjacency.value >= adjacencies_.size() || command.port.value >= ports_.size()) return false;
-    adjacencies_[command.adjacency.value] = {true, command.port, command.destination_mac, command.source_mac};
+    adjacencies_[command.adjacency.value] = {true, command.port, {command.destination_mac, command.source_mac, be16()}};
     return true;
 }
 

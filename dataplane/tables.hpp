@@ -40,7 +40,7 @@ struct Tunnel {
 struct Adjacency {
     bool valid = false;
     PortId port{};
-    MacAddress destination, source;
+    EthernetHeader header{};  // of frames to the neighbour but for the type; as one piece, which is copied faster than two addresses
 };
 
 /// One worker's tables. Sizes are fixed at start; `update` answers false when a command names something beyond them.

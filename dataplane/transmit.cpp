@@ -69,8 +69,8 @@ void queue_to_port(Packet& packet, PortId id, WorkerState& worker) {
 void send_to_neighbour(Packet& packet, const Adjacency& adjacency, const PortState& port, std::uint16_t ether_type, WorkerState& worker) {
     std::uint8_t* to = packet.prepend(sizeof(EthernetHeader));
     if (!to) return worker.drops.discard(packet, Drop::no_buffer);
-    const EthernetHeader header{adjacency.destination, adjacency.source, be16(ether_type)};
-    std::memcpy(to, &header, sizeof header);
+    std::memcpy(to, &adjacency.header, sizeof adjacency.header);
+    reinterpret_cast<EthernetHeader*>(to)->type = be16(ether_type);
     if (port.vlan && !put_tag(packet, *port.vlan)) return worker.drops.discard(packet, Drop::no_buffer);
     enqueue(packet, adjacency.port, worker);
 }

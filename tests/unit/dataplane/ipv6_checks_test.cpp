@@ -75,7 +75,8 @@ TEST_CASE("the upper layer is found behind the extension headers of RFC 8200, in
     const auto plain = find_upper_layer(ipv6(kIp, pattern(8)));
     REQUIRE(plain);
     CHECK((plain->protocol == kProtocolUdp && plain->offset == 40 && plain->is_first_fragment));
-    const Bytes chain = concat({extension(kProtocolDestinationOptions), extension(kProtocolRouting, 16), extension(kProtocolFragment, 24), fragment_header(kProtocolTcp, 0), pattern(20)});
+    const Bytes options = concat({extension(kProtocolDestinationOptions), extension(kProtocolRouting, 16), extension(kProtocolFragment, 24)});
+    const Bytes chain = concat({options, fragment_header(kProtocolTcp, 0), pattern(20)});
     const auto behind = find_upper_layer(with_next_header(kProtocolHopByHop, chain));
     REQUIRE(behind);
     CHECK((behind->protocol == kProtocolTcp && behind->offset == 40 + 56 && behind->is_first_fragment));
@@ -167,8 +168,7 @@ TEST_CASE("a cut IPv6 SYN and a later fragment are left alone") {
 
 TEST_CASE("a peer's sources hold by family, prefix by prefix") {
     SetPeer command{};
-    command.sources = {Prefix::parse("2001:db8:1::/48").value(), Prefix::parse("10.1.0.0/16").value(), Prefix::parse("fe80::1/128").value(), Prefix::parse("2001:db8:7::/65").value()};
-    command.source_count = 4;
+    for (const auto* source : {"2001:db8:1::/48", "10.1.0.0/16", "fe80::1/128", "2001:db8:7::/65"}) command.sources[command.source_count++] = Prefix::parse(source).value();
     Peer peer{};
     peer.set_sources(command);
     for (const auto* good : {"2001:db8:1::", "2001:db8:1:ffff:ffff:ffff:ffff:ffff", "fe80::1", "2001:db8:7:0:7fff::1"}) CHECK(peer.permits(ipv6_address(good)));

@@ -56,7 +56,9 @@ public:
     /// The same as a chain of buffers of at most `piece` bytes.
     void put_chain(PortId port, ByteView frame, std::size_t piece);
     /// An inner IP packet from the inside host, in its frame.
-    void from_host(ByteView ip_packet, std::uint8_t queue = 0) { put(kInside, ethernet(kBoxMac, kNeighbourMac, ip_packet[0] >> 4 == 6 ? kEtherTypeIpv6 : kEtherTypeIpv4, ip_packet), queue); }
+    void from_host(ByteView ip_packet, std::uint8_t queue = 0) {
+        put(kInside, ethernet(kBoxMac, kNeighbourMac, ip_packet[0] >> 4 == 6 ? kEtherTypeIpv6 : kEtherTypeIpv4, ip_packet), queue);
+    }
     void from_underlay(ByteView ip_packet, std::uint8_t queue = 0) { put(kUnderlay, ethernet(kBoxMac, kNeighbourMac, kEtherTypeIpv4, ip_packet), queue); }
     void inject(PacketMessage::Inject kind, ByteView bytes, PeerId peer = kNoPeer, PortId port = kUnderlay);
     /// Every worker takes `turns` turns, the route writer a round after each.
