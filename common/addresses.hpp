@@ -58,6 +58,8 @@ public:
     bool is_unspecified() const;
     /// 224.0.0.0/4 or ff00::/8.
     bool is_multicast() const;
+    /// fe80::/10 (RFC 4291 §2.5.6), which names another host on each link; false for IPv4.
+    bool is_link_local() const { return !is_v4() && bytes_[0] == 0xfe && (bytes_[1] & 0xc0) == 0x80; }
     std::string to_string() const;
     constexpr auto operator<=>(const IpAddress&) const = default;
 

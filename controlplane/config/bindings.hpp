@@ -148,6 +148,28 @@ Binding<T> list(std::string_view name, std::string accepts, Count count, Parse p
     return {name, all, read, show};
 }
 
+/// One text, or an array of up to two that `parse` turns into elements of different families; `family` tells an element's.
+template <class T, class Parse, class Print, class FamilyOf, class Get>
+Binding<T> one_per_family(std::string_view name, std::string_view accepts_one, Parse parse, Print print, FamilyOf family, Get get) {
+    std::string accepts = fmt::format("{}, or an array of two, one of IPv4 and one of IPv6", accepts_one);
+    auto read_one = [=](Reader& reader, const Value& value, T& out) {
+        auto given = value.kind == Value::Kind::text ? parse(value.text) : std::unexpected{std::string{}};
+        if (!given) return reader.refuse(value, accepts, given.error());
+        if (std::ranges::count(get(out), family(*given), family) > 0) return reader.refuse(value, accepts, "there is one of this family already");
+        get(out).push_back(std::move(*given));
+    };
+    auto read = [=](Reader& reader, const Value& value, T& out) {
+        if (value.kind != Value::Kind::array) return read_one(reader, value, out);
+        if (value.children.empty()) return reader.refuse(value, accepts);
+        for (const Value& element : value.children) read_one(reader, element, out);
+    };
+    return {name, accepts, read, [=](const T& object) {
+        std::vector<std::string> literals;
+        for (const auto& element : get(object)) literals.push_back(quote(print(element)));
+        return literals.size() < 2 ? fmt::format("{}", fmt::join(literals, "")) : fmt::format("[{}]", fmt::join(literals, ", "));
+    }};
+}
+
 /// One of a few words.
 template <class T, class Choice, class Get>
 Binding<T> choice(std::string_view name, std::vector<std::pair<std::string_view, Choice>> words, Get get) {

@@ -30,15 +30,24 @@ void check_role(Reader& reader, const Draft& draft, const PortDraft& port) {
     }
 }
 
-void check_gateway_address(Reader& reader, const PortDraft& draft) {
+void check_gateway_address(Reader& reader, const PortDraft& draft, const IpAddress& gateway) {
     const Port& port = draft.port;
-    if (!port.gateway) return;
     const Value& place = at(*draft.source, "gateway");
     if (!draft.tunnel.empty()) return reader.problem(place, "only an underlay port has a gateway; routes of an inside port are the kernel's");
-    if (!port.address) return reader.problem(place, "a static gateway needs a static address; leave both out to use DHCP on the twin");
-    if (port.gateway == port.address->address) return reader.problem(place, fmt::format("found \"{}\", which is the port's own address", port.gateway->to_string()));
-    if (port.address->network().contains(*port.gateway)) return;
-    reader.problem(place, fmt::format("found \"{}\", which is not in the port's network {}", port.gateway->to_string(), port.address->network().to_string()));
+    const auto family = [](const InterfaceAddress& each) { return each.address.family(); };
+    const auto own = std::ranges::find(port.addresses, gateway.family(), family);
+    if (port.addresses.empty()) return reader.problem(place, "a static gateway needs a static address; leave both out to use DHCP on the twin");
+    if (own == port.addresses.end()) return reader.problem(place, fmt::format("found \"{}\", and the port has no address of that family", gateway.to_string()));
+    if (gateway == own->address) return reader.problem(place, fmt::format("found \"{}\", which is the port's own address", gateway.to_string()));
+    if (gateway.is_link_local() || own->network().contains(gateway)) return;
+    reader.problem(place, fmt::format("found \"{}\", which is not in the port's network {}", gateway.to_string(), own->network().to_string()));
+}
+
+void check_ipv6_mtu(Reader& reader, const PortDraft& draft) {
+    for (const InterfaceAddress& each : draft.port.addresses) {
+        if (!each.address.is_v4() && draft.port.mtu < kIpv6MtuMin)
+            reader.problem(at(*draft.source, "mtu"), fmt::format("found {}; accepted: with an IPv6 address at least {}", draft.port.mtu, kIpv6MtuMin));
+    }
 }
 
 /// A device such as "af_packet:eth0" holds a kernel interface, whose name the twin cannot have.
@@ -84,13 +93,13 @@ void check_ports(Reader& reader, const Draft& draft) {
     std::map<IpAddress, std::string> owners;
     for (const PortDraft& port : draft.ports) {
         check_role(reader, draft, port);
-        check_gateway_address(reader, port);
+        check_ipv6_mtu(reader, port);
+        for (const IpAddress& gateway : port.port.gateways) check_gateway_address(reader, port, gateway);
         if (!port.tunnel.empty() && port.source->member("table") != nullptr) {
             reader.problem(at(*port.source, "table"), "an inside port uses its tunnel's table; set the tunnel's");
         }
-        if (!port.port.address) continue;
-        const IpAddress& address = port.port.address->address;
-        check_once(reader, owners, address, fmt::format("port \"{}\"", port.port.name), at(*port.source, "address"), fmt::format("address {}", address.to_string()));
+        for (const auto& [address, length] : port.port.addresses)
+            check_once(reader, owners, address, fmt::format("port \"{}\"", port.port.name), at(*port.source, "address"), fmt::format("address {}", address.to_string()));
     }
     for (const TunnelDraft& tunnel : draft.tunnels) {
         const IpAddress& address = tunnel.tunnel.address.value;

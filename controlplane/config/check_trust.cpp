@@ -42,13 +42,24 @@ void check_keys(Reader& reader, const TunnelDraft& tunnel) {
     }
 }
 
+/// We speak to a hub from our address of the same IP version. Which ones a port without a static address gets, time will tell.
+void check_hub_family(Reader& reader, const Draft& draft, const TunnelDraft& tunnel, const HubDraft& hub) {
+    const IpAddress& address = hub.hub.address.value;
+    const auto port = std::ranges::find(draft.ports, tunnel.underlay, [](const PortDraft& each) { return each.port.name; });
+    if (port == draft.ports.end() || port->port.addresses.empty() || address.is_unspecified()) return;
+    if (std::ranges::count(port->port.addresses, address.family(), [](const InterfaceAddress& each) { return each.address.family(); }) > 0) return;
+    reader.problem(at(*hub.source, "address"),
+                   fmt::format("{} cannot be reached from port \"{}\", which has no address of that IP version; give it one of each: address = [\"...\", \"...\"]",
+                               address.to_string(), tunnel.underlay));
+}
+
 void check_hub(Reader& reader, const Draft& draft, const TunnelDraft& tunnel, const HubDraft& hub) {
     const IpAddress& address = hub.hub.address.value;
     const Value& place = at(*hub.source, "address");
     const bool again = std::ranges::any_of(tunnel.hubs, [&](const HubDraft& other) { return &other < &hub && other.hub.address == hub.hub.address; });
     if (again && !address.is_unspecified()) reader.problem(place, fmt::format("hub {} is named twice", address.to_string()));
     for (const PortDraft& port : draft.ports) {
-        if (port.port.address && port.port.address->address == address)
+        if (std::ranges::count(port.port.addresses, address, &InterfaceAddress::address) > 0)
             reader.problem(place, fmt::format("{} is our own address, on port \"{}\"", address.to_string(), port.port.name));
     }
     const Prefix network = Prefix::of(tunnel.tunnel.address.value, tunnel.tunnel.address_length);
@@ -112,7 +123,10 @@ void check_trust(Reader& reader, const Draft& draft, const Value& root) {
         check_suites(reader, tunnel);
         check_ppks(reader, tunnel);
         check_access(reader, tunnel);
-        for (const HubDraft& hub : tunnel.hubs) check_hub(reader, draft, tunnel, hub);
+        for (const HubDraft& hub : tunnel.hubs) {
+            check_hub(reader, draft, tunnel, hub);
+            check_hub_family(reader, draft, tunnel, hub);
+        }
     }
 }
 

@@ -7,8 +7,8 @@
 namespace nave::config {
 namespace {
 
-// IPv4 20, UDP 8, ESP 8 and IV 8, GRE with key 8, padding and trailer up to 5, ICV 16.
-constexpr std::uint32_t kOverheadMax = 73;
+// IP, and UDP 8, ESP 8 and IV 8, GRE with key 8, padding and trailer up to 5, ICV 16.
+constexpr std::uint32_t kOverheadMax = 53, kIpv4Header = 20, kIpv6Header = 40;
 
 bool overlap(const Prefix& a, const Prefix& b) { return a.contains(b) || b.contains(a); }
 
@@ -44,23 +44,55 @@ void check_networks(Reader& reader, const Draft& draft, const TunnelDraft& tunne
     const Prefix network = Prefix::of(tunnel.tunnel.address.value, tunnel.tunnel.address_length);
     std::vector<std::pair<Prefix, std::string>> taken{{network, "the tunnel's network"}};
     for (const PortDraft& port : draft.ports) {
-        if (port.tunnel != tunnel.tunnel.name || !port.port.address) continue;
-        const Prefix mine = port.port.address->network();
-        for (const auto& [other, owner] : taken) {
-            if (overlap(mine, other))
-                reader.problem(at(*port.source, "address"), fmt::format("network {} overlaps {} ({})", mine.to_string(), other.to_string(), owner));
+        if (port.tunnel != tunnel.tunnel.name) continue;
+        for (const InterfaceAddress& address : port.port.addresses) {
+            const Prefix mine = address.network();
+            for (const auto& [other, owner] : taken) {
+                if (overlap(mine, other))
+                    reader.problem(at(*port.source, "address"), fmt::format("network {} overlaps {} ({})", mine.to_string(), other.to_string(), owner));
+            }
+            taken.emplace_back(mine, fmt::format("port \"{}\"", port.port.name));
         }
-        taken.emplace_back(mine, fmt::format("port \"{}\"", port.port.name));
     }
+}
+
+std::string_view name(Family family) { return family == Family::v4 ? "IPv4" : "IPv6"; }
+
+/// A tunnel is of one IP version inside: NHRP registers and resolves within one.
+void check_families(Reader& reader, const Draft& draft, const TunnelDraft& tunnel) {
+    const Family family = tunnel.tunnel.address.value.family();
+    const auto check = [&](const Value& place, const IpAddress& address) {
+        if (address.family() != family)
+            reader.problem(place, fmt::format("found {}, and the tunnel's address is of {}; a tunnel carries one of them, so give the other a tunnel of its own",
+                                              name(address.family()), name(family)));
+    };
+    for (const Prefix& prefix : tunnel.tunnel.routes) check(at(*tunnel.source, "routes"), prefix.address);
+    for (const AccessDraft& access : tunnel.access) {
+        for (const Prefix& prefix : access.rule.tunnel_addresses) check(at(*access.source, "tunnel_addresses"), prefix.address);
+        for (const Prefix& prefix : access.rule.prefixes) check(at(*access.source, "prefixes"), prefix.address);
+    }
+    for (const PortDraft& port : draft.ports) {
+        if (port.tunnel != tunnel.tunnel.name) continue;
+        for (const InterfaceAddress& each : port.port.addresses) check(at(*port.source, "address"), each.address);
+    }
+}
+
+bool has_ipv6(const PortDraft& port, const TunnelDraft& tunnel) {
+    return std::ranges::any_of(port.port.addresses, [](const InterfaceAddress& each) { return !each.address.is_v4(); }) ||
+           std::ranges::any_of(tunnel.hubs, [](const HubDraft& each) { return !each.hub.address.value.is_v4(); });
 }
 
 void check_mtu(Reader& reader, const Draft& draft, const TunnelDraft& tunnel) {
     const auto port = std::ranges::find(draft.ports, tunnel.underlay, [](const PortDraft& each) { return each.port.name; });
-    if (port == draft.ports.end() || tunnel.tunnel.mtu + kOverheadMax <= port->port.mtu) return;
+    if (!tunnel.tunnel.address.value.is_v4() && tunnel.tunnel.mtu < kIpv6MtuMin)
+        reader.problem(at(*tunnel.source, "mtu"), fmt::format("found {}; accepted: with an IPv6 address at least {}", tunnel.tunnel.mtu, kIpv6MtuMin));
+    if (port == draft.ports.end()) return;
+    const std::uint32_t overhead = kOverheadMax + (has_ipv6(*port, tunnel) ? kIpv6Header : kIpv4Header);
+    if (tunnel.tunnel.mtu + overhead <= port->port.mtu) return;
     reader.warning(
         at(*tunnel.source, "mtu"),
         fmt::format("{} bytes and up to {} of headers do not fit the underlay's mtu of {}: ESP packets may be fragmented; best is at most {}",
-                    tunnel.tunnel.mtu, kOverheadMax, port->port.mtu, port->port.mtu - kOverheadMax));
+                    tunnel.tunnel.mtu, overhead, port->port.mtu, port->port.mtu - overhead));
 }
 
 /// Whether strangers may start IKE with us for this tunnel: spokes with a hub, other spokes for a shortcut.
@@ -102,7 +134,10 @@ void check_tunnels(Reader& reader, const Draft& draft) {
             check_gre_key(reader, draft, tunnel);
             check_told_apart(reader, draft, tunnel);
         }
-        if (!tunnel.tunnel.address.value.is_unspecified()) check_networks(reader, draft, tunnel);
+        if (!tunnel.tunnel.address.value.is_unspecified()) {
+            check_networks(reader, draft, tunnel);
+            check_families(reader, draft, tunnel);
+        }
         check_mtu(reader, draft, tunnel);
         if (!tunnel.tunnel.routes.empty() && tunnel.hubs.empty()) {
             reader.problem(at(*tunnel.source, "routes"), "routes lead to hubs, and the tunnel has none; give hub, or say what spokes may hold in access");

@@ -56,8 +56,8 @@ struct Port {
     PortRole role = PortRole::underlay;
     std::string device;                                 // "0000:03:00.0", "af_packet:eth0", ...; the dataplane judges it
     std::optional<TunnelId> tunnel;                     // of an inside port: the tunnel whose route table it uses
-    std::optional<InterfaceAddress> address;            // static; nothing: whatever the kernel's twin gets
-    std::optional<IpAddress> gateway;                   // underlay only: next hop of everything that is not on the link
+    std::vector<InterfaceAddress> addresses;            // static, at most one of each family; none: whatever the kernel's twin gets
+    std::vector<IpAddress> gateways;                    // underlay only: next hop of everything of its family that is not on the link
     std::optional<std::uint16_t> vlan;                  // 802.1Q tag, 1 to 4094
     std::uint16_t mtu = 1500;                           // IP bytes
     std::uint32_t table = 254;                          // kernel route table; of an inside port, its tunnel's

@@ -77,7 +77,7 @@ void resolve_trust(TunnelDraft& draft) {
         tunnel.hubs.push_back(hub.hub);
         // Before all other rules, so that none of them can take a hub's right to relay away.
         if (hub.hub.identity)
-            tunnel.access.push_back({.identity = *hub.hub.identity, .tunnel_addresses = {network}, .prefixes = {Prefix{}}, .group = {}, .hub = true});
+            tunnel.access.push_back({.identity = *hub.hub.identity, .tunnel_addresses = {network}, .prefixes = {Prefix::of(network.address, 0)}, .group = {}, .hub = true});
     }
     for (AccessDraft& access : draft.access) {
         if (access.source->member("tunnel_addresses") == nullptr) access.rule.tunnel_addresses = {network};

@@ -2,6 +2,7 @@
 #include "controlplane/config/texts.hpp"
 
 #include <algorithm>
+#include <array>
 #include <charconv>
 
 namespace nave::config {
@@ -28,17 +29,36 @@ std::optional<InterfaceAddress> split(std::string_view text) {
     return InterfaceAddress{*address, length};
 }
 
+bool is_loopback(const IpAddress& address) {
+    return address.is_v4() ? address.v4_host() >> 24 == 127 : address == IpAddress::parse("::1");
+}
+
+/// ::ffff:0:0/96, which is never on the wire (RFC 4291 §2.5.5.2).
+bool is_mapped(const IpAddress& address) {
+    constexpr std::array<std::uint8_t, 12> kFront{0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff};
+    return !address.is_v4() && std::ranges::equal(address.bytes().first(kFront.size()), kFront);
+}
+
+bool is_broadcast(const InterfaceAddress& address) {
+    return address.address.is_v4() && (address.address.v4_host() | ~std::uint32_t{0} << (32 - address.length)) == ~std::uint32_t{0};
+}
+
 }  // namespace
 
 Parsed<IpAddress> parse_host(std::string_view text) {
     const auto address = IpAddress::parse(text);
     if (!address) return hint("");
-    if (!address->is_v4()) return hint("IPv6 is not supported yet");
-    const std::uint32_t value = address->v4_host();
-    if (value == 0) return hint("0.0.0.0 is no host");
-    if (value >> 24 == 127) return hint("a loopback address is reachable by nobody else");
-    if (value >> 28 >= 0xe) return hint("a multicast, reserved or broadcast address is no host");
+    if (address->is_unspecified()) return hint(fmt::format("{} is no host", address->to_string()));
+    if (is_loopback(*address)) return hint("a loopback address is reachable by nobody else");
+    if (address->is_multicast() || (address->is_v4() && address->v4_host() >> 28 == 0xf)) return hint("a multicast, reserved or broadcast address is no host");
+    if (address->is_link_local()) return hint("a link-local address means another host on each link");
+    if (is_mapped(*address)) return hint("an IPv4 address is written without \"::ffff:\"");
     return *address;
+}
+
+Parsed<IpAddress> parse_gateway(std::string_view text) {
+    const auto address = IpAddress::parse(text);
+    return address && address->is_link_local() ? *address : parse_host(text);
 }
 
 Parsed<NbmaAddress> parse_nbma(std::string_view text) {
@@ -52,16 +72,15 @@ Parsed<InterfaceAddress> parse_interface_address(std::string_view text) {
     if (!parts) return hint(IpAddress::parse(text) ? "the length is missing" : "");
     if (const auto host = parse_host(text.substr(0, text.find('/'))); !host) return hint(host.error());
     if (parts->length == 0) return hint("a network of length 0 is everything");
-    const std::uint32_t host_bits = parts->length >= 31 ? 0 : ~std::uint32_t{0} >> parts->length;
-    const std::uint32_t host = parts->address.v4_host() & host_bits;
-    if (host_bits != 0 && host == 0) return hint("this is the network itself");
-    if (host_bits != 0 && host == host_bits) return hint("this is the network's broadcast address");
+    const bool is_single = parts->length + 1 >= parts->address.bit_count();  // RFC 3021, RFC 6164: nothing but hosts
+    if (!is_single && parts->network().address == parts->address) return hint("this is the network itself");
+    if (!is_single && is_broadcast(*parts)) return hint("this is the network's broadcast address");
     return *parts;
 }
 
 Parsed<Prefix> parse_prefix(std::string_view text) {
     if (const auto prefix = Prefix::parse(text)) {
-        if (!prefix->address.is_v4()) return hint("IPv6 is not supported yet");
+        if (is_mapped(prefix->address) && prefix->length > 0) return hint("an IPv4 prefix is written without \"::ffff:\"");
         return *prefix;
     }
     const auto parts = split(text);
@@ -81,6 +100,7 @@ bool is_name(std::string_view text) {
     return !text.empty() && text.size() <= kNameMax && text[0] != '.' && text[0] != '-' && std::ranges::all_of(text, is_name_character);
 }
 
+std::string print_host(const IpAddress& address) { return address.to_string(); }
 std::string print_nbma(const NbmaAddress& address) { return address.value.to_string(); }
 std::string print_prefix(const Prefix& prefix) { return prefix.to_string(); }
 

@@ -69,9 +69,9 @@ std::expected<void, KernelError> Kernel::Impl::put_address(InterfaceIndex index,
 
 std::expected<void, std::string> Kernel::Impl::address_twins() {
     for (const PortPlan& port : plan.ports) {
-        if (!port.address) continue;
         const bool main_table = !port.tunnel && port.table == kMainTable;
-        if (auto put = put_address(port.index, *port.address, main_table); !put) return std::unexpected{failed("put an address on", port.twin, put.error())};
+        for (const NetworkAddress& address : port.addresses)
+            if (auto put = put_address(port.index, address, main_table); !put) return std::unexpected{failed("put an address on", port.twin, put.error())};
     }
     for (const TunnelPlan& tunnel : plan.tunnels) {
         if (auto put = put_address(tunnel.index, tunnel.address, false); !put) return std::unexpected{failed("put an address on", tunnel.twin, put.error())};

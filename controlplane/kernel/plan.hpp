@@ -26,8 +26,8 @@ struct PortPlan {
     std::uint16_t mtu = 1500;                // IP bytes
     std::optional<TunnelId> tunnel{};          // inside ports: whose routes it shares; nothing: an underlay
     TableNumber table = kMainTable;          // of an inside port, its tunnel's
-    std::optional<NetworkAddress> address{};   // nothing: whatever the operator's tools put on the twin
-    std::optional<IpAddress> gateway{};        // underlay: next hop of what is not on the link
+    std::vector<NetworkAddress> addresses{};   // none: whatever the operator's tools put on the twin
+    std::vector<IpAddress> gateways{};         // underlay: next hop of what is not on the link, at most one of each family
     InterfaceIndex index = 0;                // of the twin, once it is open
 };
 

@@ -73,10 +73,8 @@ OurRoutes routes_for(const Mirror& mirror, const Plan& plan) {
             if (kernel_does_it) return;
             add({.table = port.table, .prefix = address.network(), .index = port.index, .preferred_source = address.address});
         });
-        if (!port.tunnel && port.gateway) {
-            add({.table = port.table, .prefix = Prefix::of(*port.gateway, 0), .index = port.index, .gateway = port.gateway, .on_link = true,
-                 .append = kernel_does_it});
-        }
+        for (const IpAddress& gateway : port.gateways)
+            add({.table = port.table, .prefix = Prefix::of(gateway, 0), .index = port.index, .gateway = gateway, .on_link = true, .append = kernel_does_it});
     }
     for (const TunnelPlan& tunnel : plan.tunnels) {
         if (tunnel.index == 0 || !mirror.is_up(tunnel.index)) continue;

@@ -33,7 +33,7 @@ void read_ports(const Mirror& mirror, const Plan& plan, View& view) {
         underlay.mac = port.mac;
         underlay.mtu = mtu;
         // Weaker than any route of the kernel's, which may not have it because another interface's default route is in the way.
-        if (port.gateway) underlay.routes.push_back({.prefix = Prefix::of(*port.gateway, 0), .metric = UINT32_MAX, .gateway = port.gateway});
+        for (const IpAddress& gateway : port.gateways) underlay.routes.push_back({.prefix = Prefix::of(gateway, 0), .metric = UINT32_MAX, .gateway = gateway});
     }
 }
 

@@ -13,8 +13,8 @@ kernel::Plan plan_of(const config::Config& config, const std::function<MacAddres
         planned.mtu = port.mtu;
         planned.tunnel = port.role == config::PortRole::inside ? port.tunnel : std::nullopt;
         planned.table = port.table;
-        if (port.address) planned.address = kernel::NetworkAddress{.address = port.address->address, .length = port.address->length};
-        planned.gateway = port.gateway;
+        for (const auto& [address, length] : port.addresses) planned.addresses.push_back({.address = address, .length = length});
+        planned.gateways = port.gateways;
     }
     for (const overlay::Tunnel& tunnel : config.overlay.tunnels) {
         const config::TunnelTwin& twin = config.twins.at(tunnel.id.value);

@@ -49,8 +49,8 @@ TEST_CASE("all problems are told at once, in the order of the file") {
         problems ==
         "spoke.toml:3:10: port.wan.device: found 5; accepted: a device such as \"0000:03:00.0\", \"af_packet:eth0\", \"af_xdp:eth0\", \"tap:nave\", "
         "\"virtio_user:...\", \"vhost:...\", \"memif:...\", \"ring:...\" or \"pcap:...\"\n"
-        "spoke.toml:10:11: tunnel.nave0.address: found \"10.255.0.11\"; accepted: an IPv4 host address with the length of its network, such as "
-        "\"10.255.0.1/24\"; the length is missing\n"
+        "spoke.toml:10:11: tunnel.nave0.address: found \"10.255.0.11\"; accepted: a host address with the length of its network, such as "
+        "\"10.255.0.1/24\" or \"fd00:255::1/64\"; the length is missing\n"
         "spoke.toml:16:7: tunnel.nave0.mtu: found 70000; accepted: a whole number from 576 to 9200\n"
         "spoke.toml:17:7: tunnel.nave0.ttl: found 0; accepted: a whole number from 1 to 255");
 }
@@ -99,9 +99,10 @@ TEST_CASE("the replay window is a power of two from 64 to 8192") {
 
 TEST_CASE("a prefix with host bits is refused with the one that was meant") {
     check_problem(spoke({{15, "routes = [\"172.16.0.0/16\", \"172.17.5.1/16\"]"}}),
-                  "spoke.toml:15:28: tunnel.nave0.routes[1]: found \"172.17.5.1/16\"; accepted: an IPv4 prefix such as \"172.16.0.0/12\"; host bits "
+                  "spoke.toml:15:28: tunnel.nave0.routes[1]: found \"172.17.5.1/16\"; accepted: a prefix such as \"172.16.0.0/12\" or \"fd00:16::/32\"; host bits "
                   "are set, did you mean \"172.17.0.0/16\"?");
-    check_problem(spoke({{15, "routes = [\"2001:db8::/32\"]"}}), "spoke.toml:15:11: tunnel.nave0.routes[0]: found \"2001:db8::/32\"; accepted: an IPv4 prefix");
+    CHECK(problems_of(spoke({{15, "routes = [\"fd00::1:0:0:1/64\"]"}})).ends_with("host bits are set, did you mean \"fd00:0:0:1::/64\"?"));
+    CHECK(problems_of(spoke({{15, "routes = [\"::ffff:10.0.0.0/104\"]"}})).ends_with("an IPv4 prefix is written without \"::ffff:\""));
     check_problem(spoke({{15, "routes = [5]"}}), "spoke.toml:15:11: tunnel.nave0.routes[0]: found 5;");
 }
 
@@ -112,7 +113,12 @@ TEST_CASE("an interface address is a host's, with its length") {
     CHECK(told("172.16.11.1").ends_with("the length is missing"));
     CHECK(told("127.0.0.1/8").ends_with("a loopback address is reachable by nobody else"));
     CHECK(told("224.0.0.1/4").ends_with("a multicast, reserved or broadcast address is no host"));
-    CHECK(told("2001:db8::1/64").ends_with("IPv6 is not supported yet"));
+    CHECK(told("fd00:11::/64").ends_with("this is the network itself"));  // the routers' anycast address, RFC 4291 §2.6.1
+    CHECK(told("fe80::1/64").ends_with("a link-local address means another host on each link"));
+    CHECK(told("ff02::1/64").ends_with("a multicast, reserved or broadcast address is no host"));
+    CHECK(told("::1/128").ends_with("a loopback address is reachable by nobody else"));
+    CHECK(told("::ffff:10.0.0.1/120").ends_with("an IPv4 address is written without \"::ffff:\""));
+    CHECK(told("fd00:11::1/129").starts_with("spoke.toml:6:11: port.lan.address: found \"fd00:11::1/129\""));
     CHECK(told("172.16.11.1/33").starts_with("spoke.toml:6:11: port.lan.address: found \"172.16.11.1/33\""));
     CHECK(told("172.16.11.0/31").empty());  // RFC 3021: both addresses are hosts
     CHECK(told("172.16.11.1/32").empty());

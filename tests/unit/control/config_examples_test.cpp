@@ -82,12 +82,12 @@ TEST_CASE("the spoke's example takes about ten lines and reaches the hub's") {
     const Config spoke_config = loaded(content("spoke.toml")).config, hub_config = loaded(content("hub.toml")).config;
     const auto& spoke_tunnel = spoke_config.overlay.tunnels[0];
     const auto& hub_tunnel = hub_config.overlay.tunnels[0];
-    CHECK(spoke_tunnel.hubs.at(0).address.value == hub_config.ports.at(0).address->address);
+    CHECK(spoke_tunnel.hubs.at(0).address.value == hub_config.ports.at(0).addresses.at(0).address);
     CHECK(spoke_tunnel.gre_key == hub_tunnel.gre_key);
     CHECK(spoke_tunnel.hubs[0].identity->matches(hub_config.overlay.ike.profiles[0].local));
     CHECK(hub_tunnel.access.at(0).identity.matches(spoke_config.overlay.ike.profiles[0].local));
     CHECK(hub_config.overlay.ike.profiles[0].keys.at(0).remote.matches(spoke_config.overlay.ike.profiles[0].local));
     CHECK(hub_config.overlay.ike.profiles[0].keys[0].key == spoke_config.overlay.ike.profiles[0].keys.at(0).key);
-    CHECK(hub_tunnel.access[0].prefixes.at(0).contains(spoke_config.ports.at(1).address->network()));
+    CHECK(hub_tunnel.access[0].prefixes.at(0).contains(spoke_config.ports.at(1).addresses.at(0).network()));
     CHECK(hub_tunnel.hubs.empty());
 }

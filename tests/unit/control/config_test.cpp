@@ -176,10 +176,10 @@ TEST_CASE("twins have the names of their ports and tunnels unless told otherwise
 
 TEST_CASE("a static underlay address comes with its gateway") {
     const Config config = loaded(spoke({{3, "device = \"0000:03:00.0\"\naddress = \"192.0.2.11/24\"\ngateway = \"192.0.2.254\""}})).config;
-    REQUIRE(config.ports[0].address);
-    CHECK(config.ports[0].address->address.to_string() == "192.0.2.11");
-    CHECK(config.ports[0].address->network().to_string() == "192.0.2.0/24");
-    CHECK(config.ports[0].gateway->to_string() == "192.0.2.254");
+    REQUIRE(config.ports[0].addresses.size() == 1);
+    CHECK(config.ports[0].addresses.at(0).address.to_string() == "192.0.2.11");
+    CHECK(config.ports[0].addresses.at(0).network().to_string() == "192.0.2.0/24");
+    CHECK(config.ports[0].gateways.at(0).to_string() == "192.0.2.254");
     CHECK(value_of(config, "port.wan.gateway") == "\"192.0.2.254\"");
 }
 

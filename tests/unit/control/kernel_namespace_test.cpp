@@ -44,7 +44,7 @@ Plan spoke_plan() {
     Plan plan;
     plan.ports.push_back({.port = PortId{0}, .twin = "wan", .mac = {{2, 0, 0, 0, 0, 1}}});
     plan.ports.push_back({.port = PortId{1}, .twin = "lan", .mac = {{2, 0, 0, 0, 0, 2}}, .tunnel = TunnelId{0}, .table = 1000,
-                          .address = NetworkAddress{ip("10.1.0.1"), 24}});
+                          .addresses = {{ip("10.1.0.1"), 24}}});
     plan.tunnels.push_back(
         {.tunnel = TunnelId{0}, .twin = "nave0", .mtu = 1400, .table = 1000, .address = {ip("10.255.0.2"), 24}, .routes = {prefix("10.0.0.0/8")}});
     return plan;

@@ -79,7 +79,7 @@ TEST_CASE("an underlay port in the main table needs no rule") {
 TEST_CASE("an underlay port with its own table gets rules and routes for it") {
     Bench bench;
     bench.plan.ports[0].table = 77;
-    bench.plan.ports[0].gateway = ip("192.0.2.254");
+    bench.plan.ports[0].gateways = {ip("192.0.2.254")};
     CHECK(bench.has([](const Rule& rule) { return rule.outgoing == "wan" && rule.table == 77; }));
     CHECK(bench.has([](const Rule& rule) { return rule.from == prefix("192.0.2.7/32") && rule.table == 77; }));
     const auto routes = routes_for(bench.mirror, bench.plan);
@@ -98,7 +98,7 @@ TEST_CASE("connected networks and configured routes stand in the tunnel's table"
 
 TEST_CASE("a configured default gateway of the main table stands beside another's default route") {
     Bench bench;
-    bench.plan.ports[0].gateway = ip("192.0.2.254");
+    bench.plan.ports[0].gateways = {ip("192.0.2.254")};
     CHECK(routes_for(bench.mirror, bench.plan).at({kMainTable, prefix("0.0.0.0/0")}).append);
 }
 

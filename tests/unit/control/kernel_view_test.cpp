@@ -270,7 +270,7 @@ TEST_CASE("an unreachable route of the tunnel's table rejects") {
 
 TEST_CASE("a configured gateway is the weakest default route") {
     Bench bench;
-    bench.plan.ports[0].gateway = ip("192.0.2.1");
+    bench.plan.ports[0].gateways = {ip("192.0.2.1")};
     CHECK(bench.view().underlay.ports.at(kWanPort).routes.at(0).gateway == ip("192.0.2.1"));
     CHECK(bench.view().underlay.ports.at(kWanPort).routes.at(0).prefix == prefix("0.0.0.0/0"));
 }
