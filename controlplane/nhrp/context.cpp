@@ -33,10 +33,10 @@ Packet Context::originate(PacketType type, PeerId peer, const IpAddress& destina
     return packet;
 }
 
-ClientInfo Context::own_client(PeerId peer) const {
+ClientInfo Context::own_client(PeerId peer, Family nbma) const {
     ClientInfo info;
     info.holding_time = settings.holding_time;
-    info.nbma = directory.local_nbma(peer);
+    if (const NbmaAddress local = directory.local_nbma(peer); local.value.family() == nbma) info.nbma = local;
     info.protocol = own.value;
     return info;
 }

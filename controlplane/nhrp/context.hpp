@@ -36,6 +36,9 @@ public:
     std::set<IpAddress> hubs;
 
     Prefix own_subnet() const { return Prefix::of(own.value, subnet_length); }
+    /// Whether an answer about the prefix may hold for all of it: nothing as wide as a default route is one site's. As FRR: /8 of IPv4;
+    /// of IPv6 /16, because registries give a /19 to the largest providers, and no site comes near that (RFC 6177).
+    static bool is_narrow(const Prefix& prefix) { return prefix.length >= (prefix.address.is_v4() ? 8 : 16); }
     bool is_own(const IpAddress& address) const { return address == own.value; }
     /// Drawn at random: whoever did not see the request cannot answer it. `is_taken` says which ones are outstanding.
     template <class IsTaken>
@@ -47,8 +50,8 @@ public:
 
     /// A packet from us to the station at `destination`, to be sent to `peer`; without extensions.
     Packet originate(PacketType type, PeerId peer, const IpAddress& destination) const;
-    /// An entry that names us, as seen from `peer`.
-    ClientInfo own_client(PeerId peer) const;
+    /// An entry that names us, as seen from `peer`, for a packet of that NBMA family: without NBMA address when ours is of the other.
+    ClientInfo own_client(PeerId peer, Family nbma) const;
     /// The empty transit and responder extensions that requests carry, in the order of deployed peers (4, 5, 3).
     void add_request_extensions(Packet& packet) const;
     /// Puts our word into the authentication extension (it is hop by hop), or takes a foreign one out.

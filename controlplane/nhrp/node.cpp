@@ -88,7 +88,8 @@ void Node::relayed(PeerId from, ByteView packet, TimePoint, Outbox& out) {
     Context& context = parts_->context;
     const auto addresses = inner_addresses(packet);
     if (!context.settings.redirect) return;
-    if (!addresses || addresses->source.family() != context.own.value.family() || addresses->destination.is_multicast())
+    const auto is_local = [](const IpAddress& address) { return address.is_multicast() || address.is_link_local(); };
+    if (!addresses || addresses->source.family() != context.own.value.family() || is_local(addresses->source) || is_local(addresses->destination))
         return context.counters.add(Counter::unusable_indication);
     // Deployed peers expect the source of the traffic here, not its destination: it is where the indication must go.
     Packet indication = context.originate(PacketType::traffic_indication, from, addresses->source);

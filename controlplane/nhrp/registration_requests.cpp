@@ -46,7 +46,7 @@ void Registrar::transmit(const Server& server, Exchange& exchange, TimePoint now
     nhs.prefix_length = context_.own.value.bit_count();
     nhs.nbma = context_.directory.observed_nbma(server.peer);
     const auto known = server.learned ? server.learned : server.configured;
-    nhs.protocol = known ? known->value : context_.own.value.is_v4() ? IpAddress{} : IpAddress::v6({});
+    nhs.protocol = known ? known->value : Prefix::of(context_.own.value, 0).address;
     packet.extensions.back().value = encode_client_list({nhs});
 
     exchange.answered = false;

@@ -41,7 +41,7 @@ Packet make_reply(const Context& context, const Received& request, PacketType ty
     reply.destination_protocol = destination;
     reply.request_id = request.packet.request_id;
     for (Extension extension : request.packet.extensions) {
-        if (extension.type == extension_type::responder_address) extension.value = encode_client_list({context.own_client(request.from)});
+        if (extension.type == extension_type::responder_address) extension.value = encode_client_list({context.own_client(request.from, reply.families.nbma)});
         reply.extensions.push_back(std::move(extension));
     }
     return reply;
@@ -49,7 +49,7 @@ Packet make_reply(const Context& context, const Received& request, PacketType ty
 
 void add_nat_entry(Packet& packet, NbmaAddress nbma, const IpAddress& protocol, std::uint8_t prefix_length) {
     auto* extension = find(packet.extensions, extension_type::nat_address);
-    if (!extension) return;
+    if (!extension || nbma.value.family() != packet.families.nbma) return;
     ClientInfo info;
     info.prefix_length = prefix_length;
     info.nbma = nbma;

@@ -38,7 +38,7 @@ void Resolver::confirm(const IpAddress& destination, TimePoint now, Outbox& out)
 }
 
 bool Resolver::is_usable(const IpAddress& destination) const {
-    return !destination.is_multicast() && !destination.is_unspecified() && destination.family() == context_.own.value.family();
+    return !destination.is_multicast() && !destination.is_unspecified() && !destination.is_link_local() && destination.family() == context_.own.value.family();
 }
 
 std::optional<TimePoint> Resolver::refused_at(const IpAddress& destination) const {
@@ -147,9 +147,8 @@ void Resolver::store(const Prefix& prefix, const Shortcut& found, TimePoint now,
 }
 
 Prefix Resolver::narrowed(PeerId from, const IpAddress& destination, const ClientInfo& client) const {
-    constexpr std::uint8_t shortest = 8;  // as FRR: what is more general than this is no one's LAN
-    if (client.prefix_length < shortest) return Prefix::host(destination);
     const Prefix prefix = Prefix::of(destination, client.prefix_length);
+    if (!Context::is_narrow(prefix)) return Prefix::host(destination);
     const bool covers_hub = std::ranges::any_of(context_.hubs, [&](const IpAddress& hub) { return prefix.contains(hub); });
     if (covers_hub || prefix.contains(context_.own.value)) return Prefix::host(destination);
     // No hub has checked what a spoke says over its own SA: it may confirm what was known, and else speaks for the host only.

@@ -8,7 +8,7 @@ namespace nave::nhrp {
 bool Responder::on_request(const Received& received, TimePoint now, Outbox& out) {
     if (!extensions_are_acceptable(context_, received, now, out)) return false;
     const Packet& request = received.packet;
-    const auto [code, prefix] = verdict(request);
+    const auto [code, prefix] = verdict(received);
     Packet reply = make_reply(context_, received, PacketType::resolution_reply, request.destination_protocol);
     reply.flags = static_cast<std::uint16_t>((request.flags & (flag::source_is_router | flag::source_stable)) | flag::authoritative);
     if (auto* nat = find(reply.extensions, extension_type::nat_address)) nat->value.clear();  // it named the requester
@@ -18,7 +18,7 @@ bool Responder::on_request(const Received& received, TimePoint now, Outbox& out)
         return false;
     }
     reply.flags |= flag::destination_stable;
-    ClientInfo client = context_.own_client(received.from);
+    ClientInfo client = context_.own_client(received.from, request.families.nbma);
     client.prefix_length = prefix.length;
     reply.clients.push_back(client);
     if (const auto observed = registrar_.observed()) add_nat_entry(reply, *observed, context_.own.value, context_.own.value.bit_count());
@@ -33,17 +33,20 @@ bool Responder::on_request(const Received& received, TimePoint now, Outbox& out)
     return true;
 }
 
-Responder::Verdict Responder::verdict(const Packet& request) const {
+Responder::Verdict Responder::verdict(const Received& received) const {
+    const Packet& request = received.packet;
     const IpAddress& destination = request.destination_protocol;
     const Prefix host = Prefix::host(destination);
+    // All underlay addresses in a packet are of one family. Who asks in the other cannot reach us but through the hub, and is told
+    // that there is no way, so that it does not ask again and again.
+    if (context_.directory.local_nbma(received.from).value.family() != request.families.nbma) return {CieCode::no_binding, host};
     if (context_.is_own(destination)) return {CieCode::success, host};
     const Route route = context_.directory.route(destination);
     const auto* local = std::get_if<LocalRoute>(&route);
     // The tunnel's subnet may be on-link for us, yet another's tunnel address is not ours to answer for.
     if (!local || context_.own_subnet().contains(destination)) return {CieCode::no_binding, host};
     if ((request.flags & flag::resolution_unique) != 0) return {CieCode::not_unique, host};
-    constexpr std::uint8_t shortest = 8;  // nothing as wide as a default route becomes a shortcut
-    return {CieCode::success, local->prefix.length < shortest ? host : local->prefix};
+    return {CieCode::success, Context::is_narrow(local->prefix) ? local->prefix : host};
 }
 
 void Responder::announce_requester(const Received& received, const Prefix& prefix, Outbox& out) const {

@@ -20,7 +20,7 @@ private:
         CieCode code;
         Prefix prefix;
     };
-    Verdict verdict(const Packet& request) const;
+    Verdict verdict(const Received& received) const;
     void announce_requester(const Received& received, const Prefix& prefix, Outbox& out) const;
 
     Context& context_;

@@ -9,7 +9,7 @@
 namespace nave::nhrp {
 namespace {
 
-constexpr std::size_t kGrowthMax = 96;  // a transit entry, a NAT entry and the authentication, of IPv6
+constexpr std::size_t kGrowthMax = 104;  // a transit entry, a NAT entry and the authentication, of IPv6
 
 std::uint16_t transit_list_of(PacketType type) { return is_reply(type) ? extension_type::reverse_transit : extension_type::forward_transit; }
 
@@ -108,8 +108,8 @@ void Transit::refuse(const Received& received, Counter counter, ErrorCode code, 
 /// see it behind a NAT.
 void Transit::fill_nat_extension(const Received& received, Packet& packet) const {
     const auto* nat = find(packet.extensions, extension_type::nat_address);
-    if (!nat || !nat->value.empty() || !is_first_hop(packet)) return;
     const NbmaAddress observed = context_.directory.observed_nbma(received.from);
+    if (!nat || !nat->value.empty() || !is_first_hop(packet) || observed.value.family() != packet.families.nbma) return;
     if (packet.type == PacketType::resolution_request && packet.source_nbma && *packet.source_nbma != observed)
         add_nat_entry(packet, observed, packet.source_protocol, 0);
     if (packet.type != PacketType::resolution_reply || packet.clients.empty()) return;
@@ -122,7 +122,7 @@ void Transit::append_to_transit_list(PeerId next, Packet& packet) const {
     const bool understood = std::ranges::all_of(packet.extensions, [](const Extension& e) { return !e.compulsory || is_understood(e.type); });
     auto* list = find(packet.extensions, transit_list_of(packet.type));
     if (!understood || !list) return;
-    const Bytes entry = encode_client_list({context_.own_client(next)});
+    const Bytes entry = encode_client_list({context_.own_client(next, packet.families.nbma)});
     list->value.insert(list->value.end(), entry.begin(), entry.end());
 }
 

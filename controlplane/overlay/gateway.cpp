@@ -62,8 +62,8 @@ TunnelState& Gateway::Impl::tunnel(TunnelId id) {
     return *tunnels.front();
 }
 
-std::optional<NbmaAddress> Gateway::Impl::underlay(PortId port) const {
-    const auto found = underlays.find(port);
+std::optional<NbmaAddress> Gateway::Impl::underlay(PortId port, Family family) const {
+    const auto found = underlays.find({port, family});
     return found == underlays.end() ? std::nullopt : std::optional{found->second};
 }
 

@@ -39,8 +39,8 @@ public:
     void on_counters(const Counters& counters, TimePoint now, Outbox& out);
 
     // From the kernel's mirror
-    /// The underlay address of a port, or nothing when it has none now (link down, lease lost).
-    void set_underlay_address(PortId port, std::optional<NbmaAddress> address, TimePoint now, Outbox& out);
+    /// The underlay address of a port of that family, or nothing when it has none now (link down, lease lost).
+    void set_underlay_address(PortId port, Family family, std::optional<NbmaAddress> address, TimePoint now, Outbox& out);
     /// A prefix that lies behind this gateway (connected on an inside port): registered at hubs and answered for.
     void set_local_prefix(TunnelId tunnel, const Prefix& prefix, bool present, TimePoint now, Outbox& out);
     /// A route of the tunnel's kernel table that leads into the tunnel; without gateway it leads to the best hub.

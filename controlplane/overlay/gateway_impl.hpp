@@ -119,7 +119,7 @@ struct Gateway::Impl {
 
     TunnelState& tunnel(TunnelId id);
     const TunnelState& tunnel(TunnelId id) const { return const_cast<Impl*>(this)->tunnel(id); }
-    std::optional<NbmaAddress> underlay(PortId port) const;
+    std::optional<NbmaAddress> underlay(PortId port, Family family) const;
     void count(std::string_view name) { ++counts[std::string{name}]; }
     static void log(Outbox& out, ike::Severity severity, std::string key, std::string text) { out.push_back(Log{severity, std::move(key), std::move(text)}); }
 
@@ -135,7 +135,7 @@ struct Gateway::Impl {
     Peers peers;
     ike::Endpoint endpoint;
     std::vector<std::unique_ptr<TunnelState>> tunnels;
-    std::map<PortId, NbmaAddress> underlays;
+    std::map<std::pair<PortId, Family>, NbmaAddress> underlays;
     std::unordered_map<std::uint64_t, Purpose> purposes;  // by token
     std::uint64_t last_token = 0;
     std::multimap<TimePoint, ike::SaId> closings;         // associations that were replaced

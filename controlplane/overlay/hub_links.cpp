@@ -24,9 +24,9 @@ void Gateway::Impl::set_state(TunnelState& home, std::size_t index, HubLink::Sta
 void Gateway::Impl::connect_hub(TunnelState& home, std::size_t index, TimePoint now, Outbox& out) {
     HubLink& link = home.hubs[index];
     link.retry_at.reset();
-    const auto local = underlay(home.tunnel.underlay);
-    if (!local || link.state != HubLink::State::down) return;
     const Hub& hub = home.tunnel.hubs[index];
+    const auto local = underlay(home.tunnel.underlay, hub.address.value.family());
+    if (!local || link.state != HubLink::State::down) return;
     ike::ConnectRequest request{home.tunnel.profile, {*local, kUdpPortIke}, {hub.address, kUdpPortIke}, hub.identity, ++last_token, hub.redirects, true};
     purposes.emplace(request.token, HubAttempt{home.tunnel.id, index});
     set_state(home, index, HubLink::State::connecting, "IKE starts", out);
@@ -37,7 +37,7 @@ void Gateway::Impl::connect_hub(TunnelState& home, std::size_t index, TimePoint 
 
 void Gateway::Impl::retry_hub(TunnelState& home, std::size_t index, Duration pause, TimePoint now) {
     HubLink& link = home.hubs[index];
-    if (underlay(home.tunnel.underlay)) link.retry_at = now + pause;
+    if (underlay(home.tunnel.underlay, home.tunnel.hubs[index].address.value.family())) link.retry_at = now + pause;
 }
 
 void Gateway::Impl::hub_attempt_failed(TunnelState& home, std::size_t index, const ike::SaDown& down, TimePoint now, Outbox& out) {

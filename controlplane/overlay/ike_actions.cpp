@@ -27,9 +27,9 @@ void Gateway::Impl::close(ike::SaId sa, ike::DownReason reason, bool at_once, Ti
 }
 
 void Gateway::Impl::handle(ike::SendDatagram& send, TimePoint, Outbox& out) {
-    for (const auto& [port, address] : underlays)
+    for (const auto& [key, address] : underlays)
         if (address == send.local.address) {
-            out.push_back(SendDatagram{port, send.local, send.remote, std::move(send.payload)});
+            out.push_back(SendDatagram{key.first, send.local, send.remote, std::move(send.payload)});
             return;
         }
     count("overlay-datagram-without-address");
@@ -45,7 +45,7 @@ std::optional<Gateway::Impl::Purpose> Gateway::Impl::take_purpose(std::uint64_t 
 
 TunnelState* Gateway::Impl::tunnel_of(const ike::SaUp& up) {
     for (const auto& each : tunnels)
-        if (each->tunnel.profile == up.profile && underlay(each->tunnel.underlay) == up.local_endpoint.address) return each.get();
+        if (each->tunnel.profile == up.profile && underlay(each->tunnel.underlay, up.local_endpoint.address.value.family()) == up.local_endpoint.address) return each.get();
     return nullptr;
 }
 

@@ -6,14 +6,14 @@
 
 namespace nave::overlay {
 
-void Gateway::set_underlay_address(PortId port, std::optional<NbmaAddress> address, TimePoint now, Outbox& out) {
-    const auto old = impl_->underlay(port);
+void Gateway::set_underlay_address(PortId port, Family family, std::optional<NbmaAddress> address, TimePoint now, Outbox& out) {
+    const auto old = impl_->underlay(port, family);
     if (old == address) return;
-    if (address) impl_->underlays[port] = *address;
-    else impl_->underlays.erase(port);
+    if (address) impl_->underlays[{port, family}] = *address;
+    else impl_->underlays.erase({port, family});
     const auto user = std::ranges::find_if(impl_->tunnels, [&](const auto& tunnel) { return tunnel->tunnel.underlay == port; });
     Impl::log(out, ike::Severity::notice, fmt::format("underlay-{}", port.value),
-              fmt::format("underlay address of port {}: {} -> {}", user == impl_->tunnels.end() ? std::to_string(port.value) : (*user)->tunnel.underlay_name,
+              fmt::format("{} underlay address of port {}: {} -> {}", family == Family::v4 ? "IPv4" : "IPv6", user == impl_->tunnels.end() ? std::to_string(port.value) : (*user)->tunnel.underlay_name,
                           old ? old->value.to_string() : "none", address ? address->value.to_string() : "none"));
     if (old) {
         ike::Outbox actions;
@@ -22,8 +22,9 @@ void Gateway::set_underlay_address(PortId port, std::optional<NbmaAddress> addre
     }
     for (const auto& tunnel : impl_->tunnels) {
         if (tunnel->tunnel.underlay != port) continue;
-        tunnel->attempts.clear();
+        std::erase_if(tunnel->attempts, [&](const auto& attempt) { return attempt.first.value.family() == family; });
         for (std::size_t i = 0; i < tunnel->hubs.size(); ++i) {
+            if (tunnel->tunnel.hubs[i].address.value.family() != family) continue;
             tunnel->hubs[i].retry_at.reset();
             tunnel->hubs[i].backoff.reset();
             impl_->connect_hub(*tunnel, i, now, out);
@@ -33,11 +34,13 @@ void Gateway::set_underlay_address(PortId port, std::optional<NbmaAddress> addre
 
 void Gateway::set_local_prefix(TunnelId id, const Prefix& prefix, bool present, TimePoint now, Outbox& out) {
     TunnelState& tunnel = impl_->tunnel(id);
-    if (present) tunnel.local_prefixes.insert(prefix);
-    else tunnel.local_prefixes.erase(prefix);
     tunnel.access.set_local(prefix, present);
     if (present) tunnel.rib.set(RouteSource::connected, prefix, ToTarget{{RouteTarget::Kind::twin, 0}}, out);
     else tunnel.rib.remove(RouteSource::connected, prefix, out);
+    // The kernel may have put an address of the other family on an inside port; the overlay knows no way there.
+    if (prefix.address.family() != tunnel.tunnel.address.value.family()) return;
+    if (present) tunnel.local_prefixes.insert(prefix);
+    else tunnel.local_prefixes.erase(prefix);
     nhrp::Outbox actions;
     tunnel.node.set_local_prefixes({tunnel.local_prefixes.begin(), tunnel.local_prefixes.end()}, now, actions);
     impl_->run_nhrp(tunnel, std::move(actions), now, out);

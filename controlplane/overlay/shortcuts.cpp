@@ -52,7 +52,8 @@ bool Gateway::Impl::is_sought_in_vain(const TunnelState& home, const NbmaAddress
 }
 
 void Gateway::Impl::seek_peer(TunnelState& home, const NbmaAddress& nbma, const TunnelAddress& holder, TimePoint now) {
-    if (!underlay(home.tunnel.underlay) || underlay(home.tunnel.underlay) == nbma || is_sought_in_vain(home, nbma, holder)) return;
+    const auto local = underlay(home.tunnel.underlay, nbma.value.family());
+    if (!local || local == nbma || is_sought_in_vain(home, nbma, holder)) return;
     // A spoke could name any address as its own and have us knock there.
     if (home.attempts.size() >= kAttemptsMax && !home.attempts.contains(nbma)) return count("overlay-attempts-full");
     Attempt& attempt = home.attempts[nbma];
@@ -66,7 +67,7 @@ void Gateway::Impl::seek_peer(TunnelState& home, const NbmaAddress& nbma, const 
 void Gateway::Impl::start_attempt(TunnelState& home, const NbmaAddress& nbma, TimePoint now, Outbox& out) {
     Attempt& attempt = home.attempts.at(nbma);
     attempt.start_at.reset();
-    const auto local = underlay(home.tunnel.underlay);
+    const auto local = underlay(home.tunnel.underlay, nbma.value.family());
     if (!local || is_sought_in_vain(home, nbma, attempt.holder)) {
         home.attempts.erase(nbma);
         return;

@@ -81,7 +81,7 @@ void Runtime::Impl::take_change(const kernel::Change& change, TimePoint time) {
         TimePoint time;
         void operator()(const Command& command) { self.out.push_back(overlay::Dataplane{command}); }
         void operator()(const kernel::UnderlayAddressChange& change) {
-            self.gateway.set_underlay_address(change.port, change.address, time, self.out);
+            self.gateway.set_underlay_address(change.port, Family::v4, change.address, time, self.out);
         }
         void operator()(const kernel::LocalPrefixChange& change) { self.gateway.set_local_prefix(change.tunnel, change.prefix, change.present, time, self.out); }
         void operator()(const kernel::TunnelRouteChange& change) {

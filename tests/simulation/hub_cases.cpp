@@ -154,13 +154,13 @@ TEST_CASE("a spoke that loses its underlay address waits, and connects when it g
     REQUIRE(play.registered());
     const std::size_t spoke = play.fleet.spoke(0);
     play.world.with(spoke, [](overlay::Gateway& gateway, TimePoint now, overlay::Outbox& out) {
-        gateway.set_underlay_address(PortId{0}, std::nullopt, now, out);
+        gateway.set_underlay_address(PortId{0}, Family::v4, std::nullopt, now, out);
     });
     play.world.run_for(2min);
     CHECK(play.world.dataplane(spoke).peer_count() == 0);
     CHECK_FALSE(play.fleet.is_registered(0));
     play.world.with(spoke, [&](overlay::Gateway& gateway, TimePoint now, overlay::Outbox& out) {
-        gateway.set_underlay_address(PortId{0}, play.world.blueprint(spoke).underlay, now, out);
+        gateway.set_underlay_address(PortId{0}, Family::v4, play.world.blueprint(spoke).underlay, now, out);
     });
     CHECK(play.world.run_until([&] { return play.fleet.is_registered(0); }, 5s));
 }

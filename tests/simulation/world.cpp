@@ -65,7 +65,7 @@ void World::start(std::size_t index) {
     station.gateway = std::make_unique<overlay::Gateway>(plan_of.settings, *station.random, now_, out);
     for (const overlay::Tunnel& tunnel : plan_of.settings.tunnels)
         for (const Prefix& prefix : plan_of.lan) station.gateway->set_local_prefix(tunnel.id, prefix, true, now_, out);
-    station.gateway->set_underlay_address(kPort, plan_of.underlay, now_, out);
+    station.gateway->set_underlay_address(kPort, plan_of.underlay.value.family(), plan_of.underlay, now_, out);
     carry_out(index, out);
     push(now_ + counter_interval_ + std::chrono::milliseconds{random_.below(1000)}, index, station.life, ReadCounters{});
 }
@@ -91,7 +91,7 @@ void World::change_address(std::size_t index, NbmaAddress address) {
     underlay_.remove(station.blueprint.underlay);
     station.blueprint.underlay = address;
     underlay_.place(address, index, station.blueprint.nat);
-    with(index, [&](overlay::Gateway& gateway, TimePoint now, overlay::Outbox& out) { gateway.set_underlay_address(kPort, address, now, out); });
+    with(index, [&](overlay::Gateway& gateway, TimePoint now, overlay::Outbox& out) { gateway.set_underlay_address(kPort, address.value.family(), address, now, out); });
 }
 
 void World::with(std::size_t index, const std::function<void(overlay::Gateway&, TimePoint, overlay::Outbox&)>& call) {

@@ -101,7 +101,7 @@ TEST_CASE("a prefix with host bits is refused with the one that was meant") {
     check_problem(spoke({{15, "routes = [\"172.16.0.0/16\", \"172.17.5.1/16\"]"}}),
                   "spoke.toml:15:28: tunnel.nave0.routes[1]: found \"172.17.5.1/16\"; accepted: a prefix such as \"172.16.0.0/12\" or \"fd00:16::/32\"; host bits "
                   "are set, did you mean \"172.17.0.0/16\"?");
-    CHECK(problems_of(spoke({{15, "routes = [\"fd00::1:0:0:1/64\"]"}})).ends_with("host bits are set, did you mean \"fd00:0:0:1::/64\"?"));
+    CHECK(problems_of(spoke({{15, "routes = [\"fd00:0:0:1::1/64\"]"}})).ends_with("host bits are set, did you mean \"fd00:0:0:1::/64\"?"));
     CHECK(problems_of(spoke({{15, "routes = [\"::ffff:10.0.0.0/104\"]"}})).ends_with("an IPv4 prefix is written without \"::ffff:\""));
     check_problem(spoke({{15, "routes = [5]"}}), "spoke.toml:15:11: tunnel.nave0.routes[0]: found 5;");
 }

@@ -8,7 +8,7 @@ namespace nave::nhrp {
 
 Station::Station(Lab& lab_, std::string name_, std::string_view tunnel_, std::string_view nbma_, Settings settings)
     : lab{lab_}, name{std::move(name_)}, tunnel{ip(tunnel_)}, nbma{ip(nbma_)},
-      node{std::make_unique<Node>(std::move(settings), tunnel, std::uint8_t{24}, lab_.random, *this)} {}
+      node{std::make_unique<Node>(std::move(settings), tunnel, static_cast<std::uint8_t>(tunnel.value.is_v4() ? 24 : 64), lab_.random, *this)} {}
 
 Route Station::route(const IpAddress& destination) const {
     Route best = NoRoute{};
@@ -28,7 +28,7 @@ Route Station::route(const IpAddress& destination) const {
 Route Station::way_to_ask(const IpAddress& destination) const {
     const Route found = route(destination);
     const auto* next = std::get_if<PeerRoute>(&found);
-    const auto by_default = routes.find(net("0.0.0.0/0"));
+    const auto by_default = routes.find(Prefix::of(tunnel.value, 0));
     return next && !is_server(next->peer) && by_default != routes.end() ? Route{by_default->second} : found;
 }
 
@@ -41,8 +41,14 @@ bool Station::may_answer(PeerId peer, const Prefix&) const { return !may_not_ans
 
 bool Station::same_identity(PeerId a, PeerId b) const { return identities.at(a) == identities.at(b); }
 
+NbmaAddress Station::local_nbma(PeerId peer) const {
+    const bool is_second = peers.at(peer)->nbma.value.family() != nbma.value.family();
+    return is_second && second_nbma ? *second_nbma : nbma;
+}
+
 NbmaAddress Station::observed_nbma(PeerId peer) const {
     const Station& other = *peers.at(peer);
+    if (other.second_nbma && other.nbma.value.family() != nbma.value.family()) return *other.second_nbma;
     return other.public_nbma.value_or(other.nbma);
 }
 
@@ -64,9 +70,10 @@ void Station::resolve(std::string_view destination) {
 
 void Station::relayed(const Station& from, std::string_view source, std::string_view destination) {
     Bytes packet(85, 0);  // odd, so that it has to be trimmed
-    packet[0] = 0x45;
-    std::ranges::copy(ip(source).bytes(), packet.begin() + 12);
-    std::ranges::copy(ip(destination).bytes(), packet.begin() + 16);
+    const bool is_v4 = ip(source).is_v4();
+    packet[0] = is_v4 ? 0x45 : 0x60;
+    std::ranges::copy(ip(source).bytes(), packet.begin() + (is_v4 ? 12 : 8));
+    std::ranges::copy(ip(destination).bytes(), packet.begin() + (is_v4 ? 16 : 24));
     Outbox out;
     node->relayed(peer_of(from), packet, lab.now, out);
     lab.perform(*this, std::move(out));
@@ -142,7 +149,7 @@ void Lab::disconnect(Station& a, Station& b) {
 void Lab::join(Station& spoke, Station& hub, NhsId nhs) {
     connect(spoke, hub);
     const PeerId peer = spoke.peer_of(hub);
-    spoke.routes[net("0.0.0.0/0")] = {peer, hub.tunnel};
+    spoke.routes[Prefix::of(spoke.tunnel.value, 0)] = {peer, hub.tunnel};
     Outbox out;
     spoke.node->add_next_hop_server(nhs, peer, std::nullopt, now, out);
     perform(spoke, std::move(out));

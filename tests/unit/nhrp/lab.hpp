@@ -44,7 +44,7 @@ public:
     std::optional<CieCode> registration_refusal(PeerId peer, const Prefix& prefix) const override;
     bool may_answer(PeerId peer, const Prefix& prefix) const override;
     bool same_identity(PeerId a, PeerId b) const override;
-    NbmaAddress local_nbma(PeerId) const override { return nbma; }
+    NbmaAddress local_nbma(PeerId peer) const override;
     NbmaAddress observed_nbma(PeerId peer) const override;
 
     // What a test does to it.
@@ -72,6 +72,7 @@ public:
     bool is_hub = false;
     TunnelAddress tunnel;
     NbmaAddress nbma;                         // its own view
+    std::optional<NbmaAddress> second_nbma;   // of the other IP version: what peers of that version see
     std::optional<NbmaAddress> public_nbma;   // others' view, when behind NAT
     std::vector<Prefix> lan;
     std::map<Prefix, PeerRoute> routes;
