@@ -12,8 +12,9 @@ void Gateway::set_underlay_address(PortId port, Family family, std::optional<Nbm
     if (address) impl_->underlays[{port, family}] = *address;
     else impl_->underlays.erase({port, family});
     const auto user = std::ranges::find_if(impl_->tunnels, [&](const auto& tunnel) { return tunnel->tunnel.underlay == port; });
-    Impl::log(out, ike::Severity::notice, fmt::format("underlay-{}", port.value),
-              fmt::format("{} underlay address of port {}: {} -> {}", family == Family::v4 ? "IPv4" : "IPv6", user == impl_->tunnels.end() ? std::to_string(port.value) : (*user)->tunnel.underlay_name,
+    Impl::log(out, ike::Severity::notice, fmt::format("underlay-{}-{}", port.value, std::to_underlying(family)),
+              fmt::format("{} underlay address of port {}: {} -> {}", family == Family::v4 ? "IPv4" : "IPv6",
+                          user == impl_->tunnels.end() ? std::to_string(port.value) : (*user)->tunnel.underlay_name,
                           old ? old->value.to_string() : "none", address ? address->value.to_string() : "none"));
     if (old) {
         ike::Outbox actions;

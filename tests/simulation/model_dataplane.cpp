@@ -10,9 +10,15 @@ namespace {
 constexpr Duration kRedirectInterval = std::chrono::seconds{10};
 constexpr std::uint64_t kWindow = 1024, kDataBytes = 100;
 
-/// The IPv4 header that the inner packet would have, and eight bytes of ICMP.
+/// The IP header that the inner packet would have, and eight bytes of ICMP.
 Bytes head_of(const Data& data) {
     ByteWriter header;
+    if (!data.source.is_v4()) {
+        header.u32(6u << 28), header.u16(8), header.u8(kProtocolIcmpv6), header.u8(data.time_to_live);
+        header.bytes(data.source.bytes()), header.bytes(data.destination.bytes());
+        header.u64(data.id);
+        return header.take();
+    }
     header.u8(0x45), header.u8(0), header.u16(28), header.u32(0);
     header.u8(data.time_to_live), header.u8(kProtocolIcmp), header.u16(0);
     header.u32(data.source.v4_host()), header.u32(data.destination.v4_host());
@@ -38,7 +44,7 @@ std::uint64_t ModelDataplane::drops(const std::string& reason) const {
 }
 
 const ModelDataplane::Route* ModelDataplane::lookup(const IpAddress& destination) const {
-    for (int length = 32; length >= 0; --length) {
+    for (int length = destination.bit_count(); length >= 0; --length) {
         if (lengths_[static_cast<std::size_t>(length)] == 0) continue;
         const auto found = routes_.find(Prefix::of(destination, static_cast<std::uint8_t>(length)));
         if (found != routes_.end()) return &found->second;

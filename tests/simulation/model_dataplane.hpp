@@ -108,7 +108,7 @@ private:
     std::unordered_map<Prefix, RouteTarget> wanted_routes_;  // as the commands say
     std::deque<RouteWrite> route_ring_;
     std::unordered_map<Prefix, Route> routes_;               // as the writer has written them
-    std::array<std::uint32_t, 33> lengths_{};
+    std::array<std::uint32_t, 129> lengths_{};
     std::map<std::pair<IpAddress, IpAddress>, TimePoint> redirected_;
     std::map<std::string, std::uint64_t> drops_;
     std::vector<std::string> violations_;

@@ -61,11 +61,13 @@ void World::start(std::size_t index) {
     station.wake_at.reset();
     station.dataplane = std::make_unique<ModelDataplane>(plan_of.settings.sa_slots, index, sealing_keys_);
     underlay_.place(plan_of.underlay, index, plan_of.nat);
+    if (plan_of.second_underlay) underlay_.place(*plan_of.second_underlay, index, plan_of.nat);
     overlay::Outbox out;
     station.gateway = std::make_unique<overlay::Gateway>(plan_of.settings, *station.random, now_, out);
     for (const overlay::Tunnel& tunnel : plan_of.settings.tunnels)
         for (const Prefix& prefix : plan_of.lan) station.gateway->set_local_prefix(tunnel.id, prefix, true, now_, out);
     station.gateway->set_underlay_address(kPort, plan_of.underlay.value.family(), plan_of.underlay, now_, out);
+    if (const auto& second = plan_of.second_underlay) station.gateway->set_underlay_address(kPort, second->value.family(), second, now_, out);
     carry_out(index, out);
     push(now_ + counter_interval_ + std::chrono::milliseconds{random_.below(1000)}, index, station.life, ReadCounters{});
 }
@@ -75,6 +77,7 @@ void World::crash(std::size_t index) {
     if (!station.gateway) return;
     station.old_violations.insert(station.old_violations.end(), station.dataplane->violations().begin(), station.dataplane->violations().end());
     underlay_.remove(station.blueprint.underlay);
+    if (station.blueprint.second_underlay) underlay_.remove(*station.blueprint.second_underlay);
     station.gateway.reset();
     station.dataplane.reset();
     station.wake_at.reset();

@@ -19,6 +19,7 @@ namespace nave::simulation {
 struct Blueprint {
     overlay::Settings settings;
     NbmaAddress underlay;
+    std::optional<NbmaAddress> second_underlay{};  // of the other IP version
     std::optional<std::size_t> nat;
     std::vector<Prefix> lan;             // behind it
     IpAddress host;                      // one host there
