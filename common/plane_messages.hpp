@@ -47,10 +47,12 @@ struct SetPeer {
     bool any_source; bool multicast;  // multicast: it is in its tunnel's replication list
     std::uint8_t source_count; std::array<Prefix, kSourcesMax> sources;
 };
-/// How to reach a peer on the underlay. UDP ports 0 = plain ESP, else ESP in UDP (RFC 3948).
+/// How to reach a peer on the underlay. UDP ports 0 = plain ESP, else ESP in UDP (RFC 3948). Both addresses are of one family.
+/// `mtu`: IP bytes that the path carries where that is less than its port does; 0 = not known to be less.
 struct SetPeerPath {
     PeerId peer; PortId port; MacAddress source_mac, destination_mac;
     NbmaAddress local, remote; std::uint16_t local_udp_port, remote_udp_port;
+    std::uint16_t mtu = 0;
 };
 /// The peer has no usable path (no route or neighbour on the underlay): packets to it are dropped by name.
 struct ClearPeerPath { PeerId peer; };
@@ -128,7 +130,7 @@ using Event = std::variant<SaNearLimit, InboundSaUsed, PeerMoved, SaRemoved, Pee
 
 /// Why a packet is handed up. Each class has its own policer.
 enum class Punt : std::uint8_t {
-    arp,          // frame; to the port's twin
+    arp,          // frame of ARP, or of IPv6 neighbour discovery from the link; to the port's twin
     local,        // frame to one of our underlay or inside addresses, or link-local multicast; to the port's twin
     ike,          // IP packet with UDP to port 500, or to 4500 with the non-ESP marker; to the IKE endpoint
     ike_of_peer,  // the same from the underlay address of a peer that is up: a flood of strangers must not starve its liveness and rekeys

@@ -135,13 +135,13 @@ void Announcer::announce_overlay(const View& view, std::vector<Change>& changes)
         if (before != last_.tunnel_routes.end() && before->second == gateway) continue;
         changes.push_back(TunnelRouteChange{.tunnel = key.first, .prefix = key.second, .gateway = gateway, .present = true});
     }
-    for (const auto& [port, address] : last_.underlay_addresses) {
-        if (!view.underlay_addresses.contains(port)) changes.push_back(UnderlayAddressChange{.port = port, .address = {}});
+    for (const auto& [key, address] : last_.underlay_addresses) {
+        if (!view.underlay_addresses.contains(key)) changes.push_back(UnderlayAddressChange{.port = key.first, .family = key.second, .address = {}});
     }
-    for (const auto& [port, address] : view.underlay_addresses) {
-        const auto before = last_.underlay_addresses.find(port);
+    for (const auto& [key, address] : view.underlay_addresses) {
+        const auto before = last_.underlay_addresses.find(key);
         if (before != last_.underlay_addresses.end() && before->second == address) continue;
-        changes.push_back(UnderlayAddressChange{.port = port, .address = NbmaAddress{address}});
+        changes.push_back(UnderlayAddressChange{.port = key.first, .family = key.second, .address = NbmaAddress{address}});
     }
 }
 

@@ -15,7 +15,7 @@
 
 namespace nave::kernel {
 
-struct UnderlayAddressChange { PortId port; std::optional<NbmaAddress> address; };
+struct UnderlayAddressChange { PortId port; Family family; std::optional<NbmaAddress> address; };
 struct LocalPrefixChange { TunnelId tunnel; Prefix prefix; bool present; };
 struct TunnelRouteChange { TunnelId tunnel; Prefix prefix; std::optional<TunnelAddress> gateway; bool present; };
 struct InsideRouteChange { TunnelId tunnel; Prefix prefix; RouteTarget target; bool present; };

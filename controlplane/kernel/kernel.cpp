@@ -1,7 +1,10 @@
 // Following the kernel, and moving packets between it and the dataplane.
 #include "controlplane/kernel/kernel_impl.hpp"
 
+#include "common/headers.hpp"
+
 #include <algorithm>
+#include <cstring>
 #include <fmt/format.h>
 
 namespace nave::kernel {
@@ -11,7 +14,7 @@ namespace {
 overlay::Log warning(std::string key, std::string text) { return {.severity = ike::Severity::warning, .key = std::move(key), .text = std::move(text)}; }
 
 std::string describe(const Rule& rule) {
-    return fmt::format("rule {} iif '{}' oif '{}' from {} to {} table {}", rule.priority, rule.incoming, rule.outgoing,
+    return fmt::format("IPv{} rule {} iif '{}' oif '{}' from {} to {} table {}", rule.family == Family::v4 ? 4 : 6, rule.priority, rule.incoming, rule.outgoing,
                        rule.from ? rule.from->to_string() : "all", rule.to ? rule.to->to_string() : "all", rule.table);
 }
 
@@ -117,7 +120,23 @@ Kernel::Report Kernel::synchronise() {
     return report;
 }
 
+void Kernel::Impl::complete_ipv6(std::vector<overlay::Log>& log) {
+    for (const PortPlan& port : plan.ports) {
+        const auto has = [&](bool global) {
+            return std::ranges::any_of(mirror.addresses(), [&](const Address& each) { return each.index == port.index && !each.address.is_v4() && each.global == global; });
+        };
+        if (!has(true) || has(false)) continue;
+        if (port.tunnel) announce_router(port.twin);
+        const Address link_local{.index = port.index, .address = link_local_address(port.mac), .length = 64, .global = false};
+        if (auto put = netlink.request(add_address(link_local, true)); !put) {
+            log.push_back(warning("kernel-link-local", fmt::format("the kernel does not take the link-local address {} on {}, without which it asks for no IPv6 neighbour: {}",
+                                                                   link_local.address.to_string(), port.twin, put.error().text())));
+        }
+    }
+}
+
 void Kernel::Impl::separate(std::vector<overlay::Log>& log) {
+    complete_ipv6(log);
     separate_rules(log);
     separate_routes(log);
 }
@@ -128,7 +147,8 @@ void Kernel::Impl::separate_rules(std::vector<overlay::Log>& log) {
     // Added first: there is no moment without a rule.
     for (const Rule& rule : steps.add) {
         const auto added = netlink.request(add_rule(rule));
-        if (!added && added.error().code != EEXIST) {
+        const bool no_ipv6 = !added && rule.family == Family::v6 && (added.error().code == EAFNOSUPPORT || added.error().code == EOPNOTSUPP);
+        if (!added && added.error().code != EEXIST && !no_ipv6) {
             log.push_back(warning("kernel-rule", fmt::format("the kernel does not take the {}: {}", describe(rule), added.error().text())));
         }
     }
@@ -197,8 +217,23 @@ void Kernel::deliver(const PacketMessage& message) {
         ++impl.counters.without_twin;
         return;
     }
+    if (message.punt == Punt::glean) ask_for(message);
     Twin& twin = impl.twins[to_port ? number : impl.plan.ports.size() + number];
     ++(twin.write(message.view()) ? impl.counters.to_twins : impl.counters.refused_by_twin);
+}
+
+/// A kernel that does not forward IPv6 (net.ipv6.conf.all.forwarding) would not look for the neighbour that the packet is for.
+void Kernel::ask_for(const PacketMessage& message) {
+    Ipv6Header ip;
+    if (message.length < sizeof ip) return;
+    std::memcpy(&ip, message.bytes.data(), sizeof ip);
+    if (ip.version() != 6) return;
+    const IpAddress destination = IpAddress::v6(ip.destination);
+    for (const Address& address : impl_->mirror.addresses()) {
+        const auto port = std::ranges::find(impl_->plan.ports, address.index, &PortPlan::index);
+        if (port == impl_->plan.ports.end() || port->tunnel != message.tunnel || !address.global || !address.network().contains(destination)) continue;
+        return resolve(port->port, destination);
+    }
 }
 
 void Kernel::resolve(PortId port, const IpAddress& address) {

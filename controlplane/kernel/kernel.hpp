@@ -75,6 +75,7 @@ public:
 
 private:
     struct Impl;
+    void ask_for(const PacketMessage& message);
     explicit Kernel(std::unique_ptr<Impl> impl);
     std::unique_ptr<Impl> impl_;
 };

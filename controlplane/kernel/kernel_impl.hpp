@@ -43,6 +43,8 @@ struct Kernel::Impl {
     void take(const ObjectChange& change, Dirt& dirt);
     /// Brings our rules and routes in the kernel to what is wanted.
     void separate(std::vector<overlay::Log>& log);
+    /// Ports' twins with an IPv6 address get what neighbour discovery needs beside it.
+    void complete_ipv6(std::vector<overlay::Log>& log);
     void separate_rules(std::vector<overlay::Log>& log);
     void separate_routes(std::vector<overlay::Log>& log);
 };

@@ -42,7 +42,7 @@ std::expected<void, std::string> Kernel::Impl::open_twin(Twin::Kind kind, const 
 
 std::expected<void, std::string> Kernel::Impl::open_twins() {
     std::set<InterfaceIndex> interfaces;
-    std::set<TableNumber> tables;
+    std::set<TableNumber> tables{kMainTable};
     for (PortPlan& port : plan.ports) {
         if (auto opened = open_twin(Twin::Kind::tap, port.twin, port.index, port.tunnel.has_value()); !opened) return opened;
         if (auto set = netlink.request(change_link(port.index, port.mac, port.mtu, false)); !set) {
@@ -70,8 +70,10 @@ std::expected<void, KernelError> Kernel::Impl::put_address(InterfaceIndex index,
 std::expected<void, std::string> Kernel::Impl::address_twins() {
     for (const PortPlan& port : plan.ports) {
         const bool main_table = !port.tunnel && port.table == kMainTable;
-        for (const NetworkAddress& address : port.addresses)
+        for (const NetworkAddress& address : port.addresses) {
+            if (!address.address.is_v4()) let_ipv6(port.twin);
             if (auto put = put_address(port.index, address, main_table); !put) return std::unexpected{failed("put an address on", port.twin, put.error())};
+        }
     }
     for (const TunnelPlan& tunnel : plan.tunnels) {
         if (auto put = put_address(tunnel.index, tunnel.address, false); !put) return std::unexpected{failed("put an address on", tunnel.twin, put.error())};

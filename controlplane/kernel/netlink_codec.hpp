@@ -39,7 +39,7 @@ Request remove_rule(const Rule& rule);
 Request use_neighbour(InterfaceIndex index, const IpAddress& address);
 
 enum class Kind : std::uint8_t { link, address, neighbour, route, rule };
-/// Asks for all objects of a kind, of IPv4 where the kind has families.
+/// Asks for all objects of a kind, of every family.
 Request dump(Kind kind);
 
 }  // namespace nave::kernel

@@ -78,7 +78,8 @@ std::optional<Object> decode_address(const nlmsghdr* message) {
     const auto address = address_in(table[IFA_LOCAL] ? table[IFA_LOCAL] : table[IFA_ADDRESS]);
     if (!is_ip(header->ifa_family) || !address || header->ifa_prefixlen > address->bit_count()) return std::nullopt;
     return Address{.index = static_cast<InterfaceIndex>(header->ifa_index), .address = *address, .length = header->ifa_prefixlen,
-                   .secondary = (header->ifa_flags & IFA_F_SECONDARY) != 0, .global = header->ifa_scope == RT_SCOPE_UNIVERSE};
+                   .secondary = (header->ifa_flags & IFA_F_SECONDARY) != 0, .global = header->ifa_scope == RT_SCOPE_UNIVERSE,
+                   .tentative = (header->ifa_flags & (IFA_F_TENTATIVE | IFA_F_DADFAILED)) != 0, .deprecated = (header->ifa_flags & IFA_F_DEPRECATED) != 0};
 }
 
 std::optional<Object> decode_neighbour(const nlmsghdr* message) {
@@ -140,14 +141,20 @@ std::optional<Object> decode_route(const nlmsghdr* message) {
     return route;
 }
 
+Rule::Action action_of(std::uint8_t action) {
+    if (action == FR_ACT_UNREACHABLE) return Rule::Action::unreachable;
+    return action == FR_ACT_BLACKHOLE ? Rule::Action::blackhole : Rule::Action::lookup;
+}
+
 std::optional<Object> decode_rule(const nlmsghdr* message) {
     const auto* header = static_cast<const fib_rule_hdr*>(mnl_nlmsg_get_payload(message));
     if (!is_ip(header->family)) return std::nullopt;
     const auto table = attributes<FRA_MAX + 1>(message, sizeof *header);
     Rule rule{.priority = number_in(table[FRA_PRIORITY]).value_or(0),
-              .action = header->action == FR_ACT_UNREACHABLE ? Rule::Action::unreachable : Rule::Action::lookup,
+              .action = action_of(header->action),
               .table = number_in(table[FRA_TABLE]).value_or(header->table), .incoming = text_in(table[FRA_IIFNAME]),
-              .outgoing = text_in(table[FRA_OIFNAME]), .from = {}, .to = {}, .protocol = 0};
+              .outgoing = text_in(table[FRA_OIFNAME]), .from = {}, .to = {}, .protocol = 0,
+              .family = header->family == AF_INET6 ? Family::v6 : Family::v4};
     if (const auto from = address_in(table[FRA_SRC])) rule.from = Prefix::of(*from, header->src_len);
     if (const auto to = address_in(table[FRA_DST])) rule.to = Prefix::of(*to, header->dst_len);
     if (table[FRA_PROTOCOL] && !payload(table[FRA_PROTOCOL]).empty()) rule.protocol = mnl_attr_get_u8(table[FRA_PROTOCOL]);

@@ -64,10 +64,10 @@ Request route_request(std::uint16_t type, std::uint16_t flags, const RouteReques
 Request rule_request(std::uint16_t type, std::uint16_t flags, const Rule& rule) {
     Builder builder{type, flags};
     auto& header = builder.header<fib_rule_hdr>();
-    const std::optional<Prefix>& any = rule.from ? rule.from : rule.to;
-    header.family = any ? family_of(any->address) : static_cast<std::uint8_t>(AF_INET);
+    header.family = rule.family == Family::v4 ? AF_INET : AF_INET6;
     header.table = small_table(rule.table);
-    header.action = rule.action == Rule::Action::unreachable ? FR_ACT_UNREACHABLE : FR_ACT_TO_TBL;
+    constexpr std::array<std::uint8_t, 3> actions{FR_ACT_TO_TBL, FR_ACT_UNREACHABLE, FR_ACT_BLACKHOLE};
+    header.action = actions[static_cast<std::size_t>(rule.action)];
     builder.put(FRA_PRIORITY, rule.priority);
     builder.put(FRA_TABLE, rule.table);
     builder.put_u8(FRA_PROTOCOL, rule.protocol);
@@ -102,11 +102,13 @@ Request add_address(const Address& address, bool prefix_route) {
     auto& header = builder.header<ifaddrmsg>();
     header.ifa_family = family_of(address.address);
     header.ifa_prefixlen = address.length;
-    header.ifa_scope = RT_SCOPE_UNIVERSE;
+    header.ifa_scope = address.global ? RT_SCOPE_UNIVERSE : RT_SCOPE_LINK;
     header.ifa_index = static_cast<unsigned>(address.index);
     builder.put(IFA_LOCAL, address.address);
     builder.put(IFA_ADDRESS, address.address);
-    if (!prefix_route) builder.put(IFA_FLAGS, static_cast<std::uint32_t>(IFA_F_NOPREFIXROUTE));
+    // A link-local address is made of the port's own MAC, which nobody else on the link has, or nothing works there.
+    const std::uint32_t flags = (prefix_route ? 0u : IFA_F_NOPREFIXROUTE) | (address.global ? 0u : IFA_F_NODAD);
+    if (flags != 0) builder.put(IFA_FLAGS, flags);
     return builder.take();
 }
 
@@ -131,7 +133,7 @@ Request dump(Kind kind) {
     constexpr std::array<std::uint16_t, 5> types{RTM_GETLINK, RTM_GETADDR, RTM_GETNEIGH, RTM_GETROUTE, RTM_GETRULE};
     Builder builder{types[static_cast<std::size_t>(kind)], NLM_F_DUMP};
     // All five headers begin with the family, and the kernel takes this one for each of them.
-    builder.header<rtgenmsg>().rtgen_family = kind == Kind::link ? AF_UNSPEC : AF_INET;
+    builder.header<rtgenmsg>().rtgen_family = AF_UNSPEC;
     return builder.take();
 }
 

@@ -32,8 +32,10 @@ struct Address {
     InterfaceIndex index = 0;
     IpAddress address{};
     std::uint8_t length = 0;    // bits of its network
-    bool secondary = false;
+    bool secondary = false;     // of IPv6: temporary (RFC 8981)
     bool global = true;         // scope; not link or host
+    bool tentative = false;     // not known to be ours alone, and not used before (RFC 4862 §5.4)
+    bool deprecated = false;    // nothing begins with it any more (RFC 4862 §5.5.4)
     Prefix network() const { return Prefix::of(address, length); }
     bool operator==(const Address&) const = default;
 };
@@ -65,13 +67,15 @@ struct Route {
 
 /// A policy rule with at most one selector, which is all that we set.
 struct Rule {
-    enum class Action : std::uint8_t { lookup, unreachable };
+    /// A blackhole is an end that nobody is told of.
+    enum class Action : std::uint8_t { lookup, unreachable, blackhole };
     std::uint32_t priority = 0;
     Action action = Action::lookup;
-    TableNumber table = 0;           // of an unreachable rule: only says whose it is
+    TableNumber table = 0;           // of a rule that ends the search: only says whose it is
     std::string incoming{}, outgoing{};  // interface names
     std::optional<Prefix> from{}, to{};
     std::uint8_t protocol = kOurProtocol;
+    Family family = Family::v4;
     auto operator<=>(const Rule&) const = default;
 };
 

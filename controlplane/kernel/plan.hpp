@@ -26,8 +26,8 @@ struct PortPlan {
     std::uint16_t mtu = 1500;                // IP bytes
     std::optional<TunnelId> tunnel{};          // inside ports: whose routes it shares; nothing: an underlay
     TableNumber table = kMainTable;          // of an inside port, its tunnel's
-    std::vector<NetworkAddress> addresses{};   // none: whatever the operator's tools put on the twin
-    std::vector<IpAddress> gateways{};         // underlay: next hop of what is not on the link, at most one of each family
+    std::vector<NetworkAddress> addresses{};   // at most one of each family; none: whatever the operator's tools put on the twin
+    std::vector<IpAddress> gateways{};         // underlay: next hop of what of its family is not on the link; may be link-local
     InterfaceIndex index = 0;                // of the twin, once it is open
 };
 

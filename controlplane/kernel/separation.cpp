@@ -8,19 +8,29 @@ namespace nave::kernel {
 
 namespace {
 
+constexpr std::uint32_t kIpv6Metric = 1024;  // what the kernel gives routes of IPv6 that ask for none (IP6_RT_PRIO_USER)
+
 /// A lookup and what ends it, for one selector.
-void add_pair(std::set<Rule>& rules, Rule selector) {
+void add_pair(std::set<Rule>& rules, Rule selector, Rule::Action end = Rule::Action::unreachable) {
     selector.priority = kLookupPriority;
     selector.action = Rule::Action::lookup;
     rules.insert(selector);
     selector.priority = kUnreachablePriority;
-    selector.action = Rule::Action::unreachable;
+    selector.action = end;
     rules.insert(std::move(selector));
 }
 
+void add_prefix(std::set<Rule>& rules, TableNumber table, std::optional<Prefix> from, std::optional<Prefix> to) {
+    const Family family = (from ? from : to)->address.family();
+    add_pair(rules, {.table = table, .from = from, .to = to, .family = family});
+}
+
 void add_interface(std::set<Rule>& rules, const std::string& name, TableNumber table) {
-    add_pair(rules, {.table = table, .incoming = name});
-    add_pair(rules, {.table = table, .outgoing = name});
+    for (const Family family : {Family::v4, Family::v6}) {
+        // No setting makes an ICMPv6 error follow the way of its cause: it would take the quoted packet out of the underlay's default route.
+        add_pair(rules, {.table = table, .incoming = name, .family = family}, family == Family::v4 ? Rule::Action::unreachable : Rule::Action::blackhole);
+        add_pair(rules, {.table = table, .outgoing = name, .family = family});
+    }
 }
 
 template <class Use>
@@ -39,10 +49,10 @@ std::set<Rule> rules_for(const Mirror& mirror, const Plan& plan) {
         add_interface(rules, tunnel.twin, tunnel.table);
         // What lies behind the hubs goes into the tunnel or nowhere, also for the gateway's own sockets.
         for (const Prefix& prefix : tunnel.routes)
-            if (prefix.length > 0) add_pair(rules, {.table = tunnel.table, .to = prefix});
+            if (prefix.length > 0) add_prefix(rules, tunnel.table, {}, prefix);
         for_each_address(mirror, tunnel.index, [&](const Address& address) {
-            add_pair(rules, {.table = tunnel.table, .from = Prefix::host(address.address)});
-            add_pair(rules, {.table = tunnel.table, .to = address.network()});
+            add_prefix(rules, tunnel.table, Prefix::host(address.address), {});
+            add_prefix(rules, tunnel.table, {}, address.network());
         });
     }
     for (const PortPlan& port : plan.ports) {
@@ -50,16 +60,18 @@ std::set<Rule> rules_for(const Mirror& mirror, const Plan& plan) {
         if (port.tunnel) {
             add_interface(rules, port.twin, port.table);
             for_each_address(mirror, port.index, [&](const Address& address) {
-                add_pair(rules, {.table = port.table, .from = address.network()});
-                add_pair(rules, {.table = port.table, .to = address.network()});
+                add_prefix(rules, port.table, address.network(), {});
+                add_prefix(rules, port.table, {}, address.network());
             });
         } else if (port.table != kMainTable) {
-            add_pair(rules, {.table = port.table, .outgoing = port.twin});
+            for (const Family family : {Family::v4, Family::v6}) add_pair(rules, {.table = port.table, .outgoing = port.twin, .family = family});
             for_each_address(mirror, port.index, [&](const Address& address) {
-                add_pair(rules, {.table = port.table, .from = Prefix::host(address.address)});
+                add_prefix(rules, port.table, Prefix::host(address.address), {});
             });
         }
     }
+    // The kernel keeps what is on a link there, and looks among that link's alone.
+    if (!rules.empty()) rules.insert({.priority = kLinkLocalPriority, .table = kMainTable, .to = Prefix::parse("fe80::/10"), .family = Family::v6});
     return rules;
 }
 
@@ -70,15 +82,18 @@ OurRoutes routes_for(const Mirror& mirror, const Plan& plan) {
         if (port.index == 0 || !mirror.is_up(port.index)) continue;
         const bool kernel_does_it = !port.tunnel && port.table == kMainTable;
         for_each_address(mirror, port.index, [&](const Address& address) {
-            if (kernel_does_it) return;
+            if (kernel_does_it || address.tentative) return;  // the kernel takes no tentative address as a source
             add({.table = port.table, .prefix = address.network(), .index = port.index, .preferred_source = address.address});
         });
-        for (const IpAddress& gateway : port.gateways)
+        for (const IpAddress& gateway : port.gateways) {
+            if (port.tunnel) break;
             add({.table = port.table, .prefix = Prefix::of(gateway, 0), .index = port.index, .gateway = gateway, .on_link = true, .append = kernel_does_it});
+        }
     }
     for (const TunnelPlan& tunnel : plan.tunnels) {
         if (tunnel.index == 0 || !mirror.is_up(tunnel.index)) continue;
         for_each_address(mirror, tunnel.index, [&](const Address& address) {
+            if (address.tentative) return;
             add({.table = tunnel.table, .prefix = address.network(), .index = tunnel.index, .preferred_source = address.address});
         });
         for (const Prefix& prefix : tunnel.routes) {
@@ -104,7 +119,7 @@ RouteSteps steps_between(const std::map<Mirror::RouteKey, Route>& has, const Our
         steps.remove.push_back({.table = table, .prefix = prefix, .index = hop.index, .gateway = hop.gateway});
     }
     for (const auto& [key, request] : wanted) {
-        const auto there = has.find({key.first, key.second, 0});
+        const auto there = has.find({key.first, key.second, key.second.address.is_v4() ? 0 : kIpv6Metric});
         const NextHop hop{.index = request.index, .gateway = request.gateway};
         if (there == has.end() || there->second.next_hops != std::vector{hop}) steps.add.push_back(request);
     }

@@ -16,10 +16,13 @@ namespace nave::kernel {
 /// Our band of rule priorities: first the lookups, then what ends a search that found nothing, so that it never goes on to
 /// the underlay's table (fail closed). Below the main table (32766), above what operators usually take.
 inline constexpr std::uint32_t kLookupPriority = 1910, kUnreachablePriority = 1911;
+/// Before them: link-local destinations of IPv6, which name a link and never leave it.
+inline constexpr std::uint32_t kLinkLocalPriority = 1909;
 
 /// The rules for the twins that are open, their names and the addresses on them:
 /// - what comes from or is bound to a tunnel's or inside twin, comes from their addresses, or goes to their networks, is looked up in the
 ///   tunnel's table, and is unreachable if that has nothing;
+///   What comes in so gets no answer in IPv6;
 /// - an underlay port with a table of its own: what is bound to its twin or comes from its addresses is looked up there.
 std::set<Rule> rules_for(const Mirror& mirror, const Plan& plan);
 

@@ -92,7 +92,17 @@ void quiet_interface(const std::string& name, bool forwards) {
     write_setting(v6 + "accept_ra", "0");
     write_setting(v6 + "autoconf", "0");
     write_setting(v6 + "router_solicitations", "0");
+    write_setting(v6 + "accept_redirects", "0");
     write_setting(v6 + "forwarding", "0");
+}
+
+void let_ipv6(const std::string& name) { write_setting("/proc/sys/net/ipv6/conf/" + name + "/disable_ipv6", "0"); }
+
+void announce_router(const std::string& name) { write_setting("/proc/sys/net/ipv6/conf/" + name + "/forwarding", "1"); }
+
+IpAddress link_local_address(const MacAddress& mac) {
+    const auto& m = mac.bytes;
+    return IpAddress::v6({0xfe, 0x80, 0, 0, 0, 0, 0, 0, static_cast<std::uint8_t>(m[0] ^ 2), m[1], m[2], 0xff, 0xfe, m[3], m[4], m[5]});
 }
 
 namespace {

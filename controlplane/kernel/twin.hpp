@@ -47,9 +47,16 @@ private:
     InterfaceIndex index_;
 };
 
-/// Makes an interface fit to be a twin, before it comes up: no IPv6 noise of its own, no source check that knows only half of the routes,
+/// Makes an interface fit to be a twin, before it comes up: no IPv6 but what it is told to have, router advertisements unheard, no source check that knows only half of the routes,
 /// and forwarding for packets that it brings if `forwards`. Settings that this kernel lacks are passed over.
 void quiet_interface(const std::string& name, bool forwards);
+/// Before a TAP twin gets an IPv6 address: where the machine's default is to have no IPv6, this interface has.
+void let_ipv6(const std::string& name);
+/// Neighbour advertisements of this twin say that it is a router (RFC 4861 §4.4), which hosts behind an inside port want to hear.
+void announce_router(const std::string& name);
+/// fe80::/64 with the interface identifier made of a MAC (RFC 4291 appendix A). Solicitations carry it as their source (RFC 4861 §4.3).
+IpAddress link_local_address(const MacAddress& mac);
+
 /// While it lives, ICMP errors of this network namespace carry the address of the interface that their cause came in by. Without that an error
 /// for a packet out of the tunnel has no address yet when its way is looked up, and would leave in clear by the underlay's default route.
 class IcmpErrorsByInboundAddress {

@@ -1,6 +1,7 @@
 // Choosing next hops, keeping their MACs, and holding datagrams until a next hop answers.
 #include "controlplane/kernel/underlay.hpp"
 
+#include "common/headers.hpp"
 #include "controlplane/kernel/datagram.hpp"
 
 #include <algorithm>
@@ -11,7 +12,7 @@ namespace {
 
 bool same_path(const SetPeerPath& a, const SetPeerPath& b) {
     return a.port == b.port && a.source_mac == b.source_mac && a.destination_mac == b.destination_mac && a.local == b.local && a.remote == b.remote &&
-           a.local_udp_port == b.local_udp_port && a.remote_udp_port == b.remote_udp_port;
+           a.local_udp_port == b.local_udp_port && a.remote_udp_port == b.remote_udp_port && a.mtu == b.mtu;
 }
 
 }  // namespace
@@ -113,7 +114,7 @@ void Underlay::path_peer(Peer& peer, UnderlayOutbox& out) {
         return;
     }
     const SetPeerPath path{.peer = wish.peer, .port = wish.port, .source_mac = port->second.mac, .destination_mac = *hop->second.mac,
-                           .local = wish.local, .remote = wish.remote, .local_udp_port = wish.local_udp_port, .remote_udp_port = wish.remote_udp_port};
+                           .local = wish.local, .remote = wish.remote, .local_udp_port = wish.local_udp_port, .remote_udp_port = wish.remote_udp_port, .mtu = peer.mtu};
     if (peer.path && same_path(*peer.path, path)) return;
     peer.path = path;
     out.push_back(Command{path});
@@ -121,14 +122,52 @@ void Underlay::path_peer(Peer& peer, UnderlayOutbox& out) {
 
 void Underlay::reach(const overlay::ReachPeer& wish, TimePoint now, UnderlayOutbox& out) {
     const auto [entry, is_new] = peers_.try_emplace(wish.peer);
+    if (is_new || entry->second.wish.remote != wish.remote) {
+        if (!is_new) forget_remote(entry->second);
+        by_remote_.emplace(wish.remote.value, wish.peer);
+    }
     entry->second.wish = wish;
     route_peer(entry->second, now, out);
+}
+
+/// With the address go what was learnt of the way there.
+void Underlay::forget_remote(Peer& peer) {
+    auto [first, last] = by_remote_.equal_range(peer.wish.remote.value);
+    for (; first != last; ++first) {
+        if (first->second != peer.wish.peer) continue;
+        by_remote_.erase(first);
+        break;
+    }
+    std::erase_if(lowered_, [&](const Lowered& each) { return peer.mtu != 0 && each.peer == peer.wish.peer; });
+    peer.mtu = 0;
+}
+
+void Underlay::too_big(const PacketTooBig& message, TimePoint now, UnderlayOutbox& out) {
+    const auto mtu = static_cast<std::uint16_t>(std::clamp<std::uint32_t>(message.mtu, kIpv6MtuMin, UINT16_MAX));
+    const auto [first, last] = by_remote_.equal_range(message.remote.value);
+    for (auto each = first; each != last; ++each) {
+        Peer& peer = peers_.at(each->second);
+        const auto port = view_.ports.find(peer.wish.port);
+        if (port == view_.ports.end() || peer.wish.local != message.local || mtu >= (peer.mtu != 0 ? peer.mtu : port->second.mtu)) continue;
+        if (peer.mtu == 0) lowered_.push_back({now + kTryLarger, each->second});
+        peer.mtu = mtu;
+        path_peer(peer, out);
+    }
+}
+
+void Underlay::try_larger(TimePoint now, UnderlayOutbox& out) {
+    for (; !lowered_.empty() && lowered_.front().until <= now; lowered_.pop_front()) {
+        Peer& peer = peers_.at(lowered_.front().peer);
+        peer.mtu = 0;
+        path_peer(peer, out);
+    }
 }
 
 void Underlay::forget(PeerId peer) {
     const auto known = peers_.find(peer);
     if (known == peers_.end()) return;
     leave(known->second.next_hop, peer);
+    forget_remote(known->second);
     peers_.erase(known);
 }
 
@@ -159,6 +198,7 @@ void Underlay::transmit(const overlay::SendDatagram& datagram, const MacAddress&
 }
 
 void Underlay::on_deadline(TimePoint now, UnderlayOutbox& out) {
+    try_larger(now, out);
     for (auto entry = next_hops_.begin(); entry != next_hops_.end();) {
         auto& [key, hop] = *entry;
         while (!hop.waiting.empty() && hop.waiting.front().since + kWaitAtMost <= now) {
@@ -182,6 +222,7 @@ void Underlay::on_deadline(TimePoint now, UnderlayOutbox& out) {
 
 std::optional<TimePoint> Underlay::next_deadline() const {
     std::optional<TimePoint> next;
+    if (!lowered_.empty()) next = lowered_.front().until;
     for (const auto& [key, hop] : next_hops_) next = earlier(next, hop.ask_at);
     return next;
 }

@@ -4,6 +4,7 @@
 #include "common/bytes.hpp"
 #include "common/plane_messages.hpp"
 #include "common/time.hpp"
+#include "controlplane/kernel/packet_too_big.hpp"
 #include "controlplane/kernel/underlay_view.hpp"
 #include "controlplane/overlay/gateway.hpp"
 
@@ -44,12 +45,16 @@ public:
     static constexpr Duration kAskAgain = std::chrono::seconds{1};
     static constexpr Duration kConfirm = std::chrono::seconds{30};             // the kernel does not see ESP use the neighbour
     static constexpr Duration kWaitAtMost = std::chrono::seconds{5};
+    static constexpr Duration kTryLarger = std::chrono::minutes{10};           // RFC 8201 §4
 
     void update(const UnderlayView& view, TimePoint now, UnderlayOutbox& out);
     void reach(const overlay::ReachPeer& wish, TimePoint now, UnderlayOutbox& out);
     /// The dataplane forgets the path with the peer.
     void forget(PeerId peer);
     void send(const overlay::SendDatagram& datagram, TimePoint now, UnderlayOutbox& out);
+    /// The way to a peer carries less than the port does: IPv6 routers do not fragment. Never below what every IPv6 link carries, whatever
+    /// the message says (RFC 8201 §4), and forgotten after kTryLarger.
+    void too_big(const PacketTooBig& message, TimePoint now, UnderlayOutbox& out);
     void on_deadline(TimePoint now, UnderlayOutbox& out);
     std::optional<TimePoint> next_deadline() const;
 
@@ -78,6 +83,7 @@ private:
         overlay::ReachPeer wish;
         std::optional<NextHopKey> next_hop;
         std::optional<SetPeerPath> path;  // as the dataplane has it
+        std::uint16_t mtu = 0;            // of the path, IP bytes; 0: as the port
     };
 
     std::optional<IpAddress> choose(PortId port, const IpAddress& remote) const;
@@ -86,14 +92,19 @@ private:
     void path_peer(Peer& peer, UnderlayOutbox& out);
     void learn(const NextHopKey& key, NextHop& hop, const UnderlayNeighbour& neighbour, TimePoint now, UnderlayOutbox& out);
     void transmit(const overlay::SendDatagram& datagram, const MacAddress& destination, UnderlayOutbox& out);
+    void forget_remote(Peer& peer);
+    void try_larger(TimePoint now, UnderlayOutbox& out);
     void leave(const std::optional<NextHopKey>& key, PeerId peer);
 
     UnderlayView view_;
     std::map<PortId, RouteChoice> routes_;
     std::unordered_map<PeerId, Peer> peers_;
     std::map<NextHopKey, NextHop> next_hops_;
+    std::multimap<IpAddress, PeerId> by_remote_;
+    struct Lowered { TimePoint until; PeerId peer; };
+    std::deque<Lowered> lowered_;  // oldest first; a peer once
     std::size_t waiting_ = 0;
-    std::uint16_t identification_ = 0;
+    std::uint32_t identification_ = 0;
     Counters counters_;
 };
 

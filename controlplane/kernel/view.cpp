@@ -54,10 +54,17 @@ void read_addresses(const Mirror& mirror, const Plan& plan, View& view) {
         const PortPlan* port = port_at(plan, address.index);
         if (!port) continue;
         view.local_addresses.insert({port->port, address.address});
-        if (port->tunnel) {
-            read_inside_address(address, *port, view);
-        } else if (address.global && !address.secondary) {
-            view.underlay_addresses.try_emplace(port->port, address.address);
+        if (port->tunnel) read_inside_address(address, *port, view);
+    }
+}
+
+/// The first of each family that is fit to be known by; a deprecated one only where there is no other.
+void choose_underlay_addresses(const Mirror& mirror, const Plan& plan, View& view) {
+    for (const bool deprecated : {false, true}) {
+        for (const Address& address : mirror.addresses()) {
+            const PortPlan* port = port_at(plan, address.index);
+            if (!port || port->tunnel || !mirror.is_up(address.index) || address.deprecated != deprecated) continue;
+            if (address.global && !address.secondary && !address.tentative) view.underlay_addresses.try_emplace({port->port, address.address.family()}, address.address);
         }
     }
 }
@@ -81,6 +88,12 @@ void read_neighbours(const Mirror& mirror, const Plan& plan, View& view) {
     }
 }
 
+/// A router's link-local address (RFC 4861) is in no connected network, and is worth an adjacency when routes lead to it.
+void know_gateway(const IpAddress& gateway, const PortPlan& port, const Mirror& mirror, View& view) {
+    const auto neighbour = mirror.neighbours().find({port.index, gateway});
+    if (gateway.is_link_local() && neighbour != mirror.neighbours().end() && neighbour->second.mac) view.adjacencies[{port.port, gateway}] = *neighbour->second.mac;
+}
+
 void read_overlay_route(const Route& route, const TunnelPlan& tunnel, const Mirror& mirror, const Plan& plan, View& view) {
     const std::pair key{tunnel.tunnel, route.prefix};
     if (view.inside_routes.contains(key) || view.tunnel_routes.contains(key)) return;  // a better one came before
@@ -99,6 +112,7 @@ void read_overlay_route(const Route& route, const TunnelPlan& tunnel, const Mirr
         InsideTarget target{.kind = InsideTarget::Kind::twin, .port = port->port, .address = {}};
         if (hop.gateway) {
             view.wanted.insert({port->port, *hop.gateway});
+            know_gateway(*hop.gateway, *port, mirror, view);
             if (view.adjacencies.contains({port->port, *hop.gateway})) {
                 target.kind = InsideTarget::Kind::neighbour;
                 target.address = *hop.gateway;
@@ -137,6 +151,7 @@ View view_of(const Mirror& mirror, const Plan& plan) {
     View view;
     read_ports(mirror, plan, view);
     read_addresses(mirror, plan, view);
+    choose_underlay_addresses(mirror, plan, view);
     read_neighbours(mirror, plan, view);
     add_connected_underlay(mirror, plan, view);
     // The mirror's order is table, prefix, metric: the best of each prefix comes first.

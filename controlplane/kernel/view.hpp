@@ -31,7 +31,7 @@ struct View {
     std::map<PortId, std::uint16_t> port_mtus;                           // IP bytes, of ports whose twin exists
     std::set<std::pair<PortId, IpAddress>> local_addresses;
     std::set<std::pair<TunnelId, IpAddress>> tunnel_addresses;
-    std::map<PortId, IpAddress> underlay_addresses;                      // the primary one of each underlay port that is up
+    std::map<std::pair<PortId, Family>, IpAddress> underlay_addresses;   // the primary one of each family of each underlay port that is up
     std::set<std::pair<TunnelId, Prefix>> local_prefixes;                // connected on inside ports
     std::map<std::pair<PortId, IpAddress>, MacAddress> adjacencies;      // neighbours on inside ports
     std::map<std::pair<TunnelId, Prefix>, InsideTarget> inside_routes;

@@ -28,8 +28,11 @@ void Runtime::Impl::take_packet(const PacketMessage& punted, TimePoint time) {
     case Punt::ike_of_peer: return take_datagram(punted, time);
     case Punt::nhrp: return gateway.on_nhrp(punted.peer, punted.view(), time, out);
     case Punt::redirect: return gateway.on_redirect(punted.peer, punted.view(), time, out);
-    case Punt::arp:
     case Punt::local:
+        if (const auto message = kernel::parse_packet_too_big(punted.view())) underlay.too_big(*message, time, underlay_out);
+        perform_underlay();
+        return kernel.deliver(punted);
+    case Punt::arp:
     case Punt::tunnel:
     case Punt::glean: return kernel.deliver(punted);
     case Punt::count: break;
@@ -81,7 +84,7 @@ void Runtime::Impl::take_change(const kernel::Change& change, TimePoint time) {
         TimePoint time;
         void operator()(const Command& command) { self.out.push_back(overlay::Dataplane{command}); }
         void operator()(const kernel::UnderlayAddressChange& change) {
-            self.gateway.set_underlay_address(change.port, Family::v4, change.address, time, self.out);
+            self.gateway.set_underlay_address(change.port, change.family, change.address, time, self.out);
         }
         void operator()(const kernel::LocalPrefixChange& change) { self.gateway.set_local_prefix(change.tunnel, change.prefix, change.present, time, self.out); }
         void operator()(const kernel::TunnelRouteChange& change) {

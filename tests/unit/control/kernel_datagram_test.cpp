@@ -111,7 +111,7 @@ TEST_CASE("the fragments' UDP checksum covers the whole datagram") {
     CHECK(parse_datagram(packet));
 }
 
-TEST_CASE("no frame is built for what does not fit IPv4") {
+TEST_CASE("no frame is built for what does not fit IPv4, or goes from one family to the other") {
     CHECK(datagram_frames(kShape, kLocal, kRemote, payload_of(65508)).empty());
     CHECK(datagram_frames(kShape, kLocal, kRemote, payload_of(65507)).size() > 40);
     CHECK(datagram_frames(kShape, {{IpAddress::v6({1})}, 500}, kRemote, payload_of(10)).empty());
@@ -164,7 +164,7 @@ TEST_CASE("each lie of the IPv4 header has its name") {
         if (fix_checksum) write_ip_checksum(packet);
         return parse_datagram(packet).error();
     };
-    CHECK(error_with(0, 0x65, true) == DatagramError::bad_version);
+    CHECK(error_with(0, 0x75, true) == DatagramError::bad_version);
     CHECK(error_with(0, 0x44, true) == DatagramError::bad_header_length);
     CHECK(error_with(0, 0x4f, false) == DatagramError::bad_ip_checksum);
     CHECK(error_with(2, 0xff, true) == DatagramError::bad_total_length);

@@ -46,13 +46,14 @@ TEST_CASE("each lookup is followed by an end that lets nothing fall through to t
     const Bench bench;
     const auto rules = rules_for(bench.mirror, bench.plan);
     for (Rule rule : rules) {
-        if (rule.action == Rule::Action::unreachable) continue;
+        if (rule.action != Rule::Action::lookup || rule.priority == kLinkLocalPriority) continue;
         CHECK(rule.priority == kLookupPriority);
-        rule.action = Rule::Action::unreachable;
+        rule.action = rule.family == Family::v6 && !rule.incoming.empty() ? Rule::Action::blackhole : Rule::Action::unreachable;
         rule.priority = kUnreachablePriority;
         CHECK(rules.contains(rule));
     }
-    CHECK(rules.size() % 2 == 0);
+    CHECK(rules.size() % 2 == 1);
+    CHECK(kLinkLocalPriority < kLookupPriority);
     CHECK(kLookupPriority < kUnreachablePriority);
     CHECK(kUnreachablePriority < 32766);
 }

@@ -92,7 +92,7 @@ TEST_CASE("the underlay address is the first global primary one") {
     bench.mirror.apply({Address{.index = kWan, .address = ip("192.0.2.8"), .length = 24, .secondary = true}});
     bench.address(kWan, "192.0.2.7", 24);
     bench.address(kWan, "198.51.100.1", 24);
-    CHECK(bench.view().underlay_addresses.at(kWanPort) == ip("192.0.2.7"));
+    CHECK(bench.view().underlay_addresses.at({kWanPort, Family::v4}) == ip("192.0.2.7"));
     CHECK(bench.view().local_addresses.size() == 4);
 }
 
