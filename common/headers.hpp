@@ -9,7 +9,7 @@ namespace nave {
 inline constexpr std::uint16_t kEtherTypeIpv4 = 0x0800, kEtherTypeArp = 0x0806, kEtherTypeVlan = 0x8100, kEtherTypeIpv6 = 0x86dd;
 inline constexpr std::uint16_t kEtherTypeNhrp = 0x2001;  // GRE protocol type of NHRP
 inline constexpr std::uint8_t kProtocolIcmp = 1, kProtocolIpip = 4, kProtocolTcp = 6, kProtocolUdp = 17, kProtocolGre = 47, kProtocolEsp = 50;
-inline constexpr std::uint8_t kProtocolHopByHop = 0, kProtocolRouting = 43, kProtocolFragment = 44, kProtocolIcmpv6 = 58, kProtocolDestinationOptions = 60;
+inline constexpr std::uint8_t kProtocolIpv6 = 41, kProtocolHopByHop = 0, kProtocolRouting = 43, kProtocolFragment = 44, kProtocolIcmpv6 = 58, kProtocolDestinationOptions = 60;
 inline constexpr std::uint16_t kUdpPortIke = 500, kUdpPortNatTraversal = 4500;
 
 struct EthernetHeader {

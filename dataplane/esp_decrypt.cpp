@@ -42,6 +42,12 @@ Verdict prepare(Packet& packet, WorkerState& worker) {
     return Verdict::pass();
 }
 
+/// Of a packet that still begins with its ESP header, in front of which stands what was in front of it.
+IpAddress outer_source(const Packet& packet) {
+    const std::uint8_t* outer = packet.data() - packet.meta().outer_size;
+    return outer[0] >> 4 == 6 ? IpAddress::v6(reinterpret_cast<const Ipv6Header*>(outer)->source) : IpAddress::v4(reinterpret_cast<const Ipv4Header*>(outer)->source.host());
+}
+
 /// First use, soft limit, and a new address of the peer: only for packets that are genuine, and newest (RFC 7296 §2.23).
 void tell_control_plane(const Packet& packet, InboundSa& sa, const Peer& peer, std::uint64_t payload, WorkerState& worker) {
     const PacketMeta& meta = packet.meta();
@@ -51,23 +57,43 @@ void tell_control_plane(const Packet& packet, InboundSa& sa, const Peer& peer, s
     if (!elsewhere || meta.sequence != sa.window.highest()) return;
     if (sa.moved_told_at != 0 && worker.now - sa.moved_told_at < worker.cycles_per_second) return;
     sa.moved_told_at = worker.now;
-    worker.emit(PeerMoved{sa.peer, sa.spi, {NbmaAddress{IpAddress::v4(meta.nbma_source)}, meta.nbma_udp_port}});
+    worker.emit(PeerMoved{sa.peer, sa.spi, {NbmaAddress{outer_source(packet)}, meta.nbma_udp_port}});
 }
 
-/// Tunnel mode: the header between ESP and GRE. The SA was negotiated for GRE between two hosts, so it can only be that; its
-/// addresses say nothing, because the peer may sit behind a NAT and is known by its SA.
-Verdict strip_middle_header(Packet& packet) {
+/// The header between ESP and GRE, as far as it matters.
+struct MiddleHeader {
+    std::uint16_t header_length = 0, total_length = 0;
+    std::uint8_t type_of_service = 0, protocol = 0;
+};
+
+Found<MiddleHeader> check_middle_ipv4(const Packet& packet) {
     const auto extent = check_ipv4(packet.bytes());
     if (!extent) return extent.error();
-    const auto* middle = packet.header<Ipv4Header>();
-    if (middle->is_fragment()) return Drop::ip_fragment_invalid;
+    const auto* ip = reinterpret_cast<const Ipv4Header*>(packet.data());
+    if (ip->is_fragment()) return Drop::ip_fragment_invalid;
+    if (const Drop reason = check_ipv4_addresses(ip->source.host(), ip->destination.host()); reason != Drop::none) return reason;
+    return MiddleHeader{extent->header_length, extent->total_length, ip->type_of_service, ip->protocol};
+}
+
+Found<MiddleHeader> check_middle_ipv6(const Packet& packet) {
+    const auto length = check_ipv6(packet.bytes());
+    if (!length) return length.error();
+    const auto* ip = reinterpret_cast<const Ipv6Header*>(packet.data());
+    if (const Drop reason = check_ipv6_addresses(ip->source, ip->destination); reason != Drop::none) return reason;
+    return MiddleHeader{sizeof(Ipv6Header), static_cast<std::uint16_t>(*length), ip->traffic_class(), ip->next_header};
+}
+
+/// Tunnel mode: the SA was negotiated for GRE between two hosts, so it can only be that; the middle header's addresses say nothing,
+/// because the peer may sit behind a NAT and is known by its SA.
+Verdict strip_middle_header(Packet& packet, std::uint8_t next_header) {
+    const auto middle = next_header == kProtocolIpv6 ? check_middle_ipv6(packet) : check_middle_ipv4(packet);
+    if (!middle) return middle.error();
     if (middle->protocol != kProtocolGre) return Drop::esp_wrong_next_header;
-    if (const Drop reason = check_ipv4_addresses(middle->source.host(), middle->destination.host()); reason != Drop::none) return reason;
     PacketMeta& meta = packet.meta();
     const auto marks = ecn_decap(ecn_of(middle->type_of_service), ecn_of(meta.outer_type_of_service));
     if (!marks) return Drop::ecn_not_capable;
     meta.outer_type_of_service = static_cast<std::uint8_t>((middle->type_of_service & ~3) | static_cast<std::uint8_t>(*marks));
-    packet.keep(extent->header_length, extent->total_length - std::size_t{extent->header_length});
+    packet.keep(middle->header_length, middle->total_length - std::size_t{middle->header_length});
     return Verdict::pass();
 }
 
@@ -92,8 +118,9 @@ Verdict settle(Packet& packet, const EspJob& job, InboundSa& sa, WorkerState& wo
     meta.from_peer = sa.peer;
     meta.tunnel = peer->tunnel;
     meta.origin = PacketMeta::Origin::peer;
-    if (payload->next_header != (sa.mode == EspMode::transport ? kProtocolGre : kProtocolIpip)) return Drop::esp_wrong_next_header;
-    return sa.mode == EspMode::transport ? Verdict::pass() : strip_middle_header(packet);
+    if (sa.mode == EspMode::transport) return payload->next_header == kProtocolGre ? Verdict::pass() : Verdict{Drop::esp_wrong_next_header};
+    if (payload->next_header != kProtocolIpip && payload->next_header != kProtocolIpv6) return Drop::esp_wrong_next_header;
+    return strip_middle_header(packet, payload->next_header);
 }
 
 }  // namespace

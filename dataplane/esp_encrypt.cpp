@@ -13,11 +13,14 @@ constexpr std::array<std::uint8_t, 16> kPadding{1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 1
 std::size_t pad_length(std::size_t payload, std::size_t alignment) { return (0 - (payload + kTrailer)) & (alignment - 1); }
 
 /// Always writes as many bytes as the longest padding has: where they are too many, the rest of the trailer and the ICV follow.
-void write_trailer(std::uint8_t* to, std::size_t padding, EspMode mode) {
+void write_trailer(std::uint8_t* to, std::size_t padding, std::uint8_t next_header) {
     std::memcpy(to, kPadding.data(), kPadding.size());
     to[padding] = static_cast<std::uint8_t>(padding);
-    to[padding + 1] = mode == EspMode::transport ? kProtocolGre : kProtocolIpip;
+    to[padding + 1] = next_header;
 }
+
+/// Tunnel mode: the text begins with an IP header of either version.
+std::uint8_t protocol_of_middle(const std::uint8_t* text) { return text[0] >> 4 == 6 ? kProtocolIpv6 : kProtocolIpip; }
 
 /// ESP header, and in front of the text the IV of AEADs. It is the sequence number: unique under the key, which is all that GCM, GMAC and
 /// ChaCha20 ask for (RFC 4106 §3.1, RFC 4543 §3.1). CBC's ends in the same place, and the cipher writes it; where a suite has none, the
@@ -69,7 +72,7 @@ Verdict prepare(Packet*& packet, WorkerState& worker) {
     if (packet->nb_segs > 1) [[unlikely]] gather(job, batch.gathered[batch.size], *packet);
     ++batch.size;
     std::uint8_t* text = packet->data();
-    write_trailer(text + payload, padding, sa->mode);
+    write_trailer(text + payload, padding, sa->mode == EspMode::transport ? kProtocolGre : protocol_of_middle(text));
     job.text = text;
     job.length = static_cast<std::uint32_t>(payload + padding + kTrailer);
     write_header(text, *sa, *sequence);

@@ -6,20 +6,29 @@ namespace nave::dataplane {
 
 namespace {
 
-/// Tunnel mode: ESP protects a whole IPv4 packet that carries GRE between the two underlay addresses.
-bool prepend_middle_header(Packet& packet, const Peer& peer, std::uint8_t ttl) {
-    Ipv4Header ip{};
-    ip.version_and_length = 0x45;
-    ip.type_of_service = packet.meta().outer_type_of_service;
-    ip.total_length = be16(static_cast<std::uint16_t>(sizeof ip + packet.length()));
-    ip.time_to_live = ttl == 0 ? 64 : ttl;
-    ip.protocol = kProtocolGre;
-    ip.source = be32(peer.nbma_local);
-    ip.destination = be32(peer.nbma_remote);
-    ip.checksum = be16(internet_checksum({reinterpret_cast<const std::uint8_t*>(&ip), sizeof ip}));
-    std::uint8_t* to = packet.prepend(sizeof ip);
-    if (to) std::memcpy(to, &ip, sizeof ip);
+template <class Header>
+bool prepend(Packet& packet, const Header& header) {
+    std::uint8_t* to = packet.prepend(sizeof header);
+    if (to) std::memcpy(to, &header, sizeof header);
     return to != nullptr;
+}
+
+/// Tunnel mode: ESP protects a whole IP packet that carries GRE between the two underlay addresses.
+bool prepend_middle_header(Packet& packet, const Peer& peer) {
+    const auto length = static_cast<std::uint16_t>(packet.length());
+    if (peer.outer.is_ipv6()) {
+        auto ip = peer.outer.ip<Ipv6Header>();
+        ip.set_traffic_class(packet.meta().outer_type_of_service);
+        ip.payload_length = be16(length);
+        ip.next_header = kProtocolGre;
+        return prepend(packet, ip);
+    }
+    auto ip = peer.outer.ip<Ipv4Header>();
+    ip.type_of_service = packet.meta().outer_type_of_service;
+    ip.total_length = be16(static_cast<std::uint16_t>(sizeof ip + length));
+    ip.protocol = kProtocolGre;
+    ip.checksum = be16(internet_checksum({reinterpret_cast<const std::uint8_t*>(&ip), sizeof ip}));
+    return prepend(packet, ip);
 }
 
 }  // namespace
@@ -46,7 +55,7 @@ Verdict encap_gre(Packet& packet, WorkerState& worker) {
         const be32 number{*key};
         std::memcpy(to + sizeof gre, &number, sizeof number);
     }
-    if (peer->mode == EspMode::tunnel && !prepend_middle_header(packet, *peer, tunnel->settings.ttl)) return Drop::no_buffer;
+    if (peer->mode == EspMode::tunnel && !prepend_middle_header(packet, *peer)) return Drop::no_buffer;
     return Verdict::pass();
 }
 

@@ -2,6 +2,7 @@
 #include "dataplane/inside_ipv6.hpp"
 
 #include "dataplane/ipv6_checks.hpp"
+#include "dataplane/receive_ipv6.hpp"
 
 namespace nave::dataplane {
 
@@ -11,7 +12,7 @@ Verdict classify_inside_ipv6(Packet& packet, const PortState& port, WorkerState&
     const auto& ip = *packet.header<Ipv6Header>(sizeof(EthernetHeader));
     // Before the addresses are checked: duplicate address detection comes from no address (RFC 4862 §5.4.2).
     const bool stays_on_link = is_link_local_multicast(ip.destination) || is_link_local(ip.destination) || is_link_local(ip.source);
-    if (stays_on_link || worker.tables.is_local(port.table, ip.destination)) return worker.punt(packet, Punt::local);
+    if (stays_on_link || worker.tables.is_local(port.table, ip.destination)) return punt_ipv6_frame(packet, worker);
     if (const Drop reason = check_ipv6_addresses(ip.source, ip.destination); reason != Drop::none) return reason;
     // One host's packet that everybody gets is an error or an attack: there is no broadcast in IPv6.
     const bool is_group_frame = (packet.header<EthernetHeader>()->destination.bytes[0] & 1) != 0;

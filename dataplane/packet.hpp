@@ -27,13 +27,14 @@ struct PacketMeta {
     TableId table{};                   // where its destination is looked up
     PeerId from_peer = kNoPeer;        // whose SA it arrived on
     PeerId to_peer = kNoPeer;          // whose SA it leaves on
-    std::uint32_t nbma_source = 0;     // outer source address, host order
+    std::uint32_t nbma_source = 0;     // outer source address, as Tables::tag_of() gives it
     std::uint16_t nbma_udp_port = 0;   // outer UDP source port, 0 = plain ESP
     std::uint16_t gre_protocol = 0;
     std::uint16_t inner_length = 0;    // bytes behind GRE, for the SA's counters
     Spi spi{};
     std::uint64_t sequence = 0;        // ESP sequence number with its high half
     std::uint8_t outer_type_of_service = 0;
+    std::uint8_t outer_size = 0;       // from the outer IP header, which still stands in front, to the ESP header
     Origin origin = Origin::inside;
     Handover handover = Handover::decrypt;
 };

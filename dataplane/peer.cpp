@@ -13,32 +13,69 @@ void put(std::uint8_t*& to, const Header& header) {
     to += sizeof header;
 }
 
+std::uint8_t hops(std::uint8_t ttl) { return ttl == 0 ? 64 : ttl; }
+
 }  // namespace
 
 OuterHeader::OuterHeader(const SetPeerPath& path, std::uint8_t ttl, std::optional<std::uint16_t> vlan)
-    : size_{static_cast<std::uint8_t>(sizeof(EthernetHeader) + (vlan ? sizeof(VlanHeader) : 0) + sizeof(Ipv4Header) + (path.remote_udp_port != 0 ? sizeof(UdpHeader) : 0))},
-      has_udp_{path.remote_udp_port != 0} {
-    std::uint8_t* to = bytes_.data() + kRoom - size_;
-    put(to, EthernetHeader{path.destination_mac, path.source_mac, be16(vlan ? kEtherTypeVlan : kEtherTypeIpv4)});
-    if (vlan) put(to, VlanHeader{be16(*vlan), be16(kEtherTypeIpv4)});
-    Ipv4Header ip{};
-    ip.version_and_length = 0x45;
-    ip.time_to_live = ttl == 0 ? 64 : ttl;
-    ip.protocol = has_udp_ ? kProtocolUdp : kProtocolEsp;
-    ip.source = be32(path.local.value.v4_host());
-    ip.destination = be32(path.remote.value.v4_host());
-    checksum_base_ = checksum_fold(checksum_add(0, {reinterpret_cast<const std::uint8_t*>(&ip), sizeof ip}));
-    put(to, ip);
-    // RFC 3948 §2.1: the UDP checksum is sent as zero.
+    : has_udp_{path.remote_udp_port != 0}, is_ipv6_{!path.remote.value.is_v4()} {
+    const std::size_t ip_size = is_ipv6_ ? sizeof(Ipv6Header) : sizeof(Ipv4Header);
+    size_ = static_cast<std::uint8_t>(sizeof(EthernetHeader) + (vlan ? sizeof(VlanHeader) : 0) + ip_size + (has_udp_ ? sizeof(UdpHeader) : 0));
+    std::uint8_t* to = bytes_.data() + (is_ipv6_ ? kRoom : kRoomIpv4) - size_;
+    const std::uint16_t type = is_ipv6_ ? kEtherTypeIpv6 : kEtherTypeIpv4;
+    put(to, EthernetHeader{path.destination_mac, path.source_mac, be16(vlan ? kEtherTypeVlan : type)});
+    if (vlan) put(to, VlanHeader{be16(*vlan), be16(type)});
+    const std::uint8_t protocol = has_udp_ ? kProtocolUdp : kProtocolEsp;
+    if (is_ipv6_) {
+        Ipv6Header ip{};
+        ip.version_class_flow = be32(6u << 28);
+        ip.next_header = protocol;
+        ip.hop_limit = hops(ttl);
+        ip.source = path.local.value.v6_bytes();
+        ip.destination = path.remote.value.v6_bytes();
+        checksum_base_ = checksum_fold(ipv6_pseudo_header_sum(ip, protocol, 0) + path.local_udp_port + path.remote_udp_port);
+        put(to, ip);
+    } else {
+        Ipv4Header ip{};
+        ip.version_and_length = 0x45;
+        ip.time_to_live = hops(ttl);
+        ip.protocol = protocol;
+        ip.source = be32(path.local.value.v4_host());
+        ip.destination = be32(path.remote.value.v4_host());
+        checksum_base_ = checksum_fold(checksum_add(0, {reinterpret_cast<const std::uint8_t*>(&ip), sizeof ip}));
+        put(to, ip);
+    }
+    // RFC 3948 §2.1: over IPv4 the UDP checksum is sent as zero.
     if (has_udp_) put(to, UdpHeader{be16(path.local_udp_port), be16(path.remote_udp_port), be16(), be16()});
+}
+
+void OuterHeader::write_ipv6(std::uint8_t* esp, const PerPacket& packet) const {
+    std::memcpy(esp - kRoom, bytes_.data(), kRoom);
+    std::uint8_t* const behind_ip = esp - (has_udp_ ? sizeof(UdpHeader) : 0);
+    auto* ip = reinterpret_cast<Ipv6Header*>(behind_ip - sizeof(Ipv6Header));
+    const auto length = static_cast<std::uint16_t>(esp - behind_ip + packet.payload_length);
+    // One flow label for each SA (RFC 6437 §3), whose SPI the label tells no more of than the packet does.
+    be32 spi;
+    std::memcpy(&spi, esp, sizeof spi);
+    const std::uint32_t label = spi.host() * 2654435761u >> 12;
+    ip->version_class_flow = be32(6u << 28 | std::uint32_t{packet.type_of_service} << 20 | label);
+    ip->payload_length = be16(length);
+    if (!has_udp_) return;
+    // Unlike RFC 3948 over IPv4: Linux drops UDP over IPv6 without a checksum (RFC 8200 §8.1).
+    auto* udp = reinterpret_cast<UdpHeader*>(behind_ip);
+    udp->length = be16(length);
+    const std::uint64_t sum = checksum_add_long(std::uint64_t{checksum_base_} + 2u * length, {esp, packet.payload_length});
+    const auto checksum = static_cast<std::uint16_t>(~checksum_fold(sum));
+    udp->checksum = be16(checksum == 0 ? std::uint16_t{0xffff} : checksum);
 }
 
 std::uint16_t inner_mtu(std::uint16_t port_mtu, const EspShape& shape) {
     const EspSizes sizes = sizes_of(shape.algorithm);
-    const int around = static_cast<int>(sizeof(Ipv4Header) + (shape.udp ? sizeof(UdpHeader) : 0) + sizeof(EspHeader) + sizes.iv + sizes.icv);
+    const std::size_t ip = shape.ipv6 ? sizeof(Ipv6Header) : sizeof(Ipv4Header);
+    const int around = static_cast<int>(ip + (shape.udp ? sizeof(UdpHeader) : 0) + sizeof(EspHeader) + sizes.iv + sizes.icv);
     // Ciphertext comes in whole units of the cipher and ends with pad length and next header (RFC 4303 §2.4).
     const int plaintext = ((port_mtu - around) & -static_cast<int>(sizes.alignment)) - 2;
-    const int inside = static_cast<int>(sizeof(GreHeader) + (shape.gre_key ? 4 : 0) + (shape.mode == EspMode::tunnel ? sizeof(Ipv4Header) : 0));
+    const int inside = static_cast<int>(sizeof(GreHeader) + (shape.gre_key ? 4 : 0) + (shape.mode == EspMode::tunnel ? ip : 0));
     return static_cast<std::uint16_t>(std::max(0, plaintext - inside));
 }
 

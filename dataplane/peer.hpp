@@ -14,12 +14,12 @@
 
 namespace nave::dataplane {
 
-/// Ethernet, VLAN tag, IPv4 and UDP of everything that goes to one peer; only lengths, identification, type of service and
-/// checksum differ from packet to packet.
+/// Ethernet, VLAN tag, IP and UDP of everything that goes to one peer; only lengths, identification, type of service, checksums and
+/// flow label differ from packet to packet.
 class OuterHeader {
 public:
     /// Bytes in front of the ESP header that write() may overwrite, whatever the header's size.
-    static constexpr std::size_t kRoom = 48;
+    static constexpr std::size_t kRoom = 72;
 
     OuterHeader() = default;
     /// `ttl` of the outer header; `vlan` of the port that the path leaves on.
@@ -27,6 +27,14 @@ public:
 
     std::size_t size() const { return size_; }
     bool has_udp() const { return has_udp_; }
+    bool is_ipv6() const { return is_ipv6_; }
+    /// The IP header as it stands in every packet, lengths, checksum and flow label aside. Header: of the right version.
+    template <class Header>
+    Header ip() const {
+        Header header;
+        std::memcpy(&header, bytes_.data() + (is_ipv6_ ? kRoom : kRoomIpv4) - (has_udp_ ? sizeof(UdpHeader) : 0) - sizeof header, sizeof header);
+        return header;
+    }
     /// What changes with each packet; `payload_length`: the bytes behind this header.
     struct PerPacket {
         std::uint16_t payload_length = 0, identification = 0;
@@ -34,9 +42,10 @@ public:
     };
     /// Puts the header, size() bytes, right in front of `esp`.
     void write(std::uint8_t* esp, const PerPacket& packet) const {
+        if (is_ipv6_) return write_ipv6(esp, packet);
         // The header stands at the end of its room, so that a copy of constant size does for all; what it overwrites in front
         // of the header is headroom.
-        std::memcpy(esp - kRoom, bytes_.data(), kRoom);
+        std::memcpy(esp - kRoomIpv4, bytes_.data(), kRoomIpv4);
         std::uint8_t* const behind_ip = esp - (has_udp_ ? sizeof(UdpHeader) : 0);
         auto* ip = reinterpret_cast<Ipv4Header*>(behind_ip - sizeof(Ipv4Header));
         const auto ip_length = static_cast<std::uint16_t>(esp - behind_ip + static_cast<std::ptrdiff_t>(sizeof(Ipv4Header)) + packet.payload_length);
@@ -48,18 +57,22 @@ public:
     }
 
 private:
-    std::array<std::uint8_t, kRoom> bytes_{};
+    static constexpr std::size_t kRoomIpv4 = 48;
+    [[gnu::noinline]] void write_ipv6(std::uint8_t* esp, const PerPacket& packet) const;
+
     std::uint8_t size_ = 0;
-    bool has_udp_ = false;
-    std::uint16_t checksum_base_ = 0;  // sum over the IPv4 header as it stands in bytes_
+    bool has_udp_ = false, is_ipv6_ = false;
+    std::uint16_t checksum_base_ = 0;         // sum over the IPv4 header, or over IPv6 addresses, UDP ports and protocol, as they stand in bytes_
+    std::array<std::uint8_t, kRoom> bytes_{};  // IPv4 uses the first kRoomIpv4, and no second cache line
+    static_assert(kRoomIpv4 >= sizeof(EthernetHeader) + sizeof(VlanHeader) + sizeof(Ipv4Header) + sizeof(UdpHeader));
+    static_assert(kRoom >= sizeof(EthernetHeader) + sizeof(VlanHeader) + sizeof(Ipv6Header) + sizeof(UdpHeader));
 };
-static_assert(OuterHeader::kRoom >= sizeof(EthernetHeader) + sizeof(VlanHeader) + sizeof(Ipv4Header) + sizeof(UdpHeader));
 
 /// What decides how many inner bytes fit into one outer packet.
 struct EspShape {
     EspAlgorithm algorithm = EspAlgorithm::aes_gcm_256;
     EspMode mode = EspMode::transport;
-    bool udp = false, gre_key = false;
+    bool ipv6 = false, udp = false, gre_key = false;  // ipv6: around ESP
 };
 /// The largest inner packet (IP bytes) whose ESP packet fits into `port_mtu`; 0 when nothing fits.
 std::uint16_t inner_mtu(std::uint16_t port_mtu, const EspShape& shape);
@@ -78,7 +91,8 @@ struct alignas(64) Peer {
     SaSlot sa_slot{};
     std::uint16_t mtu = 0;  // inner IP bytes that the path carries
     std::uint16_t nbma_udp_port = 0;
-    std::uint32_t nbma_remote = 0, nbma_local = 0;  // host order
+    std::uint32_t nbma_remote = 0;    // as Tables::tag_of() gives it
+    std::uint16_t path_mtu = 0;       // outer IP bytes where the path carries less than its port; 0 = as the port
 
     struct Source {
         std::uint32_t network = 0, mask = 0;  // host order

@@ -13,6 +13,7 @@
 #include "dataplane/gre_decap.hpp"
 #include "dataplane/inject.hpp"
 #include "dataplane/port.hpp"
+#include "dataplane/receive_ipv6.hpp"
 #include "dataplane/receive_stages.hpp"
 #include "dataplane/transmit.hpp"
 
@@ -64,9 +65,12 @@ void forward(Burst& burst, WorkerState& worker) {
     forward(burst, worker);
 }
 
+bool is_ipv6(const Packet& frame) { return reinterpret_cast<const EthernetHeader*>(frame.data())->type.host() == kEtherTypeIpv6; }
+
 /// One pass over a burst as it came from the underlay: is it ours, is it whole, whose is it.
 Verdict classify_underlay(Packet& packet, const PortState& port, Burst& completed, WorkerState& worker) {
     if (const Verdict frame = check_frame(packet, port, worker); !frame.passes()) return frame;
+    if (is_ipv6(packet)) return receive_outer_ipv6(packet, port, completed, worker);
     if (const Verdict ours = check_outer_ip(packet, port, worker); !ours.passes()) return ours;
     if (packet.header<Ipv4Header>(sizeof(EthernetHeader))->is_fragment()) return worker.reassembly.add(packet, worker.now, completed);
     return classify_outer(packet, worker);
@@ -75,7 +79,7 @@ Verdict classify_underlay(Packet& packet, const PortState& port, Burst& complete
 [[gnu::flatten, gnu::noinline]] void from_underlay(Burst& burst, const PortState& port, WorkerState& worker) {
     Burst completed;
     stage(burst, worker, Stage::classify, [&](Packet& packet, WorkerState& w) { return classify_underlay(packet, port, completed, w); });
-    stage(completed, worker, Stage::reassemble, classify_outer);
+    stage(completed, worker, Stage::reassemble, [](Packet& packet, WorkerState& w) { return is_ipv6(packet) ? classify_reassembled_ipv6(packet, w) : classify_outer(packet, w); });
     for (Packet* datagram : completed.view()) burst.push(*datagram);
     from_tunnel(burst, worker);
 }

@@ -41,22 +41,35 @@ Verdict Reassembly::add(Packet& packet, std::uint64_t now, Burst& completed) {
     packet.l2_len = sizeof(EthernetHeader);
     packet.l3_len = static_cast<std::uint16_t>(ip->header_length() & 0x1ff);
     const std::uint32_t before = death_row_->cnt;
-    rte_mbuf* whole = rte_ipv4_frag_reassemble_packet(table_, death_row_.get(), &packet, now, reinterpret_cast<rte_ipv4_hdr*>(ip));
+    rte_mbuf* chain = rte_ipv4_frag_reassemble_packet(table_, death_row_.get(), &packet, now, reinterpret_cast<rte_ipv4_hdr*>(ip));
     const Verdict kept = judge_death_row(&packet, before);
-    if (!whole) return kept;
-    Packet* chain = Packet::from(whole);
-    Packet* datagram = pools_.contiguous(*chain, 0, 0);
-    if (!datagram) {
-        drops_.discard(*chain, Drop::reassembly_failed);
-        return Verdict::taken();
-    }
+    Packet* datagram = chain ? whole(chain) : nullptr;
+    if (!datagram) return kept;
     // The library takes the lengths from the fragments and leaves the checksum to hardware.
     ip = datagram->header<Ipv4Header>(sizeof(EthernetHeader));
     ip->checksum = be16();
     ip->checksum = be16(internet_checksum({reinterpret_cast<std::uint8_t*>(ip), ip->header_length()}));
-    reassembled_.add(1);
     completed.push(*datagram);
     return Verdict::taken();
+}
+
+Verdict Reassembly::add_ipv6(Packet& packet, std::uint64_t now, Burst& completed) {
+    packet.l2_len = sizeof(EthernetHeader);
+    packet.l3_len = sizeof(Ipv6Header) + sizeof(Ipv6FragmentHeader);
+    auto* ip = rte_pktmbuf_mtod_offset(&packet, rte_ipv6_hdr*, sizeof(EthernetHeader));
+    const std::uint32_t before = death_row_->cnt;
+    rte_mbuf* chain = rte_ipv6_frag_reassemble_packet(table_, death_row_.get(), &packet, now, ip, reinterpret_cast<rte_ipv6_fragment_ext*>(ip + 1));
+    const Verdict kept = judge_death_row(&packet, before);
+    if (Packet* datagram = chain ? whole(chain) : nullptr) completed.push(*datagram);
+    return kept;
+}
+
+/// What the library chained, in one segment; nullptr when there is no room for it, and the chain is dropped then.
+Packet* Reassembly::whole(rte_mbuf* chain) {
+    Packet* datagram = pools_.contiguous(*Packet::from(chain), 0, 0);
+    if (datagram) reassembled_.add(1);
+    else drops_.discard(*Packet::from(chain), Drop::reassembly_failed);
+    return datagram;
 }
 
 /// What the library put on its death row: fragments of datagrams whose time ran out, of a datagram that cannot be put

@@ -1,4 +1,4 @@
-// Outer reassembly: puts the fragments of datagrams to our own addresses together again (RFC 791 §3.2).
+// Outer reassembly: puts the fragments of datagrams to our own addresses together again (RFC 791 §3.2, RFC 8200 §4.5).
 #pragma once
 
 #include "dataplane/packet_pools.hpp"
@@ -26,10 +26,13 @@ public:
     /// A whole packet passes as it is. A fragment is taken; the one that completes its datagram puts that into `completed`,
     /// in one segment and checksummed. The packet starts with its Ethernet header; its IPv4 header was checked.
     [[gnu::cold, gnu::noinline]] Verdict add(Packet& packet, std::uint64_t now, Burst& completed);
+    /// The same for IPv6 (RFC 8200 §4.5): a fragment that check_ipv6_fragment passed. Overlapping fragments never make a packet (RFC 5722).
+    [[gnu::cold, gnu::noinline]] Verdict add_ipv6(Packet& packet, std::uint64_t now, Burst& completed);
     /// Frees what waited for too long. Once in a while.
     void expire(std::uint64_t now);
 
 private:
+    Packet* whole(rte_mbuf* chain);
     Verdict judge_death_row(const Packet* added, std::uint32_t before);
     void free_death_row();
 

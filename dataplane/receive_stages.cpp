@@ -4,6 +4,7 @@
 #include "common/headers.hpp"
 #include "dataplane/inner_checks.hpp"
 #include "dataplane/inside_ipv6.hpp"
+#include "dataplane/underlay_transport.hpp"
 
 #include <cstring>
 
@@ -12,7 +13,6 @@ namespace nave::dataplane {
 namespace {
 
 constexpr std::uint16_t kDhcpClientPort = 68;
-constexpr std::uint8_t kProtocolIpv6InIpv4 = 41;
 
 bool is_group(const MacAddress& mac) { return (mac.bytes[0] & 1) != 0; }
 
@@ -42,51 +42,6 @@ bool is_for_dhcp_client(ByteView ip, std::size_t header_length) {
     return reinterpret_cast<const UdpHeader*>(ip.data() + header_length)->destination_port.host() == kDhcpClientPort;
 }
 
-/// Removes the Ethernet header and what stands before the ESP header; passes, or sends the packet to its SA's owner.
-Verdict to_esp(Packet& packet, std::size_t esp_offset, std::uint16_t udp_port, WorkerState& worker) {
-    const auto* ip = packet.header<Ipv4Header>(sizeof(EthernetHeader));
-    const auto* esp = packet.header<EspHeader>(esp_offset);
-    if (!esp) return Drop::esp_runt;
-    PacketMeta& meta = packet.meta();
-    meta.nbma_source = ip->source.host();
-    meta.nbma_udp_port = udp_port;
-    meta.outer_type_of_service = ip->type_of_service;
-    meta.spi = Spi{esp->spi.host()};
-    worker.tables.prefetch(meta.spi);
-    packet.keep(esp_offset, packet.data_len - esp_offset);
-    const WorkerId owner = spi_layout::worker(meta.spi);
-    if (owner == worker.id) return Verdict::pass();
-    if (owner.value >= worker.worker_count) return Drop::esp_unknown_spi;
-    return worker.hand_over(packet, owner, PacketMeta::Handover::decrypt);
-}
-
-Verdict punt_ike(Packet& packet, WorkerState& worker) {
-    packet.trim_front(sizeof(EthernetHeader));
-    const bool of_peer = worker.tables.may_be_of_peer(packet.header<Ipv4Header>()->source.host());
-    return worker.punt(packet, of_peer ? Punt::ike_of_peer : Punt::ike);
-}
-
-/// UDP to us: IKE, ESP in UDP (RFC 3948 §2), or the kernel's.
-Verdict classify_udp(Packet& packet, std::size_t offset, WorkerState& worker) {
-    const auto* udp = packet.header<UdpHeader>(offset);
-    if (!udp) return Drop::udp_runt;
-    const std::size_t length = udp->length.host();
-    if (length < sizeof(UdpHeader) || length > packet.length() - offset) return Drop::udp_bad_length;
-    // Only the device's word counts: ESP brings its own ICV, IKE its own integrity, and the kernel checks what it gets.
-    if ((packet.ol_flags & RTE_MBUF_F_RX_L4_CKSUM_MASK) == RTE_MBUF_F_RX_L4_CKSUM_BAD) return Drop::udp_bad_checksum;
-    const std::uint16_t port = udp->destination_port.host();
-    if (port == kUdpPortIke) return punt_ike(packet, worker);
-    if (port != kUdpPortNatTraversal) return worker.punt(packet, Punt::local);
-
-    const std::uint16_t source_port = udp->source_port.host();
-    const ByteView payload{packet.data() + offset + sizeof(UdpHeader), length - sizeof(UdpHeader)};
-    packet.keep(0, offset + length);
-    if (payload.size() == 1 && payload[0] == 0xff) return Drop::nat_keepalive;
-    if (payload.size() < sizeof(EspHeader)) return Drop::esp_runt;
-    const bool non_esp_marker = (payload[0] | payload[1] | payload[2] | payload[3]) == 0;
-    return non_esp_marker ? punt_ike(packet, worker) : to_esp(packet, offset + sizeof(UdpHeader), source_port, worker);
-}
-
 }  // namespace
 
 Verdict check_frame(Packet& packet, const PortState& port, WorkerState& worker) {
@@ -102,9 +57,9 @@ Verdict check_frame(Packet& packet, const PortState& port, WorkerState& worker) 
     }
     if (!is_group(ethernet->destination) && ethernet->destination != port.mac) return Drop::not_our_mac;
     switch (ethernet->type.host()) {
-    case kEtherTypeIpv4: return Verdict::pass();
+    case kEtherTypeIpv4:
+    case kEtherTypeIpv6: return Verdict::pass();
     case kEtherTypeArp: return worker.punt(packet, Punt::arp);
-    case kEtherTypeIpv6: return port.role == PortRole::inside ? Verdict::pass() : Verdict{Drop::ip_version_unsupported};
     default: return Drop::ethernet_unknown_type;
     }
 }
@@ -126,15 +81,8 @@ Verdict check_outer_ip(Packet& packet, const PortState& port, WorkerState& worke
 
 Verdict classify_outer(Packet& packet, WorkerState& worker) {
     const auto* ip = packet.header<Ipv4Header>(sizeof(EthernetHeader));
-    const std::size_t offset = sizeof(EthernetHeader) + ip->header_length();
-    switch (ip->protocol) {
-    case kProtocolEsp: return to_esp(packet, offset, 0, worker);
-    case kProtocolUdp: return classify_udp(packet, offset, worker);
-    case kProtocolGre: return Drop::gre_in_clear;
-    case kProtocolIpip:
-    case kProtocolIpv6InIpv4: return Drop::underlay_unknown_protocol;  // tunnels in clear that nobody configured
-    default: return worker.punt(packet, Punt::local);
-    }
+    const OuterSource source{ip->source.host(), ip->type_of_service};
+    return classify_transport(packet, ip->protocol, sizeof(EthernetHeader) + ip->header_length(), source, worker);
 }
 
 Verdict classify_inside(Packet& packet, const PortState& port, WorkerState& worker) {

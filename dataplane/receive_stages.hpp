@@ -5,15 +5,14 @@
 
 namespace nave::dataplane {
 
-/// Known port, Ethernet, VLAN tag, destination MAC. Passes IPv4 frames, from an inside port also those of IPv6, their tag taken out; punts ARP.
+/// Known port, Ethernet, VLAN tag, destination MAC. Passes IP frames, their tag taken out; punts ARP.
 Verdict check_frame(Packet& packet, const PortState& port, WorkerState& worker);
 
 /// Underlay: passes IPv4 datagrams and fragments to our own addresses; the frame's header is still in front. Nothing from an
 /// underlay port is ever forwarded.
 Verdict check_outer_ip(Packet& packet, const PortState& port, WorkerState& worker);
 
-/// Underlay: what a whole datagram to us is. Passes ESP of ours, trimmed to its ESP header; IKE and the kernel's packets are
-/// punted; GRE in clear is dropped, whatever the configuration says.
+/// Underlay: what a whole IPv4 datagram to us is, see classify_transport().
 Verdict classify_outer(Packet& packet, WorkerState& worker);
 
 /// Inside: passes IP packets that are to be forwarded, trimmed to their IP header; the kernel gets what is for this box.

@@ -6,7 +6,7 @@
 namespace nave::dataplane {
 
 Tables::Tables(WorkerId worker, const GatewayConfig& config, AssociationStore& associations)
-    : worker_{worker}, tunnels_(config.limits.tunnels), peers_{config.limits.peers}, peer_addresses_{rte_rand()}, adjacencies_{config.limits.adjacencies},
+    : worker_{worker}, tunnels_(config.limits.tunnels), peers_{config.limits.peers}, peer_addresses_{{rte_rand(), rte_rand(), rte_rand(), rte_rand()}}, adjacencies_{config.limits.adjacencies},
       associations_{associations}, outbound_owner_(associations.outbound.size()), local_(config.limits.tables) {
     for (const PortConfig& port : config.ports) {
         PortState state;
@@ -79,13 +79,13 @@ bool Tables::update(const SetPeer& command) {
 
 bool Tables::update(const SetPeerPath& command) {
     Peer* peer = find(command.peer);
-    if (!peer || command.port.value >= ports_.size() || !command.remote.value.is_v4() || !command.local.value.is_v4()) return false;
+    if (!peer || command.port.value >= ports_.size() || command.remote.value.family() != command.local.value.family()) return false;
     leave_path(*peer);
     peer->has_path = true;
     peer->port = command.port;
-    peer->nbma_remote = command.remote.value.v4_host();
+    peer->nbma_remote = tag_of(command.remote.value);
     peer_addresses_.add(peer->nbma_remote);
-    peer->nbma_local = command.local.value.v4_host();
+    peer->path_mtu = command.mtu;
     peer->nbma_udp_port = command.remote_udp_port;
     peer->outer = OuterHeader{command, tunnels_[peer->tunnel.value].settings.ttl, ports_[command.port.value].vlan};
     refresh_mtu(*peer);
@@ -171,7 +171,9 @@ bool Tables::update(const RemoveAdjacency& command) {
 void Tables::refresh_mtu(Peer& peer) {
     if (!peer.has_path) return;
     const bool has_key = tunnels_[peer.tunnel.value].settings.has_key;
-    peer.mtu = inner_mtu(ports_[peer.port.value].mtu, {.algorithm = peer.algorithm, .mode = peer.mode, .udp = peer.outer.has_udp(), .gre_key = has_key});
+    const std::uint16_t port_mtu = ports_[peer.port.value].mtu;
+    const std::uint16_t mtu = peer.path_mtu == 0 ? port_mtu : std::min(port_mtu, peer.path_mtu);
+    peer.mtu = inner_mtu(mtu, {.algorithm = peer.algorithm, .mode = peer.mode, .ipv6 = peer.outer.is_ipv6(), .udp = peer.outer.has_udp(), .gre_key = has_key});
 }
 
 void Tables::refresh_local(TableId table) {

@@ -87,7 +87,10 @@ public:
         OutboundSa* sa = slot.value < associations_.outbound.size() ? &associations_.outbound[slot.value] : nullptr;
         return sa && sa->valid ? sa : nullptr;
     }
-    /// False if no peer's path leads to that underlay address (host order); seldom true without one.
+    /// The 32 bits that stand for an underlay address in this worker: of IPv4 itself in host order, of IPv6 a digest.
+    std::uint32_t tag_of(const Ipv6Bytes& address) const { return peer_addresses_.digest(address); }
+    std::uint32_t tag_of(const IpAddress& address) const { return address.is_v4() ? address.v4_host() : tag_of(address.v6_bytes()); }
+    /// False if no peer's path leads to the underlay address of that tag; seldom true without one.
     bool may_be_of_peer(std::uint32_t address) const { return peer_addresses_.may_contain(address); }
     std::span<const Tunnel> tunnels() const { return tunnels_; }
     /// Fetches what a packet on its way to this target will need.

@@ -36,6 +36,16 @@ TEST_CASE("changing TTL or type of service keeps the header checksum right, for 
     }
 }
 
+TEST_CASE("the sum over many bytes is the sum over few at a time, wherever they begin and end") {
+    Bytes bytes(600, 0xff);
+    for (std::size_t i = 0; i < bytes.size(); i += 3) bytes[i] = static_cast<std::uint8_t>(i);
+    for (std::size_t from = 0; from < 9; ++from)
+        for (std::size_t count = 0; from + count <= bytes.size(); ++count) {
+            const ByteView part = ByteView{bytes}.subspan(from, count);
+            REQUIRE(checksum_fold(checksum_add_long(0x12345, part)) == checksum_fold(checksum_add(0x12345, part)));
+        }
+}
+
 TEST_CASE("ICMPv6 is summed with the pseudo-header of RFC 8200 section 8.1, odd lengths too") {
     Ipv6Header ip{};
     ip.source = {0x20, 0x01, 0x0d, 0xb8, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1};
@@ -100,11 +110,12 @@ TEST_CASE("the path's inner MTU leaves room for every header, ICV and padding, a
     const EspSizes sizes = sizes_of(algorithm);
     for (const std::uint16_t port : {std::uint16_t{1280}, std::uint16_t{1492}, std::uint16_t{1500}, std::uint16_t{9000}})
         for (const bool udp : {false, true})
+            for (const bool ipv6 : {false, true})
             for (const EspMode mode : {EspMode::transport, EspMode::tunnel}) {
-                const std::uint16_t mtu = inner_mtu(port, {.algorithm = algorithm, .mode = mode, .udp = udp, .gre_key = true});
+                const std::uint16_t mtu = inner_mtu(port, {.algorithm = algorithm, .mode = mode, .ipv6 = ipv6, .udp = udp, .gre_key = true});
                 const auto outer = [&](int inner) {
-                    const int text = inner + 8 + (mode == EspMode::tunnel ? 20 : 0) + 2;
-                    return 20 + (udp ? 8 : 0) + 8 + sizes.iv + (text + sizes.alignment - 1) / sizes.alignment * sizes.alignment + sizes.icv;
+                    const int text = inner + 8 + (mode == EspMode::tunnel ? (ipv6 ? 40 : 20) : 0) + 2;
+                    return (ipv6 ? 40 : 20) + (udp ? 8 : 0) + 8 + sizes.iv + (text + sizes.alignment - 1) / sizes.alignment * sizes.alignment + sizes.icv;
                 };
                 CHECK(outer(mtu) <= port);
                 CHECK(outer(mtu + 1) > port);

@@ -78,7 +78,7 @@ Box::Box(const BoxOptions& options) : options_{options}, counters_{options.worke
             WorkerSetup{WorkerId{i}, config_, port_pointers_, counters_, ring_pointers_, shared.pools, shared.routes, associations_, *handovers_, kSecond}));
     for (const PortId port : {kUnderlay, kInside}) command(SetPort{port, kBoxMac, 1500});
     const auto n = options.number;
-    command(AddLocalAddress{kUnderlay, IpAddress::parse(underlay_address()).value()});
+    for (const bool ipv6 : {false, true}) command(AddLocalAddress{kUnderlay, IpAddress::parse(underlay_address(ipv6)).value()});
     command(AddLocalAddress{kInside, IpAddress::parse(fmt::format("10.{}.0.1", n)).value()});
     command(SetTunnel{kTunnel, table(), true, 42, 1400, true, true, 64});
     command(AddTunnelAddress{kTunnel, TunnelAddress{IpAddress::parse(fmt::format("172.16.0.{}", n)).value()}});
@@ -199,7 +199,7 @@ void connect(Box& a, Box& b, const Peering& peering) {
     const auto half = [&](Box& here, Box& there) {
         const PeerId id = peer_id(there);
         const std::uint16_t port = peering.udp ? kUdpPortNatTraversal : std::uint16_t{0};
-        const auto nbma = [](const Box& box) { return NbmaAddress{IpAddress::parse(box.underlay_address()).value()}; };
+        const auto nbma = [&](const Box& box) { return NbmaAddress{IpAddress::parse(box.underlay_address(peering.over_ipv6)).value()}; };
         const auto key = [&](const Box& from) {
             Bytes bytes = pattern(sizes_of(peering.algorithm).keymat());
             bytes[0] = from.number();

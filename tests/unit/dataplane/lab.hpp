@@ -26,7 +26,7 @@ struct BoxOptions {
     std::uint8_t workers = 1;
     std::optional<std::uint16_t> underlay_vlan = std::nullopt, inside_vlan = std::nullopt;
     Limits limits = {};
-    std::uint8_t number = 1;  // 1 to 3: 192.0.2.N, inside 10.N.0.1 with host 10.N.0.9, tunnel 172.16.0.N
+    std::uint8_t number = 1;  // 1 to 3: 192.0.2.N and 2001:db8::N, inside 10.N.0.1 with host 10.N.0.9, tunnel 172.16.0.N
 };
 
 /// A punted packet, its bytes copied.
@@ -80,7 +80,7 @@ public:
     RouteRings& route_rings() { return *route_rings_; }
     std::uint8_t number() const { return options_.number; }
     TableId table() const { return TableId{static_cast<std::uint16_t>(options_.number - 1)}; }
-    std::string underlay_address() const { return "192.0.2." + std::to_string(options_.number); }
+    std::string underlay_address(bool ipv6 = false) const { return (ipv6 ? "2001:db8::" : "192.0.2.") + std::to_string(options_.number); }
 
 private:
     BoxOptions options_;
@@ -105,7 +105,7 @@ private:
 struct Peering {
     EspAlgorithm algorithm = EspAlgorithm::aes_gcm_128;
     EspMode mode = EspMode::transport;
-    bool esn = false, udp = false, any_source = true, multicast = false;
+    bool esn = false, udp = false, any_source = true, multicast = false, over_ipv6 = false;
     std::uint16_t window = 64;
     SaLimits limits = {};
     std::uint8_t owner = 0;  // the worker of both SAs, in both boxes

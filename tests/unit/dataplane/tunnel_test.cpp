@@ -19,10 +19,10 @@ TEST_CASE("a host's packet reaches the host behind the other gateway unchanged b
     LeakCheck leaks;
     const auto algorithm = GENERATE(from_range(std::begin(kAlgorithms), std::end(kAlgorithms)));
     const auto mode = GENERATE(from_range(std::begin(kModes), std::end(kModes)));
-    const bool esn = GENERATE(false, true), encapsulated = GENERATE(false, true);
+    const bool esn = GENERATE(false, true), encapsulated = GENERATE(false, true), over_ipv6 = GENERATE(false, true);
     Box a{{.number = 1}}, b{{.number = 2}};
-    connect(a, b, {.algorithm = algorithm, .mode = mode, .esn = esn, .udp = encapsulated});
-    for (const auto size : std::to_array<std::size_t>({0, 1, 2, 3, 4, 63, 64, 65, 1000, 1340})) {
+    connect(a, b, {.algorithm = algorithm, .mode = mode, .esn = esn, .udp = encapsulated, .over_ipv6 = over_ipv6});
+    for (const auto size : std::to_array<std::size_t>({0, 1, 2, 3, 4, 63, 64, 65, 1000, 1280})) {
         const Bytes packet = host_packet(a, b, size);
         a.from_host(packet);
         a.turn();
