@@ -65,6 +65,33 @@ class Ping:
         self.output = output
 
 
+class Mix:
+    """What things are called with one IP version inside the tunnel and one on the underlay; the gateways' blocks are 1 (hub), 11 and 12."""
+
+    def __init__(self, inside=4, outside=4):
+        self.inside, self.outside = inside, outside
+        self.title = f"ipv{inside} over ipv{outside}"
+
+    def _inside(self, v4, v6):
+        return v4 if self.inside == 4 else v6
+
+    def host(self, block):
+        return self._inside(f"172.16.{block}.10", f"fd00:16:{block}::10")
+
+    def lan(self, block):
+        return self._inside(f"172.16.{block}.1/24", f"fd00:16:{block}::1/64")
+
+    def tunnel(self, block):
+        return self._inside(f"10.255.0.{block}/24", f"fd00:255::{block}/64")
+
+    def networks(self):
+        """All tunnel addresses, and all that lies behind gateways."""
+        return self._inside(("10.255.0.0/24", "172.16.0.0/16"), ("fd00:255::/64", "fd00:16::/32"))
+
+    def hub(self):
+        return "192.0.2.1" if self.outside == 4 else "2001:db8:1::1"
+
+
 class Lab:
     """Namespaces, links and processes that it made itself; close() takes all of them down again, whatever happened."""
 
@@ -171,9 +198,9 @@ class Lab:
                                 'add rule ip wire seen udp dport 4500 counter comment "esp_in_udp"; '
                                 'add rule ip wire seen udp sport 4500 counter comment "esp_in_udp"'])
 
-    def wire(self):
+    def wire(self, family="ip"):
         """Packets that the wide area's router forwarded, by kind."""
-        rules = json.loads(self.run("wan", "nft -j list table ip wire"))["nftables"]
+        rules = json.loads(self.run("wan", f"nft -j list table {family} wire"))["nftables"]
         seen = {}
         for entry in rules:
             rule = entry.get("rule")
@@ -197,21 +224,24 @@ class Lab:
     # -- gateways
 
     def configuration(self, name, **changes):
-        """The configuration of one of the three gateways as text; `changes` replaces values of its tunnel (None leaves one out), and the number of its workers."""
-        workers = changes.pop("workers", 1)
+        """The configuration of one of the three gateways as text; `changes` replaces values of its tunnel (None leaves one out), and the number of its workers.
+
+        `mix` are its IP versions, `wan` keys of its underlay port."""
+        workers, mix, wan = changes.pop("workers", 1), changes.pop("mix", Mix()), changes.pop("wan", {})
         number = {"hub": 0, "spoke1": 1, "spoke2": 2}[name]
         block = 1 if number == 0 else 10 + number
-        tunnel = {"underlay": "wan", "address": f"10.255.0.{block}/24", "key": 42, "identity": f"{name}.example",
+        tunnel = {"underlay": "wan", "address": mix.tunnel(block), "key": 42, "identity": f"{name}.example",
                   "psk": f'[{{ identity = "*.example", key = "{PSK}" }}]'}
-        ports = {"wan": {"device": "af_packet:eth0"}, "lan": {"device": "af_packet:lan0", "address": f"172.16.{block}.1/24", "tunnel": "nave0"}}
+        ports = {"wan": {"device": "af_packet:eth0"}, "lan": {"device": "af_packet:lan0", "address": mix.lan(block), "tunnel": "nave0"}}
         if name == "hub":
             ports["wan"] |= {"address": "192.0.2.1/24", "gateway": "192.0.2.254"}
         else:
-            tunnel |= {"hub": '[{ address = "192.0.2.1", identity = "hub.example" }]', "routes": '["172.16.0.0/16"]'}
-        tunnel["access"] = ('[{ identity = "hub.example", hub = true, tunnel_addresses = ["10.255.0.0/24"], prefixes = ["172.16.0.0/16"] }, '
-                            '{ identity = "*.example", tunnel_addresses = ["10.255.0.0/24"], prefixes = ["172.16.0.0/16"] }]')
+            tunnel |= {"hub": f'[{{ address = "{mix.hub()}", identity = "hub.example" }}]', "routes": f'["{mix.networks()[1]}"]'}
+        held = 'tunnel_addresses = ["{}"], prefixes = ["{}"]'.format(*mix.networks())
+        tunnel["access"] = f'[{{ identity = "hub.example", hub = true, {held} }}, {{ identity = "*.example", {held} }}]'
         if name == "spoke1":
             ports["wan"] |= {"address": "192.168.1.2/24", "gateway": "192.168.1.1"}
+        ports["wan"] |= wan
         tunnel |= changes
         raw = ("psk", "hub", "routes", "access")
         lines = [f'name = "{name}"', "[control]", f'socket = "{self.directory}/{name}.sock"', "[dataplane]", 'mode = "adaptive"', 'hugepages = "off"', f"workers = {workers}"]

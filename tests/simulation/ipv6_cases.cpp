@@ -95,7 +95,9 @@ TEST_CASE("in a cloud of both underlays spokes of one kind go direct, and those 
 
 TEST_CASE("a spoke keeps its hub of one IP version when its address of the other goes") {
     Play play{{.adapt = [](bool, std::size_t, Blueprint& blueprint) { blueprint.second_underlay = outside(blueprint.underlay); }}};
-    play.world.with(play.fleet.spoke(0), [](overlay::Gateway& gateway, TimePoint now, overlay::Outbox& out) { gateway.set_underlay_address(PortId{0}, Family::v6, std::nullopt, now, out); });
+    play.world.with(play.fleet.spoke(0), [](overlay::Gateway& gateway, TimePoint now, overlay::Outbox& out) {
+        gateway.set_underlay_address(PortId{0}, Family::v6, std::nullopt, now, out);
+    });
     CHECK(play.fleet.reaches(play.fleet.spoke(0), play.fleet.spoke(1), Way::relayed, 1s));
     CHECK(play.fleet.is_registered(0));
 }
