@@ -76,7 +76,10 @@ std::expected<void, std::string> Kernel::Impl::address_twins() {
         }
     }
     for (const TunnelPlan& tunnel : plan.tunnels) {
+        if (!tunnel.address.address.is_v4()) let_ipv6(tunnel.twin);
         if (auto put = put_address(tunnel.index, tunnel.address, false); !put) return std::unexpected{failed("put an address on", tunnel.twin, put.error())};
+        if (!tunnel.link_local) continue;
+        if (auto put = put_address(tunnel.index, *tunnel.link_local, true); !put) return std::unexpected{failed("put a link-local address on", tunnel.twin, put.error())};
     }
     return {};
 }

@@ -37,6 +37,7 @@ struct TunnelPlan {
     std::uint16_t mtu = 1400;                // IP bytes
     TableNumber table = 1000;
     NetworkAddress address{};
+    std::optional<NetworkAddress> link_local{};  // with an IPv6 address: what the kernel's routing daemons speak from
     std::vector<Prefix> routes{};              // configured: what lies behind the hubs
     InterfaceIndex index = 0;                // of the twin, once it is open
 };

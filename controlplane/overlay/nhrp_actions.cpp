@@ -1,5 +1,6 @@
 // What NHRP says: bindings, registrations and resolutions become routes and what each peer may send.
 #include "controlplane/overlay/gateway_impl.hpp"
+#include "controlplane/overlay/link_local.hpp"
 
 #include <algorithm>
 #include <fmt/format.h>
@@ -32,6 +33,7 @@ void Gateway::Impl::update_sources(TunnelState& home, Peer& peer, Outbox& out) {
     std::vector<Prefix> sources = peer.bindings;
     for (const TunnelAddress& address : peer.tunnel_addresses) {
         sources.push_back(Prefix::host(address.value));
+        if (const auto link_local = link_local_of(address)) sources.push_back(Prefix::host(link_local->value));
         for (const Prefix& prefix : home.rib.prefixes_through(address))
             if (home.access.permits(peer.identity, prefix)) sources.push_back(prefix);
     }

@@ -1,6 +1,8 @@
 // One tunnel's routes; see the header.
 #include "controlplane/overlay/rib.hpp"
 
+#include "controlplane/overlay/link_local.hpp"
+
 #include <algorithm>
 #include <utility>
 
@@ -52,11 +54,13 @@ void Rib::remove(RouteSource source, const Prefix& prefix, Outbox& out) {
 
 void Rib::bind_gateway(const TunnelAddress& address, PeerId peer, Outbox& out) {
     gateways_.insert_or_assign(address.value, peer);
+    if (const auto link_local = link_local_of(address)) set(RouteSource::registration, Prefix::host(link_local->value), ToPeer{peer, address}, out);
     if (const auto found = by_gateway_.find(address); found != by_gateway_.end()) refresh(found->second, out);
 }
 
 void Rib::unbind_gateway(const TunnelAddress& address, Outbox& out) {
     if (gateways_.erase(address.value) == 0) return;
+    if (const auto link_local = link_local_of(address)) remove(RouteSource::registration, Prefix::host(link_local->value), out);
     if (const auto found = by_gateway_.find(address); found != by_gateway_.end()) refresh(found->second, out);
 }
 

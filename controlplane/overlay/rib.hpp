@@ -38,7 +38,7 @@ public:
 
     void set(RouteSource source, const Prefix& prefix, const Via& via, Outbox& out);
     void remove(RouteSource source, const Prefix& prefix, Outbox& out);
-    /// A peer holds this tunnel address (or no longer does): routes with that gateway follow.
+    /// A peer holds this tunnel address (or no longer does): routes with that gateway follow, and so does its link-local address.
     void bind_gateway(const TunnelAddress& address, PeerId peer, Outbox& out);
     void unbind_gateway(const TunnelAddress& address, Outbox& out);
     void set_best_hub(std::optional<ToPeer> hub, Outbox& out);

@@ -1,6 +1,8 @@
 // The kernel's plan.
 #include "controlplane/runtime/plan.hpp"
 
+#include "controlplane/overlay/link_local.hpp"
+
 namespace nave::runtime {
 
 kernel::Plan plan_of(const config::Config& config, const std::function<MacAddress(PortId)>& mac) {
@@ -24,6 +26,7 @@ kernel::Plan plan_of(const config::Config& config, const std::function<MacAddres
         planned.mtu = tunnel.mtu;
         planned.table = twin.table;
         planned.address = {.address = tunnel.address.value, .length = tunnel.address_length};
+        if (const auto link_local = overlay::link_local_of(tunnel.address)) planned.link_local = {.address = link_local->value, .length = 64};
         planned.routes = tunnel.routes;
     }
     return plan;

@@ -23,7 +23,7 @@ public:
 class OnePeer : public Directory {
 public:
     Route route(const IpAddress& destination) const override {
-        const auto lan = *Prefix::parse("172.16.11.0/24");
+        const auto lan = *Prefix::parse(destination.is_v4() ? "172.16.11.0/24" : "fd00:16:11::/64");
         if (lan.contains(destination)) return LocalRoute{lan};
         return PeerRoute{PeerId{destination.bytes().back() % 2u}, TunnelAddress{destination}, Prefix::host(destination)};
     }
@@ -49,18 +49,21 @@ void codec(ByteView bytes) {
     if (!is_indication(packet->type)) must(*again == *packet);  // a quoted packet may be cut to an even length
 }
 
+/// A node of the IP version that the packet speaks of.
 void node(ByteView bytes, bool server) {
     static Zeros random;
     static const OnePeer directory;
     Settings settings;
     settings.server = settings.redirect = server;
     settings.introductions = !server;
-    Node node{settings, TunnelAddress{IpAddress::v4(server ? 0x0aff0001 : 0x0aff000b)}, 24, random, directory};
+    const bool is_v6 = bytes[2] == 0x86;
+    const auto own = is_v6 ? IpAddress::parse(server ? "fd00:255::1" : "fd00:255::11") : IpAddress::parse(server ? "10.255.0.1" : "10.255.0.11");
+    Node node{settings, TunnelAddress{*own}, static_cast<std::uint8_t>(is_v6 ? 64 : 24), random, directory};
     Outbox out;
     const TimePoint start{std::chrono::hours{1}};
     node.peer_up(PeerId{0}, start, out);
     node.add_next_hop_server(NhsId{1}, PeerId{0}, std::nullopt, start, out);
-    node.resolve(IpAddress::v4(0xac100c0a), start, out);
+    node.resolve(*IpAddress::parse(is_v6 ? "fd00:16:12::10" : "172.16.12.10"), start, out);
     node.on_packet(PeerId{0}, bytes, start, out);
     node.on_packet(PeerId{1}, bytes, start, out);
     node.relayed(PeerId{0}, bytes, start, out);

@@ -137,3 +137,12 @@ TEST_CASE("link-local addresses are never resolved, nor is anybody told of a sho
     t.hub.relayed(t.a, "fd00:16:11::10", "fe80::12");
     CHECK(t.lab.history.size() == sent);
 }
+
+TEST_CASE("a link-local address cannot be registered: the hub derives it from the tunnel address") {
+    Triangle6 t;
+    t.a.set_lan({"fd00:16:11::/64", "fe80::1/128"});
+    t.lab.deliver();
+    const auto refused = t.a.said<RegistrationRefused>();
+    REQUIRE(refused.size() == 1);
+    CHECK(refused[0].prefix == net("fe80::1/128"));
+}

@@ -148,3 +148,18 @@ TEST_CASE("a prefix around the tunnel's network is nobody's, as it would cover e
     CHECK(wide.refusal(kA, prefix("10.0.0.0/8")) == CieCode::administratively_prohibited);
     CHECK_FALSE(wide.refusal(kA, prefix("10.1.0.0/16")));
 }
+
+TEST_CASE("addresses and prefixes of IPv6 are bounded, reserved and taken like those of IPv4") {
+    Access access{{rule("bank.spokes.example", {prefix("fd00:255::9/128")}, {prefix("fd00:16:9::/48")}), rule("*.spokes.example", {prefix("fd00:255::/64")}, {prefix("fd00:16::/32")})},
+                  prefix("fd00:255::/64"), {*IpAddress::parse("fd00:255::1")}};
+    CHECK_FALSE(access.refusal(kA, prefix("fd00:255::5/128")));
+    CHECK(access.refusal(kA, prefix("fd00:255::9/128")) == CieCode::administratively_prohibited);
+    CHECK(access.refusal(kA, prefix("fd00:255::1/128")) == CieCode::administratively_prohibited);
+    CHECK(access.refusal(kA, prefix("fd00:255::/96")) == CieCode::administratively_prohibited);
+    CHECK(access.refusal(kA, prefix("fd00:17::/48")) == CieCode::administratively_prohibited);
+    CHECK(access.refusal(kA, prefix("10.0.0.0/24")) == CieCode::administratively_prohibited);
+    access.claim(kB, prefix("fd00:16:11::/64"));
+    CHECK(access.refusal(kA, prefix("fd00:16:11::/64")) == CieCode::already_registered);
+    CHECK(access.refusal(kA, prefix("fd00:16:11:0:8000::/65")) == CieCode::not_unique);
+    CHECK_FALSE(access.refusal(kA, prefix("fd00:16:11:1::/64")));
+}

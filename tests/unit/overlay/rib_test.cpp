@@ -190,3 +190,16 @@ TEST_CASE("the list of routes is in order and names each source") {
     CHECK(name(rows[0].source) == "connected");
     CHECK(name(rows[1].source) == "shortcut");
 }
+
+TEST_CASE("who holds an IPv6 tunnel address is reached at the link-local address with the same interface identifier") {
+    Table t;
+    t.rib.bind_gateway(tunnel_address("fd00:255::11"), PeerId{1}, t.out);
+    CHECK(t.at("fe80::11/128") == target(1));
+    CHECK(t.rib.lookup(ip("fe80::11"))->next_hop == tunnel_address("fd00:255::11"));
+    t.rib.unbind_gateway(tunnel_address("fd00:255::11"), t.out);
+    t.apply();
+    CHECK(t.installed.empty());
+    t.rib.bind_gateway(tunnel_address("10.255.0.11"), PeerId{1}, t.out);
+    t.apply();
+    CHECK(t.installed.empty());
+}
