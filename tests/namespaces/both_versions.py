@@ -44,7 +44,7 @@ def network(lab):
 def port(name, *versions):
     """Keys of a gateway's underlay port that has addresses of these versions."""
     texts = {key: [PORTS[version][name][place] for version in versions] for place, key in enumerate(("address", "gateway"))}
-    return {key: str(values).replace("'", '"') for key, values in texts.items()}
+    return {key: values[0] if len(values) == 1 else str(values).replace("'", '"') for key, values in texts.items()}
 
 
 def start(lab, mixes, **changes):

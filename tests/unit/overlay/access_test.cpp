@@ -150,7 +150,8 @@ TEST_CASE("a prefix around the tunnel's network is nobody's, as it would cover e
 }
 
 TEST_CASE("addresses and prefixes of IPv6 are bounded, reserved and taken like those of IPv4") {
-    Access access{{rule("bank.spokes.example", {prefix("fd00:255::9/128")}, {prefix("fd00:16:9::/48")}), rule("*.spokes.example", {prefix("fd00:255::/64")}, {prefix("fd00:16::/32")})},
+    Access access{{rule("bank.spokes.example", {prefix("fd00:255::9/128")}, {prefix("fd00:16:9::/48")}),
+                   rule("*.spokes.example", {prefix("fd00:255::/64")}, {prefix("fd00:16::/32")})},
                   prefix("fd00:255::/64"), {*IpAddress::parse("fd00:255::1")}};
     CHECK_FALSE(access.refusal(kA, prefix("fd00:255::5/128")));
     CHECK(access.refusal(kA, prefix("fd00:255::9/128")) == CieCode::administratively_prohibited);
