@@ -12,7 +12,7 @@ enum class Drop : std::uint8_t {
     ethernet_runt, ethernet_unknown_type, vlan_mismatch, not_our_mac,
     // outer and inner IP
     ip_runt, ip_bad_version, ip_bad_header_length, ip_bad_total_length, ip_bad_checksum, ip_bad_source, ip_bad_destination, ip_ttl_expired,
-    ip_options, ipv6_extension_header, ip_fragment_invalid, ip_version_unsupported, ecn_not_capable,
+    ip_options, ipv6_extension_header, ip_fragment_invalid, ecn_not_capable,
     underlay_not_local, underlay_unknown_protocol, neighbour_not_on_link,
     // reassembly and fragmentation
     reassembly_timeout, reassembly_full, reassembly_failed, fragmentation_needed, packet_too_big, fragmentation_failed,
@@ -48,7 +48,6 @@ constexpr std::string_view name(Drop reason) {
     case Drop::ip_options: return "ip-options";
     case Drop::ipv6_extension_header: return "ipv6-extension-header";
     case Drop::ip_fragment_invalid: return "ip-fragment-invalid";
-    case Drop::ip_version_unsupported: return "ip-version-unsupported";
     case Drop::ecn_not_capable: return "ecn-not-capable";
     case Drop::underlay_not_local: return "underlay-not-local";
     case Drop::underlay_unknown_protocol: return "underlay-unknown-protocol";

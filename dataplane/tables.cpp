@@ -6,7 +6,8 @@
 namespace nave::dataplane {
 
 Tables::Tables(WorkerId worker, const GatewayConfig& config, AssociationStore& associations)
-    : worker_{worker}, tunnels_(config.limits.tunnels), peers_{config.limits.peers}, peer_addresses_{{rte_rand(), rte_rand(), rte_rand(), rte_rand()}}, adjacencies_{config.limits.adjacencies},
+    : worker_{worker}, tunnels_(config.limits.tunnels), peers_{config.limits.peers},
+      peer_addresses_{{rte_rand(), rte_rand(), rte_rand(), rte_rand()}}, adjacencies_{config.limits.adjacencies},
       associations_{associations}, outbound_owner_(associations.outbound.size()), local_(config.limits.tables) {
     for (const PortConfig& port : config.ports) {
         PortState state;

@@ -29,7 +29,6 @@ constexpr std::array kHelp{
     Help{"ip-options", "The packet has IPv4 options, which are not forwarded. Normal for some diagnostics, else suspicious."},
     Help{"ipv6-extension-header", "An IPv6 packet to the underlay has options or a routing header, which no peer sends. Usually scans from the Internet."},
     Help{"ip-fragment-invalid", "A fragment overlaps, exceeds 64 KiB or is too small: hostile or broken sender."},
-    Help{"ip-version-unsupported", "An IPv6 packet met a path that carries IPv4 only. Give the hosts behind this gateway IPv4 routes only."},
     Help{"ecn-not-capable", "A congested router marked the outer packet, and the inner one cannot carry the mark (RFC 6040): the underlay is congested."},
     Help{"underlay-not-local", "A packet on the underlay was for an address that is not ours. Check address and routes of the port."},
     Help{"neighbour-not-on-link", "IPv6 neighbour discovery that did not come from the link: somebody far away tries to redirect traffic."},

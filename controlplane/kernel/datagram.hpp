@@ -22,7 +22,9 @@ struct FrameShape {
 /// datagram, or the MTU leaves no room.
 std::vector<Bytes> datagram_frames(const FrameShape& shape, const NbmaEndpoint& local, const NbmaEndpoint& remote, ByteView payload);
 
-enum class DatagramError : std::uint8_t { runt, bad_version, bad_header_length, bad_total_length, bad_ip_checksum, fragment, extension_header, not_udp, bad_udp_length, bad_udp_checksum };
+enum class DatagramError : std::uint8_t {
+    runt, bad_version, bad_header_length, bad_total_length, bad_ip_checksum, fragment, extension_header, not_udp, bad_udp_length, bad_udp_checksum,
+};
 std::string_view name(DatagramError error);
 
 /// A received datagram; `payload` is a view into the packet.
