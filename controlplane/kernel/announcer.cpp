@@ -18,7 +18,7 @@ void compare_sets(const Set& before, const Set& after, Gone&& gone, Come&& come)
 
 }  // namespace
 
-std::vector<Change> Announcer::announce(const View& view, const Plan& plan) {
+std::vector<Change> Announcer::announce(View view, const Plan& plan) {
     std::vector<Change> changes;
     announce_ports(view, plan, changes);
     announce_addresses(view, changes);
@@ -26,7 +26,7 @@ std::vector<Change> Announcer::announce(const View& view, const Plan& plan) {
     announce_inside_routes(view, changes);
     remove_adjacencies(view, changes);
     announce_overlay(view, changes);
-    last_ = view;
+    last_ = std::move(view);
     return changes;
 }
 

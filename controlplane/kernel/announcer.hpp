@@ -28,8 +28,10 @@ public:
     /// At most `adjacencies_max` inside neighbours are given to the dataplane; those beyond stay with the kernel, and are counted.
     Announcer(std::uint32_t adjacencies_max, std::uint8_t workers) : adjacencies_max_{adjacencies_max}, workers_{workers} {}
 
-    /// The changes that lead from the view announced last (at first: nothing) to this one.
-    std::vector<Change> announce(const View& view, const Plan& plan);
+    /// The changes that lead from the view announced last to this one.
+    std::vector<Change> announce(View view, const Plan& plan);
+    /// The view announced last; at first an empty one.
+    const View& announced() const { return last_; }
     /// A number is used again when every worker and the route writer have acknowledged its removal.
     void on_removed(const AdjacencyRemoved& removed);
     std::uint64_t adjacencies_refused() const { return adjacencies_refused_; }

@@ -37,7 +37,7 @@ Kernel::~Kernel() {
 }
 
 int Kernel::descriptor() const { return impl_->netlink.descriptor(); }
-const View& Kernel::view() const { return impl_->view; }
+const View& Kernel::view() const { return impl_->announcer.announced(); }
 const Plan& Kernel::plan() const { return impl_->plan; }
 std::size_t Kernel::twin_count() const { return impl_->twins.size(); }
 int Kernel::twin_descriptor(std::size_t twin) const { return impl_->twins.at(twin).descriptor(); }
@@ -111,12 +111,11 @@ Kernel::Report Kernel::synchronise() {
     }
     impl.announced = true;
     View view = view_of(impl.mirror, impl.plan);
-    if (view == impl.view) return report;
-    impl.view = std::move(view);
+    if (view == impl.announcer.announced()) return report;
     report.view_changed = true;
-    report.changes = impl.announcer.announce(impl.view, impl.plan);
+    report.changes = impl.announcer.announce(std::move(view), impl.plan);
     // New gateways are asked for at once.
-    if (!impl.view.wanted.empty()) impl.ask_at = TimePoint{};
+    if (!this->view().wanted.empty()) impl.ask_at = TimePoint{};
     return report;
 }
 
@@ -245,12 +244,12 @@ void Kernel::on_deadline(TimePoint now) {
     Impl& impl = *impl_;
     const bool confirm = impl.confirm_at <= now;
     if (confirm) {
-        for (const auto& [key, mac] : impl.view.adjacencies) resolve(key.first, key.second);
+        for (const auto& [key, mac] : view().adjacencies) resolve(key.first, key.second);
         impl.confirm_at = now + Impl::kConfirm;
     }
     if (impl.ask_at > now) return;
-    for (const auto& key : impl.view.wanted) {
-        if (!impl.view.adjacencies.contains(key)) resolve(key.first, key.second);
+    for (const auto& key : view().wanted) {
+        if (!view().adjacencies.contains(key)) resolve(key.first, key.second);
     }
     impl.ask_at = now + Impl::kAskAgain;
 }
@@ -258,8 +257,8 @@ void Kernel::on_deadline(TimePoint now) {
 std::optional<TimePoint> Kernel::next_deadline() const {
     const Impl& impl = *impl_;
     std::optional<TimePoint> next;
-    if (!impl.view.adjacencies.empty()) next = impl.confirm_at;
-    const bool unknown = std::ranges::any_of(impl.view.wanted, [&](const auto& key) { return !impl.view.adjacencies.contains(key); });
+    if (!view().adjacencies.empty()) next = impl.confirm_at;
+    const bool unknown = std::ranges::any_of(view().wanted, [&](const auto& key) { return !view().adjacencies.contains(key); });
     return unknown ? earlier(next, impl.ask_at) : next;
 }
 

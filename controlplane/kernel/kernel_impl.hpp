@@ -21,7 +21,6 @@ struct Kernel::Impl {
     IcmpErrorsByInboundAddress icmp_errors;
     std::vector<Twin> twins;  // ports', then tunnels'
     Mirror mirror;
-    View view;
     Announcer announcer;
     OurRoutes overlay_routes;  // what the overlay asked for
     OurRoutes wanted_routes;   // together with what addresses and configuration ask for

@@ -98,13 +98,13 @@ void read_overlay_route(const Route& route, const TunnelPlan& tunnel, const Mirr
     const std::pair key{tunnel.tunnel, route.prefix};
     if (view.inside_routes.contains(key) || view.tunnel_routes.contains(key)) return;  // a better one came before
     if (route.kind == Route::Kind::reject) {
-        view.inside_routes[key] = {.kind = InsideTarget::Kind::reject, .port = {}, .address = {}};
+        view.inside_routes.emplace_hint(view.inside_routes.end(), key, InsideTarget{.kind = InsideTarget::Kind::reject, .port = {}, .address = {}});
         return;
     }
     for (const NextHop& hop : route.next_hops) {
         if (!mirror.is_up(hop.index)) continue;
         if (hop.index == tunnel.index) {
-            view.tunnel_routes[key] = hop.gateway ? std::optional{TunnelAddress{*hop.gateway}} : std::nullopt;
+            view.tunnel_routes.emplace_hint(view.tunnel_routes.end(), key, hop.gateway ? std::optional{TunnelAddress{*hop.gateway}} : std::nullopt);
             return;
         }
         const PortPlan* port = port_at(plan, hop.index);
@@ -118,7 +118,7 @@ void read_overlay_route(const Route& route, const TunnelPlan& tunnel, const Mirr
                 target.address = *hop.gateway;
             }
         }
-        view.inside_routes[key] = target;
+        view.inside_routes.emplace_hint(view.inside_routes.end(), key, target);
         return;
     }
 }
@@ -154,7 +154,8 @@ View view_of(const Mirror& mirror, const Plan& plan) {
     choose_underlay_addresses(mirror, plan, view);
     read_neighbours(mirror, plan, view);
     add_connected_underlay(mirror, plan, view);
-    // The mirror's order is table, prefix, metric: the best of each prefix comes first.
+    // The mirror's order is table, prefix, metric: the best of each prefix comes first, and each goes to the end of the view, which makes
+    // tens of thousands cheap.
     for (const auto& [key, route] : mirror.routes()) {
         if (const TunnelPlan* tunnel = tunnel_of_table(plan, route.table)) read_overlay_route(route, *tunnel, mirror, plan, view);
         read_underlay_route(route, plan, view);

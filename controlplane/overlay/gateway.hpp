@@ -45,6 +45,8 @@ public:
     void set_local_prefix(TunnelId tunnel, const Prefix& prefix, bool present, TimePoint now, Outbox& out);
     /// A route of the tunnel's kernel table that leads into the tunnel; without gateway it leads to the best hub.
     void set_tunnel_route(TunnelId tunnel, const Prefix& prefix, std::optional<TunnelAddress> gateway, bool present, TimePoint now, Outbox& out);
+    /// To be called after any number of set_tunnel_route: peers may send from what is routed to them, as far as their access rules go.
+    void routes_followed(Outbox& out);
     /// A route of the tunnel's kernel table that leads out of an inside port: a neighbour, a gateway's adjacency, or the twin.
     void set_inside_route(TunnelId tunnel, const Prefix& prefix, RouteTarget target, bool present, TimePoint now, Outbox& out);
 

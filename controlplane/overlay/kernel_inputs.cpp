@@ -53,9 +53,15 @@ void Gateway::set_tunnel_route(TunnelId id, const Prefix& prefix, std::optional<
     if (!present) tunnel.rib.remove(RouteSource::kernel, prefix, out);
     else if (gateway) tunnel.rib.set(RouteSource::kernel, prefix, ToGateway{*gateway}, out);
     else tunnel.rib.set(RouteSource::kernel, prefix, ToBestHub{}, out);
-    // A routing daemon's word lets a peer send from what lies behind it, as far as its access rule goes.
-    const auto holder = gateway ? tunnel.rib.gateway(*gateway) : std::nullopt;
-    if (Peer* peer = holder ? impl_->peers.find(*holder) : nullptr) impl_->update_sources(tunnel, *peer, out);
+}
+
+void Gateway::routes_followed(Outbox& out) {
+    for (const auto& tunnel : impl_->tunnels) {
+        for (const TunnelAddress& gateway : tunnel->rib.take_changed_gateways()) {
+            const auto holder = tunnel->rib.gateway(gateway);
+            if (Peer* peer = holder ? impl_->peers.find(*holder) : nullptr) impl_->update_sources(*tunnel, *peer, out);
+        }
+    }
 }
 
 void Gateway::set_inside_route(TunnelId id, const Prefix& prefix, RouteTarget target, bool present, TimePoint, Outbox& out) {

@@ -136,6 +136,7 @@ void Rib::note_dependency(const Prefix& prefix, const Via& via, bool present) {
     }
     const auto* gateway_via = std::get_if<ToGateway>(&via);
     if (!gateway_via) return;
+    changed_gateways_.insert(gateway_via->gateway);
     auto& prefixes = by_gateway_[gateway_via->gateway];
     if (present) prefixes.insert(prefix);
     else prefixes.erase(prefix);

@@ -12,6 +12,7 @@
 #include <set>
 #include <string_view>
 #include <unordered_map>
+#include <utility>
 #include <variant>
 #include <vector>
 
@@ -56,6 +57,8 @@ public:
     std::vector<Match> routes() const;
     /// The kernel's routes through this tunnel address.
     std::vector<Prefix> prefixes_through(const TunnelAddress& gateway) const;
+    /// Tunnel addresses whose routes of the kernel changed since the last call.
+    std::set<TunnelAddress> take_changed_gateways() { return std::exchange(changed_gateways_, {}); }
     std::size_t size() const { return entries_.size(); }
 
 private:
@@ -75,6 +78,7 @@ private:
     std::unordered_map<IpAddress, PeerId> gateways_;
     std::optional<ToPeer> best_hub_;
     std::map<TunnelAddress, std::set<Prefix>> by_gateway_;
+    std::set<TunnelAddress> changed_gateways_;
     std::set<Prefix> by_best_hub_;
 };
 

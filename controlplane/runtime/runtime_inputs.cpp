@@ -75,6 +75,7 @@ void Runtime::Impl::follow_kernel(TimePoint time) {
     if (report.view_changed) underlay.update(kernel.view().underlay, time, underlay_out);
     perform_underlay();
     for (const kernel::Change& change : report.changes) take_change(change, time);
+    gateway.routes_followed(out);
     perform(time);
 }
 

@@ -20,7 +20,7 @@ from pair import INITIATOR, RESPONDER
 from world import World
 
 # Each has a list SCENARIOS; they run in this order.
-MODULES = ["handshakes", "proposals", "key_exchanges", "certificates", "revocation", "narrow_path", "ppk", "rekeying", "liveness", "nat", "resumption", "dmvpn"]
+MODULES = ["handshakes", "proposals", "key_exchanges", "certificates", "revocation", "narrow_path", "ppk", "rekeying", "liveness", "nat", "resumption", "dmvpn", "routing"]
 
 
 class Table:

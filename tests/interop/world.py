@@ -1,5 +1,6 @@
 """Everything of the lab, for scenarios with more than one peer: three Linux guests, three nave gateways, two NATs."""
 
+from frr import Frr
 from gateway import Nave
 from lab import wait_until
 from linux import Linux
@@ -20,7 +21,7 @@ class World:
     def __init__(self, lab):
         self.lab, self.role, self.hub_number = lab, None, 0
         self.guests, self.naves, self.nats = {}, {}, set()
-        self.used = []
+        self.used, self.daemons = [], []
 
     # -- what there is
 
@@ -52,14 +53,16 @@ class World:
 
     def fresh(self, role):
         """Nothing of an earlier scenario is left: gateways stopped, guests without SAs."""
-        self.role, self.used = role, []
+        for frr in self.daemons:
+            frr.stop()
+        self.role, self.used, self.daemons = role, [], []
         for nave in self.naves.values():
             nave.stop()
         for linux in self.guests.values():
             if linux.charon_settings is not None:
                 linux.terminate()
             linux.forget_log()
-            linux.shell("pkill -9 -x 'nhrpd|staticd|zebra'; ip link del gre1 2>/dev/null; ip addr flush dev eth0")
+            linux.shell("pkill -9 -x 'bgpd|ospfd|nhrpd|staticd|zebra'; ip link del gre1 2>/dev/null; ip addr flush dev eth0")
 
     @property
     def hub_nbma(self):
@@ -111,6 +114,12 @@ class World:
         spoke.start(hub={"address": self.hub_nbma, "identity": "hub.example"}, tunnel={"identity": f"nave{number}.example"} | tunnel, **self.place(nat, number))
         self.used.append(spoke)
         return spoke
+
+    def frr(self, gateway, *arguments):
+        """FRR beside a nave gateway, until the scenario ends; arguments as of Frr."""
+        gateway.frr = Frr(self.lab, gateway.name, *arguments)
+        self.daemons.append(gateway.frr)
+        self.used.append(gateway.frr)
 
     # -- what holds
 

@@ -308,11 +308,13 @@ TEST_CASE("a routing daemon's route through a spoke lets that spoke send from th
     play.world.with(play.fleet.hub(), [](overlay::Gateway& gateway, TimePoint now, overlay::Outbox& out) {
         gateway.set_tunnel_route(TunnelId{0}, *Prefix::parse("10.50.0.0/16"), spoke_tunnel_address(0), true, now, out);
         gateway.set_tunnel_route(TunnelId{0}, *Prefix::parse("172.16.0.0/16"), spoke_tunnel_address(0), true, now, out);
+        gateway.routes_followed(out);
     });
     CHECK(arrives_from("10.50.0.1"));
     CHECK_FALSE(arrives_from("172.16.0.1"));
     play.world.with(play.fleet.hub(), [](overlay::Gateway& gateway, TimePoint now, overlay::Outbox& out) {
         gateway.set_tunnel_route(TunnelId{0}, *Prefix::parse("10.50.0.0/16"), spoke_tunnel_address(0), false, now, out);
+        gateway.routes_followed(out);
     });
     CHECK_FALSE(arrives_from("10.50.0.1"));
 }

@@ -303,6 +303,7 @@ TEST_CASE("a kernel route through another spoke's tunnel address goes direct onc
     const std::size_t spoke = play.fleet.spoke(0);
     play.world.with(spoke, [](overlay::Gateway& gateway, TimePoint now, overlay::Outbox& out) {
         gateway.set_tunnel_route(TunnelId{0}, *Prefix::parse("10.90.0.0/16"), spoke_tunnel_address(1), true, now, out);
+        gateway.routes_followed(out);
     });
     const auto via = [&] {
         for (const auto& row : play.world.gateway(spoke).routes())
