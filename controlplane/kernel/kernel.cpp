@@ -104,14 +104,17 @@ Kernel::Report Kernel::synchronise() {
         if (auto dumped = impl.dump_all(); !dumped) report.log.push_back(warning("kernel-dump", "cannot read the kernel's tables: " + dumped.error().text()));
     }
     if (dirt.dump || dirt.separation) impl.separate(report.log);
-    if (!dirt.dump && !dirt.view) return report;
+    if (!dirt.dump && !dirt.view && !impl.look_again) return report;
+    impl.look_again = false;
     if (!impl.announced && machine_reverse_path_filter() != 0) {
         report.log.push_back(warning("kernel-filter", "net.ipv4.conf.all.rp_filter is on and overrules the twins' own: packets that the kernel forwards for the tunnel "
                                                       "may be dropped; set it to 0"));
     }
     impl.announced = true;
-    View view = view_of(impl.mirror, impl.plan);
+    View view = view_of(impl.mirror, impl.plan, impl.peers);
     if (view == impl.announcer.announced()) return report;
+    for (const RecursiveRoute& route : view.refused)
+        if (!impl.announcer.announced().refused.contains(route)) report.log.push_back(warning("kernel-recursive-" + route.prefix.to_string(), route.text()));
     report.view_changed = true;
     report.changes = impl.announcer.announce(std::move(view), impl.plan);
     // New gateways are asked for at once.
@@ -164,6 +167,20 @@ void Kernel::Impl::separate_routes(std::vector<overlay::Log>& log) {
         if (auto added = netlink.request(add_route(route)); !added) log.push_back(route_failed(route, added.error()));
     }
     for (const RouteRequest& route : steps.remove) (void)netlink.request(remove_route(route));
+}
+
+bool Kernel::guard(PeerId peer, PortId port, const IpAddress& address) {
+    if (impl_->peers.is_at(peer, port, address)) return false;
+    impl_->peers.set(peer, port, address);
+    const bool concerned = leads_into_tunnel(impl_->mirror, impl_->plan, address) || !view().refused.empty();
+    impl_->look_again = impl_->look_again || concerned;
+    return concerned;
+}
+
+bool Kernel::unguard(PeerId peer) {
+    impl_->peers.remove(peer);
+    impl_->look_again = impl_->look_again || !view().refused.empty();
+    return impl_->look_again;
 }
 
 std::optional<overlay::Log> Kernel::set_route(const overlay::KernelRoute& route) {

@@ -21,13 +21,14 @@ struct Kernel::Impl {
     IcmpErrorsByInboundAddress icmp_errors;
     std::vector<Twin> twins;  // ports', then tunnels'
     Mirror mirror;
+    GuardedPeers peers;
     Announcer announcer;
     OurRoutes overlay_routes;  // what the overlay asked for
     OurRoutes wanted_routes;   // together with what addresses and configuration ask for
     std::set<Rule> wanted_rules;
     Counters counters;
     TimePoint ask_at{}, confirm_at{};
-    bool announced = false;
+    bool announced = false, look_again = false;
 
     // Setting up
     std::expected<void, std::string> open_twins();

@@ -19,8 +19,9 @@ struct Close {
 using Socket = std::unique_ptr<mnl_socket, Close>;
 
 constexpr std::array kGroups{RTNLGRP_LINK, RTNLGRP_IPV4_IFADDR, RTNLGRP_IPV6_IFADDR, RTNLGRP_NEIGH, RTNLGRP_IPV4_ROUTE, RTNLGRP_IPV6_ROUTE, RTNLGRP_IPV4_RULE, RTNLGRP_IPV6_RULE};
-constexpr int kEventBufferBytes = 4 << 20;  // a routing daemon's full load of routes comes in one go
-constexpr int kReadsMax = 256;              // of one call, so that the loop's other work is not starved
+constexpr int kEventBufferBytes = 16 << 20;  // a routing daemon's full load of routes comes in one go
+constexpr int kReadsMax = 4096;              // of one call, so that the loop's other work is not starved
+constexpr int kDrainMax = 1 << 20;           // messages that wait behind an overflow are far fewer
 
 KernelError last_error() { return {errno}; }
 
@@ -112,14 +113,16 @@ int Netlink::descriptor() const { return mnl_socket_get_fd(sockets_->events.get(
 
 Netlink::Changes Netlink::read_changes() {
     Changes result;
-    for (int i = 0; i < kReadsMax; ++i) {
+    // After an overflow the kernel drops everything without a word until the socket is empty, so a dump before that would miss what follows it.
+    for (int i = 0; i < (result.lost ? kDrainMax : kReadsMax); ++i) {
         const auto size = mnl_socket_recvfrom(sockets_->events.get(), sockets_->room.data(), sockets_->room.size());
         if (size < 0 && errno == EINTR) continue;
         if (size < 0) {
-            result.lost = result.lost || errno == ENOBUFS;
-            if (errno == ENOBUFS) continue;
-            break;
+            if (errno != ENOBUFS) break;
+            result.lost = true;
+            continue;
         }
+        if (result.lost) continue;  // the dump tells it
         for_each_message({sockets_->room.data(), static_cast<std::size_t>(size)}, [&](const nlmsghdr*, ByteView bytes) {
             if (auto change = decode_message(bytes)) result.changes.push_back(std::move(*change));
         });

@@ -35,7 +35,7 @@ public:
         std::vector<ObjectChange> changes;  // in the kernel's order
         bool lost = false;                  // the socket overflowed: dump everything again
     };
-    /// What changed since the last call, at most one socket buffer full; never waits.
+    /// What changed since the last call, at most some thousand changes; never waits.
     Changes read_changes();
 
 private:

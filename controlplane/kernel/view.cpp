@@ -94,7 +94,14 @@ void know_gateway(const IpAddress& gateway, const PortPlan& port, const Mirror& 
     if (gateway.is_link_local() && neighbour != mirror.neighbours().end() && neighbour->second.mac) view.adjacencies[{port.port, gateway}] = *neighbour->second.mac;
 }
 
-void read_overlay_route(const Route& route, const TunnelPlan& tunnel, const Mirror& mirror, const Plan& plan, View& view) {
+/// Whether the route leads a peer into a tunnel; it is noted then.
+bool is_recursive(const Route& route, const NextHop& hop, const GuardedPeers& peers, View& view) {
+    const auto peer = peers.captured_by(route.prefix, view.underlay);
+    if (peer) view.refused.insert({.table = route.table, .prefix = route.prefix, .gateway = hop.gateway, .peer = *peer});
+    return peer.has_value();
+}
+
+void read_overlay_route(const Route& route, const TunnelPlan& tunnel, const Mirror& mirror, const Plan& plan, const GuardedPeers& peers, View& view) {
     const std::pair key{tunnel.tunnel, route.prefix};
     if (view.inside_routes.contains(key) || view.tunnel_routes.contains(key)) return;  // a better one came before
     if (route.kind == Route::Kind::reject) {
@@ -104,6 +111,7 @@ void read_overlay_route(const Route& route, const TunnelPlan& tunnel, const Mirr
     for (const NextHop& hop : route.next_hops) {
         if (!mirror.is_up(hop.index)) continue;
         if (hop.index == tunnel.index) {
+            if (is_recursive(route, hop, peers, view)) return;
             view.tunnel_routes.emplace_hint(view.tunnel_routes.end(), key, hop.gateway ? std::optional{TunnelAddress{*hop.gateway}} : std::nullopt);
             return;
         }
@@ -134,6 +142,12 @@ void read_underlay_route(const Route& route, const Plan& plan, View& view) {
     }
 }
 
+/// A route of the underlay's table into a tunnel is no way for ESP, whose port it does not lead out of; who made it must hear of it.
+void refuse_underlay_route(const Route& route, const Plan& plan, const GuardedPeers& peers, View& view) {
+    for (const NextHop& hop : route.next_hops)
+        if (tunnel_at(plan, hop.index)) is_recursive(route, hop, peers, view);
+}
+
 /// Without a route of the kernel's (an address that brings none), what shares our network is still on the link.
 void add_connected_underlay(const Mirror& mirror, const Plan& plan, View& view) {
     for (const Address& address : mirror.addresses()) {
@@ -147,20 +161,36 @@ void add_connected_underlay(const Mirror& mirror, const Plan& plan, View& view) 
 
 }  // namespace
 
-View view_of(const Mirror& mirror, const Plan& plan) {
+View view_of(const Mirror& mirror, const Plan& plan, const GuardedPeers& peers) {
     View view;
     read_ports(mirror, plan, view);
     read_addresses(mirror, plan, view);
     choose_underlay_addresses(mirror, plan, view);
     read_neighbours(mirror, plan, view);
     add_connected_underlay(mirror, plan, view);
+    for (const auto& [key, route] : mirror.routes()) read_underlay_route(route, plan, view);
     // The mirror's order is table, prefix, metric: the best of each prefix comes first, and each goes to the end of the view, which makes
     // tens of thousands cheap.
     for (const auto& [key, route] : mirror.routes()) {
-        if (const TunnelPlan* tunnel = tunnel_of_table(plan, route.table)) read_overlay_route(route, *tunnel, mirror, plan, view);
-        read_underlay_route(route, plan, view);
+        if (const TunnelPlan* tunnel = tunnel_of_table(plan, route.table)) read_overlay_route(route, *tunnel, mirror, plan, peers, view);
+        else refuse_underlay_route(route, plan, peers, view);
     }
     return view;
+}
+
+bool leads_into_tunnel(const Mirror& mirror, const Plan& plan, const IpAddress& address) {
+    std::set<TableNumber> tables;
+    for (const TunnelPlan& tunnel : plan.tunnels) tables.insert(tunnel.table);
+    for (const PortPlan& port : plan.ports) tables.insert(port.table);
+    for (const TableNumber table : tables) {
+        for (std::uint8_t length = 1; length <= address.bit_count(); ++length) {
+            const Prefix prefix = Prefix::of(address, length);
+            const auto route = mirror.routes().lower_bound({table, prefix, 0});
+            if (route == mirror.routes().end() || std::get<1>(route->first) != prefix || std::get<0>(route->first) != table) continue;
+            if (std::ranges::any_of(route->second.next_hops, [&](const NextHop& hop) { return tunnel_at(plan, hop.index) != nullptr; })) return true;
+        }
+    }
+    return false;
 }
 
 }  // namespace nave::kernel

@@ -5,6 +5,7 @@
 #include "common/ids.hpp"
 #include "controlplane/kernel/mirror.hpp"
 #include "controlplane/kernel/plan.hpp"
+#include "controlplane/kernel/recursion.hpp"
 #include "controlplane/kernel/underlay_view.hpp"
 
 #include <cstdint>
@@ -38,11 +39,14 @@ struct View {
     std::map<std::pair<TunnelId, Prefix>, std::optional<TunnelAddress>> tunnel_routes;
     std::set<std::pair<PortId, IpAddress>> wanted;                       // inside neighbours whose MAC should be known
     UnderlayView underlay;
+    std::set<RecursiveRoute> refused;
 
     bool operator==(const View&) const = default;
 };
 
-/// Reads the mirror. Interfaces that `plan` has no index for do not exist yet.
-View view_of(const Mirror& mirror, const Plan& plan);
+/// Reads the mirror. Interfaces that `plan` has no index for do not exist yet. Routes that lead `peers` into a tunnel are left out.
+View view_of(const Mirror& mirror, const Plan& plan, const GuardedPeers& peers = {});
+/// Whether some route of the mirror leads into a tunnel and covers this address; sparing for whoever asks before a view.
+bool leads_into_tunnel(const Mirror& mirror, const Plan& plan, const IpAddress& address);
 
 }  // namespace nave::kernel

@@ -83,6 +83,7 @@ void Runtime::Impl::turn() {
     drain_rings(time);
     meet_deadlines(time);
     perform(time);
+    if (std::exchange(routes_suspect, false)) follow_kernel(time);
     commands.flush();
     around.bell.announce_sleep();
     loop.turn(rings_are_empty() ? longest_sleep(now()) : Duration::zero());

@@ -93,6 +93,7 @@ struct Runtime::Impl final : management::Operable {
     std::optional<TicketKeys> ticket_keys;
     TimePoint counters_at{}, revocations_at{};
     bool ending = false;
+    bool routes_suspect = false;  // a peer came or went to whom a route of the kernel may matter
     int exit_code = 0;
     std::map<std::string, std::uint64_t, std::less<>> counted;  // what only the runtime counts
 };

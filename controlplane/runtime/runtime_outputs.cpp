@@ -26,8 +26,14 @@ void Runtime::Impl::perform(const overlay::Action& action, TimePoint time) {
             self.inject(self.message);
         }
         void operator()(const overlay::Dataplane& dataplane) { self.commands.send(dataplane.command); }
-        void operator()(const overlay::ReachPeer& wish) { self.underlay.reach(wish, time, self.underlay_out); }
-        void operator()(const overlay::ForgetPeer& gone) { self.underlay.forget(gone.peer); }
+        void operator()(const overlay::ReachPeer& wish) {
+            self.underlay.reach(wish, time, self.underlay_out);
+            self.routes_suspect |= self.kernel.guard(wish.peer, wish.port, wish.remote.value);
+        }
+        void operator()(const overlay::ForgetPeer& gone) {
+            self.underlay.forget(gone.peer);
+            self.routes_suspect |= self.kernel.unguard(gone.peer);
+        }
         void operator()(const overlay::KernelRoute& route) {
             if (const auto failure = self.kernel.set_route(route)) self.log(failure->severity, failure->key, failure->text);
         }

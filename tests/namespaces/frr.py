@@ -1,4 +1,4 @@
-"""FRR's daemons in a namespace of the lab, beside a nave gateway or alone, with the configurations of conf/frr."""
+"""FRR's daemons in a namespace of the lab, beside a gateway, with the configurations of conf/frr."""
 
 import re
 import shutil
@@ -8,6 +8,7 @@ from lab import ROOT, wait_until
 
 DAEMONS = "/usr/lib/frr"
 CONFIGURATIONS = ROOT / "conf" / "frr"
+TABLE = 100  # of the tunnel, as the configurations for BGP have it
 
 
 def configuration(name, number, hub):
@@ -19,16 +20,16 @@ def configuration(name, number, hub):
 
 
 class Frr:
-    """zebra and the daemons named, in the namespace `name`; each keeps its sockets and its log in a folder of its own. `changes` are lines of
-    configuration that follow on those of the file, which is how a scenario lowers timers."""
+    """zebra and the daemons named, in the namespace `site`; each keeps its sockets and its log in a folder of its own. `changes` are lines of
+    configuration that follow on those of the file, which is how a test lowers timers."""
 
-    def __init__(self, lab, name, text, daemons, changes=()):
-        self.lab, self.site, self.name, self.processes = lab, name, f"FRR of {name}", {}
-        self.folder = lab.directory / f"frr-{name}"
+    def __init__(self, lab, site, text, daemons, changes=()):
+        self.lab, self.site, self.name, self.processes = lab, site, f"FRR of {site}", {}
+        self.folder = lab.directory / f"frr-{site}"
         shutil.rmtree(self.folder, ignore_errors=True)
         self.folder.mkdir()
         shutil.chown(self.folder, "frr", "frr")
-        lab.directory.chmod(0o711)
+        lab.directory.chmod(0o711)  # the daemons give up root
         (self.folder / "frr.conf").write_text("\n".join([text, *changes]) + "\n")
         (self.folder / "vtysh.conf").touch()
         for daemon in ("zebra", *daemons):
@@ -36,16 +37,16 @@ class Frr:
         self.vtysh("-b")
 
     def start(self, daemon):
-        command = [f"{DAEMONS}/{daemon}", "-f", "/dev/null", "-i", f"{self.folder}/{daemon}.pid", "-z", f"{self.folder}/zserv.api", "--vty_socket", f"{self.folder}",
-                   "--log", f"file:{self.folder}/{daemon}.log", "-P", "0"]
-        command += {"bfdd": ["--bfdctl", f"{self.folder}/bfdd.sock"], "bgpd": ["-p", "179"]}.get(daemon, [])
+        command = [f"{DAEMONS}/{daemon}", "-f", "/dev/null", "-i", f"{self.folder}/{daemon}.pid", "-z", f"{self.folder}/zserv.api",
+                   "--vty_socket", f"{self.folder}", "--log", f"file:{self.folder}/{daemon}.log", "-P", "0"]
+        command += ["--bfdctl", f"{self.folder}/bfdd.sock"] if daemon == "bfdd" else []
         self.processes[daemon] = self.lab.start(self.site, command, f"frr-{self.site}.out")
         if not wait_until((self.folder / f"{daemon}.vty").exists, 20, 0.02):
             raise RuntimeError(f"{daemon} in {self.site} did not start: {self.evidence()}")
 
     def vtysh(self, *words):
         command = ["ip", "netns", "exec", self.lab.full(self.site), "vtysh", "--vty_socket", str(self.folder), "--config_dir", str(self.folder), *words]
-        done = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=60, check=False)
+        done = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=120, check=False)
         if done.returncode:
             raise RuntimeError(f"vtysh {words} in {self.site} failed with {done.returncode}: {done.stdout.decode(errors='replace')}")
         return done.stdout.decode(errors="replace")
@@ -56,18 +57,15 @@ class Frr:
     def configure(self, *lines):
         self.vtysh(*(word for line in ("configure terminal", *lines) for word in ("-c", line)))
 
+    def log(self, daemon):
+        return (self.folder / f"{daemon}.log").read_text(errors="replace")
+
     def stop(self):
         """Ends the daemons; zebra last, which takes its routes out of the kernel."""
         for process in reversed(self.processes.values()):
             if process.poll() is None:
                 process.terminate()
                 process.wait(10)
-
-    def kill(self):
-        """Kill -9 of them all."""
-        for process in self.processes.values():
-            process.kill()
-            process.wait()
 
     def evidence(self):
         logs = "".join(f"{path.name}: {path.read_text(errors='replace')[-800:]}\n" for path in sorted(self.folder.glob("*.log")))
