@@ -5,9 +5,11 @@ import json
 import select
 import socket
 import threading
-import time
+
+from frr import TABLE, Frr, configuration
 
 CLONE_NEWNET = 0x40000000
+SO_RCVBUFFORCE = 33
 ETH_P_IP = 0x0800
 PORT = 4242
 
@@ -37,7 +39,7 @@ class Walker:
         self.ears = {}
         for name in receivers:
             ear = socket_in(lab, name, socket.AF_PACKET, socket.SOCK_DGRAM, socket.htons(ETH_P_IP))
-            ear.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUFFORCE, 64 << 20)
+            ear.setsockopt(socket.SOL_SOCKET, SO_RCVBUFFORCE, 64 << 20)
             self.ears[ear] = name
 
     def send(self, address):
@@ -70,18 +72,37 @@ class Walker:
 def kernel_routes(lab, gateway, table):
     """The daemons' routes of a kernel table: prefix to gateway."""
     listed = json.loads(lab.run(gateway, f"ip -json route show table {table}") or "[]")
-    return {route["dst"]: route["gateway"] for route in listed if route["protocol"] in ("bgp", "ospf", "static") and "gateway" in route}
+    return {route["dst"]: route["gateway"] for route in listed if route.get("protocol") in ("bgp", "ospf") and "gateway" in route}
 
 
-def first_host(prefix):
+def prefix(number):
+    """One of up to 65,536 prefixes to inject."""
+    return f"20.{number // 256}.{number % 256}.0/24"
+
+
+def first_host(block):
     """20.1.2.0/24 to 20.1.2.1."""
-    return prefix.rsplit(".", 1)[0] + ".1"
+    return block.rsplit(".", 1)[0] + ".1"
 
 
-def wait_for_routes(count, seconds, seen):
-    """Asks `seen` for a number of routes until it is that many; gives the time when it was."""
-    deadline = time.monotonic() + seconds
-    while seen() < count:
-        assert time.monotonic() < deadline, f"{seen()} of {count} routes"
-        time.sleep(0.01)
-    return time.monotonic()
+def start_frr(lab, names):
+    """BGP on gateways of a Lab; spokes announce what is injected into them, and the hub takes it."""
+    numbers = {"hub": 1, "spoke1": 11, "spoke2": 12}
+    lab.frr = {}
+    for name in names:
+        if name == "hub":
+            changes = ["ip prefix-list SPOKES permit 20.0.0.0/8 ge 24", "router bgp 65000", " address-family ipv4 unicast", "  neighbor spokes maximum-prefix 100000"]
+        else:
+            changes = ["ip prefix-list INJECTED permit 20.0.0.0/8 ge 24", "route-map INJECTED permit 10", " match ip address prefix-list INJECTED", "exit",
+                       "router bgp 65000", " neighbor hubs timers connect 1", " address-family ipv4 unicast", "  redistribute kernel route-map INJECTED"]
+        role = "hub" if name == "hub" else "spoke"
+        lab.frr[name] = Frr(lab, name, configuration(f"{role}-bgp", numbers[name], numbers["hub"]), ["bgpd", "bfdd"], changes)
+
+
+def inject(lab, numbers, action="add"):
+    """Gives spokes the prefixes of these numbers to announce, and leads what comes for them to their hosts."""
+    for name, those in numbers.items():
+        batch = lab.directory / f"batch-{name}"
+        batch.write_text("".join(f"route {action} blackhole {prefix(number)}\n" for number in those))
+        lab.run(name, f"ip -batch {batch}")
+        lab.run(name, f"ip route replace 20.0.0.0/8 via 172.16.{10 + int(name[-1])}.10 dev lan table {TABLE}")

@@ -27,7 +27,10 @@ bool tells(const Netlink::Changes& changes, const Prefix& prefix) {
 }  // namespace
 
 TEST_CASE("after an overflow of the event socket nothing that follows is missed") {
-    if (unshare(CLONE_NEWNET) != 0) return WARN("skipped: making a network namespace needs root");
+    if (unshare(CLONE_NEWNET) != 0) {
+        WARN("skipped: making a network namespace needs root");
+        return;
+    }
     REQUIRE(std::system("ip link set lo up") == 0);
     auto listener = Netlink::open(), speaker = Netlink::open();
     REQUIRE(listener);
