@@ -7,6 +7,8 @@ import signal
 
 from lab import PSK, wait_until
 
+MAIN_TABLE = 254
+
 
 def toml(value):
     """A TOML value; tables are written inline."""
@@ -33,6 +35,8 @@ class Nave:
         keys |= tunnel
         ports = {"wan": {"device": "af_packet:eth0", "address": f"{nbma}/24", **({"gateway": gateway} if gateway else {})},
                  "lan": {"device": "af_packet:lan0", "address": f"172.16.{self.number}.1/24", "tunnel": "nave0"}}
+        if keys.get("table") == MAIN_TABLE:
+            ports["wan"]["table"] = 100  # each has its own
         sections = {"control": {"socket": f"{self.lab.directory}/{self.name}.sock"} | control, "dataplane": {"mode": "adaptive", "hugepages": "off"}, "ike": ike,
                     "port.wan": ports["wan"], "port.lan": ports["lan"], "tunnel.nave0": keys}
         lines = [f'name = "{self.name}"']

@@ -99,10 +99,10 @@ def start_frr(lab, names):
         lab.frr[name] = Frr(lab, name, configuration(f"{role}-bgp", numbers[name], numbers["hub"]), ["bgpd", "bfdd"], changes)
 
 
-def inject(lab, numbers, action="add"):
+def inject(lab, numbers):
     """Gives spokes the prefixes of these numbers to announce, and leads what comes for them to their hosts."""
     for name, those in numbers.items():
         batch = lab.directory / f"batch-{name}"
-        batch.write_text("".join(f"route {action} blackhole {prefix(number)}\n" for number in those))
+        batch.write_text("".join(f"route add blackhole {prefix(number)}\n" for number in those))
         lab.run(name, f"ip -batch {batch}")
         lab.run(name, f"ip route replace 20.0.0.0/8 via 172.16.{10 + int(name[-1])}.10 dev lan table {TABLE}")
