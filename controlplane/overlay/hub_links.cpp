@@ -16,6 +16,7 @@ void Gateway::Impl::set_state(TunnelState& home, std::size_t index, HubLink::Sta
     link.state = state;
     if (state != HubLink::State::registered && link.address) {
         home.rib.unbind_gateway(*link.address, out);
+        home.rib.remove(RouteSource::registration, Prefix::host(link.address->value), out);
         link.address.reset();
     }
     choose_best_hub(home, out);

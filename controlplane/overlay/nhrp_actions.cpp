@@ -107,12 +107,17 @@ void Gateway::Impl::handle(TunnelState& home, const nhrp::Registered& registered
         return review(home, now, out);
     }
     HubLink& link = home.hubs[registered.nhs.value];
-    if (link.address && *link.address != registered.hub) home.rib.unbind_gateway(*link.address, out);
+    if (link.address && *link.address != registered.hub) {
+        home.rib.unbind_gateway(*link.address, out);
+        home.rib.remove(RouteSource::registration, Prefix::host(link.address->value), out);
+    }
     link.address = registered.hub;
     link.backoff.reset();
     if (!peer->holds(registered.hub)) peer->tunnel_addresses.push_back(registered.hub);
     home.access.claim(peer->identity, Prefix::host(registered.hub.value));
     home.rib.bind_gateway(registered.hub, registered.peer, out);
+    // Of several hubs each is reached itself, not by way of the best one: routing daemons speak with all.
+    home.rib.set(RouteSource::registration, Prefix::host(registered.hub.value), ToPeer{registered.peer, registered.hub}, out);
     if (registered.observed) log(out, ike::Severity::info, "nat", fmt::format("{}: the hub sees us at {}", home.tunnel.name, registered.observed->value.to_string()));
     set_state(home, registered.nhs.value, HubLink::State::registered, "the hub confirmed our tunnel address", out);
     review(home, now, out);
