@@ -37,7 +37,7 @@ struct Dataplane {
     std::vector<std::uint16_t> cores;                   // one per worker; empty: the system chooses
     std::uint32_t memory_mib = 256;                     // MiB, of packets and tables
     Hugepages hugepages = Hugepages::automatic;
-    std::uint32_t routes_max = 65536;                   // of each tunnel's route table
+    std::uint32_t routes_max = 65536;                   // of each IP version in each tunnel's route table
     std::uint32_t route_blocks_max = 1024;              // of each table: /24 blocks that hold longer prefixes
 };
 
