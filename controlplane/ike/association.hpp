@@ -108,6 +108,7 @@ struct Established {
     std::optional<TimePoint> childless_until{};  // began without a child SA (RFC 6023) and waits for one
     std::optional<Duplicate> duplicate{};
     bool probe_wanted = false;
+    bool silent = false;             // PeerSilent is out
     int forgotten = 0;  // STATE_NOT_FOUND in a row (RFC 9370 §2.2.4)
     bool has_tickets = false;        // the peer handed one out, so it will again after a rekey
     bool ticket_wanted = false;

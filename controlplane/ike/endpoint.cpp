@@ -312,6 +312,10 @@ void Endpoint::replace_revocations(ProfileId profile, std::vector<RevocationList
     impl_->settle(context);
 }
 
+void Endpoint::replace_pinned(ProfileId profile, std::vector<PinnedIdentity> pinned) {
+    if (profile.value < impl_->settings.profiles.size()) impl_->settings.profiles[profile.value].pinned = std::move(pinned);
+}
+
 void Endpoint::replace_ticket_keys(std::vector<Secret> keys) { impl_->settings.ticket_keys = std::move(keys); }
 
 const std::map<std::string, std::uint64_t, std::less<>>& Endpoint::counters() const { return impl_->counters; }

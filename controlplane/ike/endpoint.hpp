@@ -188,6 +188,8 @@ struct RemoveInbound { SaId sa; ChildId child; Spi spi; };
 struct RemoveOutbound { SaId sa; ChildId child; Spi spi; };
 /// The peer's address or port changed, as an authenticated IKE message or ESP packet showed (RFC 7296 §2.23).
 struct PeerEndpointChanged { SaId sa; NbmaEndpoint local, remote; };
+/// The peer has answered a request and its first repetition by no sign of life, or answers again. It may be dead, and is not given up yet.
+struct PeerSilent { SaId sa; bool silent; };
 enum class Severity : std::uint8_t { info, notice, warning, error };
 struct Log { Severity severity; std::string text; };
 /// Keys as text, to be appended to one of Wireshark's tables; only with Settings::key_log.
@@ -214,8 +216,8 @@ struct FetchRevocation {
     Bytes body;
 };
 
-using Action = std::variant<SendDatagram, SaUp, SaDown, InstallInbound, InstallOutbound, RemoveInbound, RemoveOutbound, PeerEndpointChanged, Log, KeyLog, Trace, Compute,
-                            FetchRevocation>;
+using Action = std::variant<SendDatagram, SaUp, SaDown, InstallInbound, InstallOutbound, RemoveInbound, RemoveOutbound, PeerEndpointChanged, PeerSilent, Log, KeyLog, Trace,
+                            Compute, FetchRevocation>;
 using Outbox = std::vector<Action>;
 
 struct ConnectRequest {
@@ -275,6 +277,8 @@ public:
     void traffic_seen(SaId sa, TimePoint now);
     /// Liveness check now, whatever the interval says.
     void probe(SaId sa, TimePoint now, Outbox& out);
+    /// Where a profile's pinned identities count from here on; who is up stays.
+    void replace_pinned(ProfileId profile, std::vector<PinnedIdentity> pinned);
     /// New revocation lists of a profile. Peers whose certificates they revoke are told farewell, and gone.
     void replace_revocations(ProfileId profile, std::vector<RevocationList> lists, TimePoint now, Outbox& out);
     /// New keys for tickets, the one that seals first. Tickets of keys that are not among them are good for nothing any more.

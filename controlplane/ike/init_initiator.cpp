@@ -104,7 +104,9 @@ void send_first_request(Context& context, Association& association, ExchangeType
     IkeSa& ike = *association.ike;
     const Header header{.initiator_spi = ike.initiator_spi, .exchange = exchange, .from_initiator = true};
     ike.next_request_id = 1;
-    ike.outstanding = transmission_of({encode_message(header, payloads)}, context.settings.retransmit_first, context.settings.retransmit_tries, context.now);
+    const auto* awaiting = association.in<AwaitingInitResponse>();
+    const int tries = awaiting && awaiting->redirected_from ? std::min(kRedirectedTriesMax, context.settings.retransmit_tries) : context.settings.retransmit_tries;
+    ike.outstanding = transmission_of({encode_message(header, payloads)}, context.settings.retransmit_first, tries, context.now);
     ike.purpose = Initial{};
     send_messages(context, association.local, association.remote, ike.outstanding->messages);
 }

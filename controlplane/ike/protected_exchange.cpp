@@ -18,6 +18,7 @@
 #include <expected>
 #include <fmt/format.h>
 #include <optional>
+#include <utility>
 
 namespace nave::ike {
 namespace {
@@ -30,6 +31,7 @@ void on_heard(Context& context, Association& association, const Arrival& arrival
     auto* established = association.in<Established>();
     if (!established || !context.computed.empty()) return;  // handled anew, it is not the newest any more
     established->heard_at = context.now;
+    if (std::exchange(established->silent, false)) context.out.push_back(PeerSilent{association.id, false});
     follow(context, association, arrival.local, arrival.remote);
 }
 

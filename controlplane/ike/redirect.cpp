@@ -41,26 +41,31 @@ Bytes encode_gateway(const IpAddress& address) {
     return data;
 }
 
-void follow_redirect(Context& context, Association& association, const IpAddress& gateway) {
-    const auto& before = *association.in<AwaitingInitResponse>();
-    AwaitingInitResponse next{.key = DhKeyPair::generate(before.key.group(), context.random),
-                              .nonce = fresh_nonce(context.random),
-                              .redirects = before.redirects + 1,
-                              .redirected_from = association.remote.address};
-    context.count("redirects-followed");
+/// The same attempt, as if for the first time, at another gateway.
+void begin_elsewhere(Context& context, Association& association, const NbmaEndpoint& gateway, int redirects, std::optional<NbmaAddress> from, std::string_view reason) {
+    const Group group = association.in<AwaitingInitResponse>()->key.group();
     context.table.end_attempt(association);
     context.table.forget_spi(association.ike->initiator_spi);
     association.ike = std::make_unique<IkeSa>();
-    association.remote = {NbmaAddress{gateway}, kUdpPortIke};
-    const std::string reason = fmt::format("redirected from {}", next.redirected_from->value.to_string());
-    begin_init(context, association, std::move(next), reason);
+    association.remote = gateway;
+    begin_init(context, association,
+               {.key = DhKeyPair::generate(group, context.random), .nonce = fresh_nonce(context.random), .redirects = redirects, .redirected_from = from}, reason);
+}
+
+void follow_redirect(Context& context, Association& association, const IpAddress& gateway) {
+    const NbmaAddress from = association.remote.address;
+    context.count("redirects-followed");
+    begin_elsewhere(context, association, {NbmaAddress{gateway}, kUdpPortIke}, association.in<AwaitingInitResponse>()->redirects + 1, from,
+                    fmt::format("redirected from {}", from.value.to_string()));
 }
 
 }  // namespace
 
 void append_redirect_notifies(std::vector<Payload>& payloads, const Association& association) {
-    const auto& from = association.in<AwaitingInitResponse>()->redirected_from;
-    if (association.requests.front().redirects.empty()) return;
+    const auto& awaiting = *association.in<AwaitingInitResponse>();
+    const auto& from = awaiting.redirected_from;
+    const bool is_back = awaiting.redirects > 0 && !from;  // who sent us away takes us if it hears that we cannot be sent
+    if (association.requests.front().redirects.empty() || is_back) return;
     if (from) payloads.emplace_back(Notify{.type = NotifyType::redirected_from, .data = encode_gateway(from->value)});
     else payloads.emplace_back(Notify{.type = NotifyType::redirect_supported});
 }
@@ -80,6 +85,16 @@ void on_redirect(Context& context, Association& association, const Notify& notif
                              is_itself    ? "which is itself: look at its ike.redirect_to"
                              : is_allowed ? "and we have been redirected too often"
                                           : "which the configuration does not allow"));
+}
+
+bool return_from_redirect(Context& context, Association& association) {
+    const auto& awaiting = *association.in<AwaitingInitResponse>();
+    if (!awaiting.redirected_from) return false;
+    const NbmaEndpoint first = association.requests.front().remote;
+    context.count("redirects-in-vain");
+    context.log(Severity::notice, fmt::format("ike {}: does not answer, so we go back to {}, which redirected us", describe(association), first.address.value.to_string()));
+    begin_elsewhere(context, association, first, kRedirectsMax, std::nullopt, "back from a redirect in vain");
+    return true;
 }
 
 bool shares_load(const Context& context) {

@@ -14,6 +14,11 @@ void append_redirect_notifies(std::vector<Payload>& payloads, const Association&
 /// In AwaitingInitResponse: begins anew at the other gateway, if the sender saw our request, the gateway is one that the request allows, and
 /// we were not sent around too often. The gateway proves who it is as the first one would have to.
 void on_redirect(Context& context, Association& association, const Notify& notify);
+/// In AwaitingInitResponse: the gateway that we were sent to does not answer, so we begin anew at the first one and ask it to keep us. False
+/// if nobody sent us.
+bool return_from_redirect(Context& context, Association& association);
+/// Transmissions of a first request to a gateway that we were sent to, after which the first one is better than more patience.
+constexpr int kRedirectedTriesMax = 3;
 
 /// Responder: whether as many are up as the settings say, so that others shall go elsewhere.
 bool shares_load(const Context& context);

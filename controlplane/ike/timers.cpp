@@ -10,6 +10,7 @@
 #include "controlplane/ike/informational.hpp"
 #include "controlplane/ike/initial_exchange.hpp"
 #include "controlplane/ike/lifecycle.hpp"
+#include "controlplane/ike/redirect.hpp"
 #include "controlplane/ike/resources.hpp"
 #include "controlplane/ike/resumption.hpp"
 
@@ -24,7 +25,9 @@ bool is_given_up(Context& context, const Association& association, IkeSa& ike) {
     if (!ike.outstanding) return false;
     switch (ike.outstanding->step(context.now)) {
     case Transmission::Step::wait: return false;
-    case Transmission::Step::repeat: repeat_request(context, association, ike); return false;
+    case Transmission::Step::repeat:
+        repeat_request(context, association, ike);
+        return false;
     case Transmission::Step::give_up: return true;
     }
     return false;
@@ -46,6 +49,15 @@ bool is_renewed(Context& context, const Association& association, const Establis
     context.count("requests-renewed");
     repeat_request(context, association, *association.ike);
     return true;
+}
+
+/// Neither a request nor its first repetition brought a sign of life: whoever has another way need not wait until the peer is given up.
+void note_silence(Context& context, const Association& association, Established& established) {
+    constexpr int kSilentAfter = 3;  // transmissions
+    const auto& outstanding = association.ike->outstanding;
+    if (established.silent || !outstanding || outstanding->sent < kSilentAfter || established.heard_at > outstanding->begun_at) return;
+    established.silent = true;
+    context.out.push_back(PeerSilent{association.id, true});
 }
 
 void send_keepalive(Context& context, const Association& association, Established& established) {
@@ -103,6 +115,7 @@ struct Due {
 
     void operator()(AwaitingInitResponse& awaiting) const {
         if (!is_given_up(context, association, *association.ike)) return;
+        if (return_from_redirect(context, association)) return;
         if (awaiting.refusals == 0) return fail_attempt(context, association, DownReason::timed_out, unanswered(*association.ike) + " of IKE_SA_INIT");
         const DownReason reason = awaiting.reason;
         fail_attempt(context, association, reason, std::string{awaiting.refusal});
@@ -133,6 +146,7 @@ struct Due {
         send_keepalive(context, association, established);
         if (is_given_up(context, association, *association.ike) && !is_renewed(context, association, established))
             return end(context, association, DownReason::timed_out, unanswered(*association.ike) + ": the peer is dead", Ending::silent);
+        note_silence(context, association, established);
         tend_siblings(context, association, established);
         expire_pending(context, association);
         expire_children(context, association, established);

@@ -175,3 +175,34 @@ TEST_CASE_METHOD(Sharing, "a hub does not send a spoke to itself") {
     REQUIRE(Lab::talk(spoke, first));
     REQUIRE(first.count("redirects-sent") == 0);
 }
+
+TEST_CASE_METHOD(Redirected, "a gateway that does not answer sends us back to the one that redirected us, within seconds, which may not do so again") {
+    connect(within("192.0.2.0/24"));
+    redirect("192.0.2.99");
+    const TimePoint sent_away = lab.now;
+    while (lab.wire.back().destination != first) lab.advance_to_next_deadline();
+    REQUIRE(lab.now - sent_away == 3500ms);
+    REQUIRE(spoke.logged("does not answer, so we go back to 192.0.2.1, which redirected us"));
+    REQUIRE(spoke.downs.empty());
+    const Message again = decode_message(lab.wire.back().payload).value();
+    REQUIRE_FALSE(find_notify(again.payloads, NotifyType::redirect_supported));
+    REQUIRE_FALSE(find_notify(again.payloads, NotifyType::redirected_from));
+}
+
+TEST_CASE("a hub that shares its load keeps a spoke whom the other hub did not answer") {
+    Lab lab{83};
+    Gateway& spoke = lab.gateway("spoke", "192.0.2.10");
+    Gateway& hub = lab.gateway("hub", "192.0.2.1");
+    hub.settings.redirect_to = {at("192.0.2.2").address};
+    hub.settings.redirect_from_established = 0;
+    hub.start();
+    lab.act(spoke, [&](Endpoint& endpoint, Outbox& out) {
+        endpoint.connect({.profile = {}, .local = {spoke.address, 500}, .remote = {hub.address, 500}, .token = 5, .redirects = Redirected::within("192.0.2.0/24")}, lab.now, out);
+    });
+    lab.run();
+    REQUIRE(hub.count("redirects-sent") == 1);
+    lab.advance(4s);
+    REQUIRE(Lab::talk(spoke, hub));
+    REQUIRE(spoke.ups.at(0).token == 5);
+    REQUIRE(spoke.count("redirects-in-vain") == 1);
+}
