@@ -56,8 +56,9 @@ void check_hub_family(Reader& reader, const Draft& draft, const TunnelDraft& tun
 void check_hub(Reader& reader, const Draft& draft, const TunnelDraft& tunnel, const HubDraft& hub) {
     const IpAddress& address = hub.hub.address.value;
     const Value& place = at(*hub.source, "address");
-    const bool again = std::ranges::any_of(tunnel.hubs, [&](const HubDraft& other) { return &other < &hub && other.hub.address == hub.hub.address; });
-    if (again && !address.is_unspecified()) reader.problem(place, fmt::format("hub {} is named twice", address.to_string()));
+    const bool again = std::ranges::any_of(tunnel.hubs, [&](const HubDraft& other) { return &other < &hub && other.hub.to_string() == hub.hub.to_string(); });
+    const bool is_given = !hub.hub.name.empty() || !address.is_unspecified();
+    if (again && is_given) reader.problem(place, fmt::format("hub {} is named twice", hub.hub.to_string()));
     for (const PortDraft& port : draft.ports) {
         if (std::ranges::count(port.port.addresses, address, &InterfaceAddress::address) > 0)
             reader.problem(place, fmt::format("{} is our own address, on port \"{}\"", address.to_string(), port.port.name));

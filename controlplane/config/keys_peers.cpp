@@ -2,6 +2,9 @@
 #include "controlplane/config/keys.hpp"
 #include "controlplane/config/texts.hpp"
 
+#include <algorithm>
+#include <cctype>
+
 namespace nave::config {
 namespace {
 
@@ -52,6 +55,23 @@ Parsed<std::string> parse_ppk_id(std::string_view text) {
     return std::string{text};
 }
 
+Binding<HubDraft> hub_address() {
+    const std::string accepts = fmt::format("{}, or a domain name such as \"hub.example\"", kAcceptsAddress);
+    auto read = [=](Reader& reader, const Value& value, HubDraft& out) {
+        if (value.kind != Value::Kind::text) return reader.refuse(value, accepts);
+        const auto name = ike::Identity::parse(value.text);
+        const bool has_letters = std::ranges::any_of(value.text, [](unsigned char c) { return std::isalpha(c) != 0; });
+        if (name && name->type == ike::Identity::Type::fqdn && has_letters) {
+            out.hub.name = value.text;
+            return;
+        }
+        const auto address = parse_nbma(value.text);
+        if (!address) return reader.refuse(value, accepts, address.error());
+        out.hub.address = *address;
+    };
+    return {"address", accepts, read, [](const HubDraft& draft) { return quote(draft.hub.to_string()); }};
+}
+
 Parsed<ike::IdentityPattern> parse_hub_identity(std::string_view text) {
     // A hub may relay for all; if everybody were one, every spoke could take any prefix.
     if (text == "*") return std::unexpected{std::string{"a hub may relay for all, so it must not be just anybody"}};
@@ -83,12 +103,11 @@ const Bindings<PpkDraft>& ppk_keys() {
 
 const Bindings<HubDraft>& hub_keys() {
     static const Bindings<HubDraft> keys{
-        required(parsed<HubDraft>(
-            "address", std::string{kAcceptsAddress}, parse_nbma, print_nbma,
-            via(&HubDraft::hub, &overlay::Hub::address))),
+        required(hub_address()),
         required(parsed<HubDraft>("identity", "whom to expect there: an identity such as \"hub.example\", or a pattern such as \"*.hubs.example\"",
                                   parse_hub_identity, print_pattern, via(&HubDraft::hub, &overlay::Hub::identity))),
         number<HubDraft>("priority", 1, 255, via(&HubDraft::hub, &overlay::Hub::priority)),
+        number<HubDraft>("cluster", 0, 255, via(&HubDraft::hub, &overlay::Hub::cluster)),
         list<HubDraft>("redirects", std::string{kAcceptsPrefix}, Count{0, kPrefixesMax}, parse_prefix, print_prefix,
                        via(&HubDraft::hub, &overlay::Hub::redirects)),
     };

@@ -68,6 +68,8 @@ Bindings<TunnelDraft> overlay_keys() {
         number<TunnelDraft>("key", 0, 4294967295, via(&TunnelDraft::tunnel, &overlay::Tunnel::gre_key)),
         tables<TunnelDraft, HubDraft>("hub", "an array of tables with address and identity, [[tunnel.NAME.hub]] or hub = [{ ... }]", kHubsMax,
                                       hub_keys(), via(&TunnelDraft::hubs)),
+        number<TunnelDraft>("hub_connections", 0, 255, via(&TunnelDraft::tunnel, &overlay::Tunnel::hub_connections)),
+        duration<TunnelDraft>("hub_return", seconds{0}, hours{1}, via(&TunnelDraft::tunnel, &overlay::Tunnel::hub_return)),
         list<TunnelDraft>("routes", std::string{kAcceptsPrefix}, Count{0, kRoutesMax}, parse_prefix, print_prefix,
                           via(&TunnelDraft::tunnel, &overlay::Tunnel::routes)),
         tables<TunnelDraft, AccessDraft>("access", "an array of tables with identity, [[tunnel.NAME.access]]", kAccessMax, access_keys(),

@@ -24,10 +24,13 @@ struct ReachPeer { PeerId peer; PortId port; NbmaAddress local, remote; std::uin
 struct ForgetPeer { PeerId peer; };
 /// A route for the kernel's table of this tunnel (protocol "nhrp"), so that the gateway's own traffic and routing daemons see it.
 struct KernelRoute { TunnelId tunnel; Prefix prefix; TunnelAddress gateway; bool present; };
+/// Look up all addresses of this domain name, by the underlay, and tell Gateway::on_resolved(), also when there are none.
+struct ResolveHub { std::string name; };
 /// One line for the operator; `key` groups lines for rate limiting.
 struct Log { ike::Severity severity; std::string key, text; };
 
-using Action = std::variant<SendDatagram, SendNhrp, Dataplane, ReachPeer, ForgetPeer, KernelRoute, Log, ike::KeyLog, ike::Trace, ike::Compute, ike::FetchRevocation>;
+using Action = std::variant<SendDatagram, SendNhrp, Dataplane, ReachPeer, ForgetPeer, KernelRoute, ResolveHub, Log, ike::KeyLog, ike::Trace, ike::Compute,
+                            ike::FetchRevocation>;
 using Outbox = std::vector<Action>;
 
 }  // namespace nave::overlay

@@ -38,7 +38,7 @@ Gateway::Impl::Impl(Settings given, Random& source)
     std::size_t hubs = 0;
     for (const Tunnel& each : settings.tunnels) {
         tunnels.push_back(std::make_unique<TunnelState>(each, random, peers));
-        hubs = std::max(hubs, each.hubs.size());
+        hubs = std::max(hubs, tunnels.back()->hubs.size());
     }
     for (std::size_t i = 0; i < hubs; ++i) (void)introduction_ids.take();
 }
@@ -151,8 +151,8 @@ void Gateway::Impl::on_deadline(TimePoint now, Outbox& out) {
         nhrp::Outbox said;
         each->node.on_deadline(now, said);
         run_nhrp(*each, std::move(said), now, out);
-        for (std::size_t i = 0; i < each->hubs.size(); ++i)
-            if (each->hubs[i].retry_at && *each->hubs[i].retry_at <= now) connect_hub(*each, i, now, out);
+        tend_hubs(*each, now, out);
+        ask_for_hubs(*each, now, out);
         if (each->review_at && *each->review_at <= now) review(*each, now, out);
     }
     peers.on_deadline(now, out);
@@ -163,7 +163,8 @@ std::optional<TimePoint> Gateway::Impl::next_deadline() const {
     if (!closings.empty()) next = earlier(next, closings.begin()->first);
     for (const auto& each : tunnels) {
         next = earlier(next, earlier(each->node.next_deadline(), each->review_at));
-        for (const HubLink& hub : each->hubs) next = earlier(next, hub.retry_at);
+        for (const HubLink& hub : each->hubs) next = earlier(earlier(next, hub.retry_at), earlier(hub.judged_at, hub.dropped_at));
+        for (const auto& [name, asked] : each->names) next = earlier(next, asked.ask_at);
     }
     return next;
 }

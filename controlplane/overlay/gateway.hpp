@@ -55,6 +55,9 @@ public:
     /// What an ike::FetchRevocation brought, or in words why nothing.
     void on_fetched(ike::FetchId id, const std::expected<Bytes, std::string>& content, TimePoint now, Outbox& out);
 
+    /// What a ResolveHub brought, the preferred address first, or in words why nothing.
+    void on_resolved(const std::string& name, const std::expected<std::vector<NbmaAddress>, std::string>& addresses, TimePoint now, Outbox& out);
+
     void on_deadline(TimePoint now, Outbox& out);
     std::optional<TimePoint> next_deadline() const;
 

@@ -31,6 +31,7 @@ struct Gateway::Impl {
     void handle(const ike::RemoveInbound& remove, TimePoint now, Outbox& out);
     void handle(const ike::RemoveOutbound& remove, TimePoint now, Outbox& out);
     void handle(const ike::PeerEndpointChanged& changed, TimePoint now, Outbox& out);
+    void handle(const ike::PeerSilent& peer, TimePoint now, Outbox& out);
     void handle(ike::Log& log, TimePoint now, Outbox& out);
     void handle(ike::KeyLog& keys, TimePoint now, Outbox& out);
     void handle(ike::Trace& trace, TimePoint now, Outbox& out);
@@ -65,11 +66,27 @@ struct Gateway::Impl {
     // hub_links.cpp: a spoke's hubs
     void connect_hub(TunnelState& tunnel, std::size_t index, TimePoint now, Outbox& out);
     void retry_hub(TunnelState& tunnel, std::size_t index, Duration pause, TimePoint now);
-    void set_state(TunnelState& tunnel, std::size_t index, HubLink::State state, std::string_view reason, Outbox& out);
+    /// From the beginning, as if no hub had ever failed: our own address is another.
+    void begin_with_hubs(TunnelState& tunnel, Family family, TimePoint now, Outbox& out);
+    /// What is due: attempts, hubs that have settled, hubs that are one too many.
+    void tend_hubs(TunnelState& tunnel, TimePoint now, Outbox& out);
+    /// Connects those that are wanted, drops those that are not.
+    void keep_hubs(TunnelState& tunnel, TimePoint now, Outbox& out);
+    void set_state(TunnelState& tunnel, std::size_t index, HubLink::State state, std::string_view reason, TimePoint now, Outbox& out);
     void hub_attempt_failed(TunnelState& tunnel, std::size_t index, const ike::SaDown& down, TimePoint now, Outbox& out);
     void hub_peer_gone(TunnelState& tunnel, Peer& peer, TimePoint now, Outbox& out);
+    /// It may be dead: traffic goes through another hub, if there is one, until it answers and has settled.
+    void hub_silent(TunnelState& tunnel, std::size_t index, bool silent, TimePoint now, Outbox& out);
     void choose_best_hub(TunnelState& tunnel, Outbox& out);
     void tell_kernel_of_hub(TunnelState& tunnel, Outbox& out);
+
+    // hub_names.cpp: hubs that the configuration names by domain name
+    void ask_for_hubs(TunnelState& tunnel, TimePoint now, Outbox& out);
+    /// A hub behind a name failed: the name may lead elsewhere by now.
+    void doubt_hub_name(TunnelState& tunnel, const HubLink& link, TimePoint now);
+    void hub_resolved(TunnelState& tunnel, const std::string& name, const std::expected<std::vector<NbmaAddress>, std::string>& addresses, TimePoint now, Outbox& out);
+    void place_addresses(TunnelState& tunnel, const std::string& name, const std::vector<NbmaAddress>& addresses, Outbox& out);
+    void pin_hubs(const TunnelState& tunnel);
 
     // shortcuts.cpp: direct paths between spokes
     void seek_peer(TunnelState& tunnel, const NbmaAddress& nbma, const TunnelAddress& holder, TimePoint now);

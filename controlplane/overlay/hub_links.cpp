@@ -3,34 +3,122 @@
 
 #include "common/headers.hpp"
 
+#include <algorithm>
 #include <fmt/format.h>
+#include <tuple>
+#include <utility>
 
 namespace nave::overlay {
 
-void Gateway::Impl::set_state(TunnelState& home, std::size_t index, HubLink::State state, std::string_view reason, Outbox& out) {
+namespace {
+/// Pause before a hub that did not answer is asked again. With the last wait of an attempt it is shorter than the default of Tunnel::hub_return,
+/// so that all spokes are back at a hub before the first of them relies on it.
+constexpr std::uint32_t kSilencePauseMin = 4000, kSilencePauseSpread = 4000;  // ms
+
+/// The order in which hubs are preferred; a configuration's order decides between equals.
+auto rank(const HubLink& link) { return std::pair{link.hub->priority, &link}; }
+
+/// Whether we can send there: its address is known, and the underlay has one of that IP version.
+bool has_way(const TunnelState& home, const HubLink& link) { return link.nbma && home.families.contains(link.nbma->value.family()); }
+
+/// One identity has one peer, so of the addresses of its name one suffices, and which of them does not matter once it works.
+bool is_spare_address(const TunnelState& home, const HubLink& link) {
+    if (link.hub->name.empty() || !link.hub->identity || !link.hub->identity->exact()) return false;
+    return std::ranges::any_of(home.hubs, [&](const HubLink& other) {
+        const bool is_sibling = &other != &link && other.hub == link.hub && has_way(home, other);
+        return is_sibling && link.state != HubLink::State::registered && (other.state == HubLink::State::registered || (other.settled && rank(other) < rank(link)));
+    });
+}
+
+/// Whether this hub is one of those that its cluster shall be connected to.
+bool is_wanted(const TunnelState& home, const HubLink& link) {
+    if (!has_way(home, link) || is_spare_address(home, link)) return false;
+    if (home.tunnel.hub_connections == 0) return true;
+    const auto is_before = [&](const HubLink& other) { return other.hub->cluster == link.hub->cluster && has_way(home, other) && other.settled && rank(other) < rank(link); };
+    return std::ranges::count_if(home.hubs, is_before) < home.tunnel.hub_connections;
+}
+}  // namespace
+
+void Gateway::Impl::set_state(TunnelState& home, std::size_t index, HubLink::State state, std::string_view reason, TimePoint now, Outbox& out) {
     HubLink& link = home.hubs[index];
-    if (link.state != state) {
+    const HubLink::State before = std::exchange(link.state, state);
+    if (before != state) {
         log(out, ike::Severity::notice, fmt::format("hub-{}", index),
-            fmt::format("{}: hub {}: {} -> {}: {}", home.tunnel.name, home.tunnel.hubs[index].address.value.to_string(), name(link.state), name(state), reason));
+            fmt::format("{}: hub {}: {} -> {}: {}", home.tunnel.name, link.nbma->value.to_string(), name(before), name(state), reason));
+        link.silent = false;
+        const bool is_registered = state == HubLink::State::registered;
+        if (is_registered && !link.settled) link.judged_at = now + home.tunnel.hub_return;
+        if (is_registered && link.settled) link.judged_at.reset();
+        if (state == HubLink::State::connecting && link.settled) link.judged_at = now + HubLink::kDoubtAfter;
+        if (state == HubLink::State::down || before == HubLink::State::registered) {
+            link.judged_at.reset(), link.dropped_at.reset();
+            link.settled = !is_wanted(home, link);  // what we left ourselves has not failed
+            doubt_hub_name(home, link, now);
+        }
     }
-    link.state = state;
     if (state != HubLink::State::registered && link.address) {
         home.rib.unbind_gateway(*link.address, out);
         home.rib.remove(RouteSource::registration, Prefix::host(link.address->value), out);
         link.address.reset();
     }
     choose_best_hub(home, out);
+    if (before != state) keep_hubs(home, now, out);
+}
+
+void Gateway::Impl::begin_with_hubs(TunnelState& home, Family family, TimePoint now, Outbox& out) {
+    for (auto& [name, asked] : home.names) asked.ask_at = now;
+    for (HubLink& link : home.hubs) {
+        if (link.nbma && link.nbma->value.family() != family) continue;
+        link.retry_at.reset(), link.judged_at.reset();
+        link.backoff.reset();
+        link.settled = true;
+    }
+    keep_hubs(home, now, out);
+}
+
+void Gateway::Impl::tend_hubs(TunnelState& home, TimePoint now, Outbox& out) {
+    const auto is_due = [&](std::optional<TimePoint>& when) {
+        if (!when || *when > now) return false;
+        when.reset();
+        return true;
+    };
+    bool is_judged = false;
+    for (std::size_t i = 0; i < home.hubs.size(); ++i) {
+        HubLink& link = home.hubs[i];
+        if (is_due(link.judged_at)) link.settled = link.state == HubLink::State::registered, is_judged = true;
+        if (is_due(link.dropped_at) && link.sa && !is_wanted(home, link)) {
+            log(out, ike::Severity::notice, fmt::format("hub-{}", i),
+                fmt::format("{}: hub {} is not needed, as better ones work", home.tunnel.name, link.nbma->value.to_string()));
+            close(*link.sa, ike::DownReason::closed_by_us, false, now, out);
+        }
+        if (is_due(link.retry_at)) connect_hub(home, i, now, out);
+    }
+    if (!is_judged) return;
+    choose_best_hub(home, out);
+    keep_hubs(home, now, out);
+}
+
+void Gateway::Impl::keep_hubs(TunnelState& home, TimePoint now, Outbox& out) {
+    for (std::size_t i = 0; i < home.hubs.size(); ++i) {
+        HubLink& link = home.hubs[i];
+        const bool wanted = is_wanted(home, link);
+        if (wanted) link.dropped_at.reset();
+        if (wanted && !link.retry_at) connect_hub(home, i, now, out);
+        if (!wanted) link.retry_at.reset();
+        if (!wanted && link.sa && link.state == HubLink::State::connecting) close(*link.sa, ike::DownReason::closed_by_us, true, now, out);
+        else if (!wanted && link.sa && !link.dropped_at) link.dropped_at = now + home.tunnel.hub_return;
+    }
 }
 
 void Gateway::Impl::connect_hub(TunnelState& home, std::size_t index, TimePoint now, Outbox& out) {
     HubLink& link = home.hubs[index];
     link.retry_at.reset();
-    const Hub& hub = home.tunnel.hubs[index];
-    const auto local = underlay(home.tunnel.underlay, hub.address.value.family());
+    const Hub& hub = *link.hub;
+    const auto local = link.nbma ? underlay(home.tunnel.underlay, link.nbma->value.family()) : std::nullopt;
     if (!local || link.state != HubLink::State::down) return;
-    ike::ConnectRequest request{home.tunnel.profile, {*local, kUdpPortIke}, {hub.address, kUdpPortIke}, hub.identity, ++last_token, hub.redirects, true};
+    ike::ConnectRequest request{home.tunnel.profile, {*local, kUdpPortIke}, {*link.nbma, kUdpPortIke}, hub.identity, ++last_token, hub.redirects, true};
     purposes.emplace(request.token, HubAttempt{home.tunnel.id, index});
-    set_state(home, index, HubLink::State::connecting, "IKE starts", out);
+    set_state(home, index, HubLink::State::connecting, "IKE starts", now, out);
     ike::Outbox actions;
     link.sa = endpoint.connect(request, now, actions);
     run_ike(std::move(actions), now, out);
@@ -38,15 +126,16 @@ void Gateway::Impl::connect_hub(TunnelState& home, std::size_t index, TimePoint 
 
 void Gateway::Impl::retry_hub(TunnelState& home, std::size_t index, Duration pause, TimePoint now) {
     HubLink& link = home.hubs[index];
-    if (underlay(home.tunnel.underlay, home.tunnel.hubs[index].address.value.family())) link.retry_at = now + pause;
+    if (is_wanted(home, link)) link.retry_at = now + pause;
 }
 
 void Gateway::Impl::hub_attempt_failed(TunnelState& home, std::size_t index, const ike::SaDown& down, TimePoint now, Outbox& out) {
     HubLink& link = home.hubs[index];
     if (link.state != HubLink::State::connecting) return;
     link.sa.reset();
-    set_state(home, index, HubLink::State::down, fmt::format("{}: {}", ike::name(down.reason), down.detail), out);
-    retry_hub(home, index, link.backoff.next(random), now);
+    const Duration silence = std::chrono::milliseconds{kSilencePauseMin + random.below(kSilencePauseSpread)};
+    retry_hub(home, index, down.reason == ike::DownReason::timed_out ? silence : link.backoff.next(random), now);
+    set_state(home, index, HubLink::State::down, fmt::format("{}: {}", ike::name(down.reason), down.detail), now, out);
 }
 
 void Gateway::Impl::hub_peer_gone(TunnelState& home, Peer& peer, TimePoint now, Outbox& out) {
@@ -57,27 +146,43 @@ void Gateway::Impl::hub_peer_gone(TunnelState& home, Peer& peer, TimePoint now, 
         link.peer.reset(), link.sa.reset();
         nhrp::Outbox actions;
         home.node.remove_next_hop_server(nhrp::NhsId{static_cast<std::uint16_t>(i)}, now, actions);
-        set_state(home, i, HubLink::State::down, "its IKE association is gone", out);
-        run_nhrp(home, std::move(actions), now, out);
         // A hub that worked is tried at once, though not by all its spokes in the same instant.
         retry_hub(home, i, was_registered ? Duration{std::chrono::milliseconds{random.below(1000)}} : link.backoff.next(random), now);
+        set_state(home, i, HubLink::State::down, "its IKE association is gone", now, out);
+        run_nhrp(home, std::move(actions), now, out);
     }
     for (const TunnelAddress& address : peer.tunnel_addresses) home.access.release(peer.identity, Prefix::host(address.value));
 }
 
+void Gateway::Impl::hub_silent(TunnelState& home, std::size_t index, bool silent, TimePoint now, Outbox& out) {
+    HubLink& link = home.hubs[index];
+    if (link.state != HubLink::State::registered || link.silent == silent) return;
+    log(out, ike::Severity::notice, fmt::format("hub-{}", index),
+        fmt::format("{}: hub {} {}", home.tunnel.name, link.nbma->value.to_string(), silent ? "does not answer" : "answers again"));
+    link.silent = silent, link.settled = false;
+    if (silent) link.judged_at.reset();
+    else link.judged_at = now + home.tunnel.hub_return;
+    choose_best_hub(home, out);
+    keep_hubs(home, now, out);
+}
+
 void Gateway::Impl::choose_best_hub(TunnelState& home, Outbox& out) {
-    std::optional<std::size_t> best;
-    for (std::size_t i = 0; i < home.hubs.size(); ++i) {
-        if (home.hubs[i].state != HubLink::State::registered) continue;
-        if (!best || home.tunnel.hubs[i].priority < home.tunnel.hubs[*best].priority) best = i;
-    }
-    std::optional<ToPeer> chosen;
-    if (best) chosen = ToPeer{*home.hubs[*best].peer, *home.hubs[*best].address};
     const auto& current = home.rib.best_hub();
+    const auto order = [](const HubLink& link) { return std::tuple{link.silent, !link.settled, rank(link)}; };
+    const HubLink* best = nullptr;
+    const HubLink* in_use = nullptr;
+    for (const HubLink& link : home.hubs) {
+        if (link.state != HubLink::State::registered) continue;
+        if (!best || order(link) < order(*best)) best = &link;
+        if (current && current->peer == *link.peer && current->next_hop == *link.address) in_use = &link;
+    }
+    if (in_use && !in_use->silent && !best->settled) best = in_use;
+    std::optional<ToPeer> chosen;
+    if (best) chosen = ToPeer{*best->peer, *best->address};
     if (chosen.has_value() == current.has_value() && (!chosen || (chosen->peer == current->peer && chosen->next_hop == current->next_hop))) return;
     home.rib.set_best_hub(chosen, out);
     log(out, ike::Severity::notice, "best-hub",
-        fmt::format("{}: traffic {}", home.tunnel.name, best ? "goes through hub " + home.tunnel.hubs[*best].address.value.to_string() : "is stopped: no hub is registered with"));
+        fmt::format("{}: traffic {}", home.tunnel.name, best ? "goes through hub " + best->nbma->value.to_string() : "is stopped: no hub is registered with"));
     tell_kernel_of_hub(home, out);
 }
 

@@ -92,7 +92,7 @@ void Gateway::Impl::handle(const ike::SaUp& up, TimePoint now, Outbox& out) {
     }
     HubLink& link = found->hubs[for_hub->index];
     link.sa = up.sa, link.peer = peer->id;
-    set_state(*found, for_hub->index, HubLink::State::up, fmt::format("IKE is up with {}", up.remote_identity.to_string()), out);
+    set_state(*found, for_hub->index, HubLink::State::up, fmt::format("IKE is up with {}", up.remote_identity.to_string()), now, out);
     if (peer->carries_traffic()) peer_ready(*peer, now, out);
 }
 
@@ -151,6 +151,14 @@ void Gateway::Impl::handle(const ike::RemoveOutbound& remove, TimePoint now, Out
 
 void Gateway::Impl::handle(const ike::PeerEndpointChanged& changed, TimePoint, Outbox& out) {
     if (Peer* peer = peers.find(changed.sa)) peers.move(*peer, changed.sa, changed.local, changed.remote, out);
+}
+
+void Gateway::Impl::handle(const ike::PeerSilent& silent, TimePoint now, Outbox& out) {
+    const Peer* peer = peers.find(silent.sa);
+    if (!peer || peer->active != silent.sa) return;
+    TunnelState& home = tunnel(peer->tunnel);
+    for (std::size_t i = 0; i < home.hubs.size(); ++i)
+        if (home.hubs[i].peer == peer->id) hub_silent(home, i, silent.silent, now, out);
 }
 
 void Gateway::Impl::handle(ike::Log& line, TimePoint, Outbox& out) { out.push_back(Log{line.severity, "ike", std::move(line.text)}); }

@@ -11,6 +11,11 @@ void Gateway::set_underlay_address(PortId port, Family family, std::optional<Nbm
     if (old == address) return;
     if (address) impl_->underlays[{port, family}] = *address;
     else impl_->underlays.erase({port, family});
+    for (const auto& tunnel : impl_->tunnels) {
+        if (tunnel->tunnel.underlay != port) continue;
+        if (address) tunnel->families.insert(family);
+        else tunnel->families.erase(family);
+    }
     const auto user = std::ranges::find_if(impl_->tunnels, [&](const auto& tunnel) { return tunnel->tunnel.underlay == port; });
     Impl::log(out, ike::Severity::notice, fmt::format("underlay-{}-{}", port.value, std::to_underlying(family)),
               fmt::format("{} underlay address of port {}: {} -> {}", family == Family::v4 ? "IPv4" : "IPv6",
@@ -24,12 +29,7 @@ void Gateway::set_underlay_address(PortId port, Family family, std::optional<Nbm
     for (const auto& tunnel : impl_->tunnels) {
         if (tunnel->tunnel.underlay != port) continue;
         std::erase_if(tunnel->attempts, [&](const auto& attempt) { return attempt.first.value.family() == family; });
-        for (std::size_t i = 0; i < tunnel->hubs.size(); ++i) {
-            if (tunnel->tunnel.hubs[i].address.value.family() != family) continue;
-            tunnel->hubs[i].retry_at.reset();
-            tunnel->hubs[i].backoff.reset();
-            impl_->connect_hub(*tunnel, i, now, out);
-        }
+        impl_->begin_with_hubs(*tunnel, family, now, out);
     }
 }
 

@@ -119,7 +119,7 @@ void Gateway::Impl::handle(TunnelState& home, const nhrp::Registered& registered
     // Of several hubs each is reached itself, not by way of the best one: routing daemons speak with all.
     home.rib.set(RouteSource::registration, Prefix::host(registered.hub.value), ToPeer{registered.peer, registered.hub}, out);
     if (registered.observed) log(out, ike::Severity::info, "nat", fmt::format("{}: the hub sees us at {}", home.tunnel.name, registered.observed->value.to_string()));
-    set_state(home, registered.nhs.value, HubLink::State::registered, "the hub confirmed our tunnel address", out);
+    set_state(home, registered.nhs.value, HubLink::State::registered, "the hub confirmed our tunnel address", now, out);
     review(home, now, out);
 }
 
@@ -127,7 +127,7 @@ void Gateway::Impl::handle(TunnelState& home, const nhrp::RegistrationLost& lost
     if (lost.nhs.value >= home.hubs.size()) return acceptance_lost(home, lost.nhs, std::nullopt, now, out);
     HubLink& link = home.hubs[lost.nhs.value];
     if (link.state != HubLink::State::registered && lost.reason != nhrp::RegistrationEnd::unanswered) return;
-    if (link.state == HubLink::State::registered) set_state(home, lost.nhs.value, HubLink::State::up, nhrp::name(lost.reason), out);
+    if (link.state == HubLink::State::registered) set_state(home, lost.nhs.value, HubLink::State::up, nhrp::name(lost.reason), now, out);
     if (lost.reason != nhrp::RegistrationEnd::unanswered || !link.sa) return;
     // IKE may believe in an SA that the hub has lost: start anew.
     count("overlay-hub-restarts");
@@ -138,7 +138,7 @@ void Gateway::Impl::handle(TunnelState& home, const nhrp::RegistrationRefused& r
     const bool by_hub = refused.nhs.value < home.hubs.size();
     count(by_hub ? "overlay-refused-by-hub" : "overlay-refused-by-spoke");
     log(out, ike::Severity::warning, fmt::format("refused-by-{}", refused.nhs.value),
-        fmt::format("{}: {} refuses our {}: {}", home.tunnel.name, by_hub ? "hub " + home.tunnel.hubs[refused.nhs.value].address.value.to_string() : "a spoke",
+        fmt::format("{}: {} refuses our {}: {}", home.tunnel.name, by_hub ? "hub " + home.hubs[refused.nhs.value].nbma->value.to_string() : "a spoke",
                     refused.prefix.to_string(), nhrp::name(refused.code)));
     if (!by_hub) acceptance_lost(home, refused.nhs, refused.prefix, now, out);
 }

@@ -81,7 +81,7 @@ std::vector<NhrpView> Gateway::nhrp(TimePoint now) const {
             const bool is_hub = entry.nhs.value < home->hubs.size();
             const Peer* peer = impl_->peers.find(entry.peer);
             rows.push_back({home->tunnel.name, is_hub ? "registration" : "introduction", Prefix::host(home->tunnel.address.value).to_string(), words(entry.hub),
-                            is_hub ? home->tunnel.hubs[entry.nhs.value].address.value.to_string() : "", peer ? peer->identity.to_string() : "",
+                            is_hub ? words(home->hubs[entry.nhs.value].nbma) : "", peer ? peer->identity.to_string() : "",
                             std::string{nhrp::name(entry.state)}, entry.next_request ? std::optional{seconds_between(now, *entry.next_request)} : std::nullopt});
         }
         for (const auto& entry : snapshot.cache) {

@@ -14,12 +14,15 @@
 
 namespace nave::overlay {
 
-/// A hub that a spoke registers at; the lowest `priority` that is registered carries the traffic.
+/// A hub that a spoke registers at; the lowest `priority` that is registered carries the traffic, of equal ones the first.
 struct Hub {
-    NbmaAddress address;
+    NbmaAddress address;                           // unspecified where there is a name
     std::optional<ike::IdentityPattern> identity;  // whom we expect there; anybody who has the key when absent
     std::uint8_t priority = 1;
     std::vector<Prefix> redirects{};               // where it may send us instead (RFC 5685)
+    std::uint8_t cluster = 0;                      // Tunnel::hub_connections counts within one
+    std::string name{};                            // domain name, in place of the address: all its addresses are tried
+    std::string to_string() const { return name.empty() ? address.value.to_string() : name; }
 };
 
 /// What an authenticated identity may do; the first rule whose pattern matches decides, and no match refuses.
@@ -54,6 +57,8 @@ struct Tunnel {
     Duration shortcut_idle = std::chrono::minutes{2};
     bool unique = false;                   // ask hubs to lock our registration to this NBMA address
     std::vector<Hub> hubs;                 // empty on a hub
+    std::uint8_t hub_connections = 0;      // so many hubs of each cluster at a time, the best that work; 0: all
+    Duration hub_return = std::chrono::seconds{30};  // so long a hub that failed works before it carries traffic again
     std::vector<Prefix> routes;            // spoke: what lies behind the hubs
     std::vector<AccessRule> access;
 };

@@ -42,7 +42,7 @@ void Gateway::Impl::handle(TunnelState& home, const nhrp::Answered& answered, Ti
 }
 
 bool Gateway::Impl::is_sought_in_vain(const TunnelState& home, const NbmaAddress& nbma, const TunnelAddress& holder) const {
-    if (std::ranges::any_of(home.tunnel.hubs, [&](const Hub& hub) { return hub.address == nbma; })) return true;
+    if (std::ranges::any_of(home.hubs, [&](const HubLink& link) { return link.nbma == nbma; })) return true;
     return std::ranges::any_of(peers.live(), [&](const Peer* peer) {
         const bool is_there = std::ranges::any_of(peer->associations, [&](const Association& each) { return each.remote.address == nbma && !each.replaced; });
         if (peer->tunnel != home.tunnel.id || !is_there) return false;

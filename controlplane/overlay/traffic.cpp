@@ -8,7 +8,7 @@ namespace nave::overlay {
 
 namespace {
 // We send and hear nothing: whoever waits for an answer shall not wait for the whole liveness interval.
-constexpr Duration kDeafAfter = std::chrono::seconds{3}, kProbeInterval = std::chrono::seconds{5};
+constexpr Duration kDeafAfter = std::chrono::seconds{2}, kProbeInterval = std::chrono::seconds{5};
 constexpr Duration kFollowInterval = std::chrono::seconds{5};  // between two changes of path that only packets show
 
 /// What was added since the last reading. A count below the last one belongs to a new SA in the same slot.

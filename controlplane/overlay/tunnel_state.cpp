@@ -17,6 +17,15 @@ nhrp::Settings node_settings(const Tunnel& tunnel) {
     settings.authentication = tunnel.nhrp_authentication;
     return settings;
 }
+
+std::vector<HubLink> links_to(const Tunnel& tunnel) {
+    std::vector<HubLink> links;
+    for (const Hub& hub : tunnel.hubs) {
+        if (hub.name.empty()) links.push_back({.hub = &hub, .nbma = hub.address});
+        else links.insert(links.end(), HubLink::kPlacesPerName, {.hub = &hub, .nbma = {}});
+    }
+    return links;
+}
 }  // namespace
 
 std::string_view name(HubLink::State state) {
@@ -43,8 +52,11 @@ TunnelState::TunnelState(const Tunnel& settings, Random& random, const Peers& pe
       rib{settings.table},
       access{settings.access, Prefix::of(settings.address.value, settings.address_length), settings.address},
       node{node_settings(settings), settings.address, settings.address_length, random, *this},
-      hubs(settings.hubs.size()),
-      peers_{peers} {}
+      hubs{links_to(settings)},
+      peers_{peers} {
+    for (const Hub& hub : tunnel.hubs)
+        if (!hub.name.empty()) names.try_emplace(hub.name);
+}
 
 std::size_t TunnelState::active_through(PeerId peer) const {
     return static_cast<std::size_t>(std::ranges::count_if(shortcuts, [&](const auto& entry) { return entry.second.peer == peer; }));

@@ -5,6 +5,7 @@
 #include "controlplane/nhrp/node.hpp"
 #include "controlplane/overlay/access.hpp"
 #include "controlplane/overlay/backoff.hpp"
+#include "controlplane/overlay/hub_link.hpp"
 #include "controlplane/overlay/peers.hpp"
 #include "controlplane/overlay/rib.hpp"
 #include "controlplane/overlay/settings.hpp"
@@ -15,18 +16,6 @@
 #include <vector>
 
 namespace nave::overlay {
-
-/// Our side of one configured hub.
-struct HubLink {
-    enum class State : std::uint8_t { down, connecting, up, registered };
-    State state = State::down;
-    std::optional<ike::SaId> sa;           // of the attempt or of the association
-    std::optional<PeerId> peer;
-    std::optional<TunnelAddress> address;  // the hub's, while registered
-    std::optional<TimePoint> retry_at;
-    Backoff backoff{std::chrono::seconds{1}, std::chrono::seconds{60}};
-};
-std::string_view name(HubLink::State state);
 
 /// What NHRP resolved, from then on until it is forgotten.
 struct Shortcut {
@@ -76,7 +65,9 @@ public:
     Rib rib;
     Access access;
     nhrp::Node node;
-    std::vector<HubLink> hubs;                  // as in tunnel.hubs
+    std::vector<HubLink> hubs;                  // in the order of tunnel.hubs
+    std::map<std::string, HubName> names;       // of them
+    std::set<Family> families;                  // IP versions in which the underlay has an address
     std::set<Prefix> local_prefixes;
     std::optional<TunnelAddress> kernel_gateway;
     std::map<Prefix, Shortcut> shortcuts;

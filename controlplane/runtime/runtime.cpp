@@ -49,6 +49,7 @@ void Runtime::Impl::watch_descriptors() {
     loop.watch(around.signals.descriptor(), [this] { take_signal(); });
     loop.watch(crypto_pool.descriptor(), [this] { take_computed(now()); });
     loop.watch(fetcher.descriptor(), [this] { take_fetched(now()); });
+    loop.watch(resolver.descriptor(), [this] { take_resolved(now()); });
     loop.watch(server->descriptor(), [this] { server->on_readable(); });
     loop.watch(kernel.descriptor(), [this] { follow_kernel(now()); });
     for (std::size_t twin = 0; twin < kernel.twin_count(); ++twin) {

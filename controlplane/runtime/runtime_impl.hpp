@@ -12,6 +12,7 @@
 #include "controlplane/runtime/fetcher.hpp"
 #include "controlplane/runtime/key_log_files.hpp"
 #include "controlplane/runtime/log.hpp"
+#include "controlplane/runtime/resolver.hpp"
 #include "controlplane/runtime/runtime.hpp"
 #include "controlplane/runtime/ticket_keys.hpp"
 
@@ -48,6 +49,7 @@ struct Runtime::Impl final : management::Operable {
     void take_change(const kernel::Change& change, TimePoint now);
     void take_computed(TimePoint now);
     void take_fetched(TimePoint now);
+    void take_resolved(TimePoint now);
     void meet_deadlines(TimePoint now);
     void take_new_revocations(TimePoint now);
     void take_new_ticket_keys();
@@ -81,6 +83,7 @@ struct Runtime::Impl final : management::Operable {
     std::optional<KeyLogFiles> key_log;
     CryptoPool crypto_pool;
     Fetcher fetcher;
+    Resolver resolver;
     CommandDispatcher commands;
     kernel::Kernel kernel;
     kernel::Underlay underlay;

@@ -56,6 +56,10 @@ void Runtime::Impl::take_fetched(TimePoint time) {
     for (const Fetcher::Result& result : fetcher.take()) gateway.on_fetched(ike::FetchId{result.id}, result.content, time, out);
 }
 
+void Runtime::Impl::take_resolved(TimePoint time) {
+    for (const Resolver::Result& result : resolver.take()) gateway.on_resolved(result.name, result.addresses, time, out);
+}
+
 void Runtime::Impl::read_twin(std::size_t twin) {
     for (int i = 0; i < kPacketsPerTurn; ++i) {
         if (!kernel.read(twin, message)) return;

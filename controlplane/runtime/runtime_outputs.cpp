@@ -37,6 +37,7 @@ void Runtime::Impl::perform(const overlay::Action& action, TimePoint time) {
         void operator()(const overlay::KernelRoute& route) {
             if (const auto failure = self.kernel.set_route(route)) self.log(failure->severity, failure->key, failure->text);
         }
+        void operator()(const overlay::ResolveHub& wanted) { self.resolver.resolve(wanted.name); }
         void operator()(const overlay::Log& line) { self.log(line.severity, line.key, line.text); }
         void operator()(const ike::Trace& trace) {
             if (self.key_log && !self.key_log->append(trace)) ++self.counted["key-log-lost"];

@@ -11,6 +11,7 @@ namespace nave::simulation {
 namespace {
 constexpr PortId kPort{0};
 constexpr Duration kEventDelay = std::chrono::microseconds{50};  // from a worker to the control thread
+constexpr Duration kNameDelay = std::chrono::milliseconds{30};
 constexpr std::size_t kLogLinesMax = 2000;
 constexpr std::uint32_t kSpinsMax = 1000;
 
@@ -164,6 +165,10 @@ void World::handle(Entry& entry) {
         Effects effects;
         station.dataplane->write_route(effects);
         return carry_out(entry.station, effects);
+    } else if (const auto* asked = std::get_if<Resolve>(&entry.what)) {
+        const auto found = names_.find(asked->name);
+        if (found == names_.end()) station.gateway->on_resolved(asked->name, std::unexpected{std::string{"no such name"}}, now_, out);
+        else station.gateway->on_resolved(asked->name, found->second, now_, out);
     } else if (const auto* event = std::get_if<Event>(&entry.what)) {
         station.gateway->on_event(*event, now_, out);
     }
@@ -196,6 +201,7 @@ void World::carry_out(std::size_t index, overlay::Outbox& out) {
         else if (const auto* command = std::get_if<overlay::Dataplane>(&action)) station.dataplane->execute(command->command, effects);
         else if (const auto* path = std::get_if<overlay::ReachPeer>(&action)) station.dataplane->reach(*path);
         else if (const auto* gone = std::get_if<overlay::ForgetPeer>(&action)) station.dataplane->forget(gone->peer);
+        else if (auto* wanted = std::get_if<overlay::ResolveHub>(&action)) push(now_ + kNameDelay, index, station.life, Resolve{std::move(wanted->name)});
         else if (const auto* line = std::get_if<overlay::Log>(&action)) note(index, *line);
         else if (const auto* route = std::get_if<overlay::KernelRoute>(&action)) {
             if (route->present) station.kernel_routes[route->prefix] = route->gateway;

@@ -71,6 +71,8 @@ public:
     void set_event_loss(std::uint32_t percent) { event_loss_percent_ = percent; }
     /// Whoever fulfils it does not send this NHRP packet: a peer that speaks another dialect.
     void suppress_nhrp(std::function<bool(std::size_t from, PeerId to, const Bytes& packet)> condition) { suppressed_ = std::move(condition); }
+    /// What the domain name server says from here on.
+    void set_name(const std::string& name, std::vector<NbmaAddress> addresses) { names_[name] = std::move(addresses); }
     /// Routes that the gateway wanted in its kernel's table, with their gateways.
     const std::map<Prefix, TunnelAddress>& kernel_routes(std::size_t index) const;
     /// Runs a function of the overlay on a gateway and carries out what it wants.
@@ -90,13 +92,14 @@ private:
     struct ReadCounters {};
     struct Start {};
     struct WriteRoute {};
+    struct Resolve { std::string name; };
     struct Arrival { UnderlayPacket packet; std::size_t sender; };
     struct Entry {
         TimePoint when;
         std::uint64_t order;
         std::size_t station;
         std::uint64_t life;  // of the station that it is meant for; 0 for any
-        std::variant<Wake, ReadCounters, Start, WriteRoute, Arrival, Event> what;
+        std::variant<Wake, ReadCounters, Start, WriteRoute, Resolve, Arrival, Event> what;
     };
 
     void push(TimePoint when, std::size_t station, std::uint64_t life, decltype(Entry::what) what);
@@ -120,6 +123,7 @@ private:
     std::uint32_t event_loss_percent_ = 0;
     std::function<bool(std::size_t, PeerId, const Bytes&)> suppressed_;
     std::vector<std::string> violations_;
+    std::map<std::string, std::vector<NbmaAddress>> names_;
     bool echo_ = false;
 };
 
