@@ -38,6 +38,7 @@ def remove_namespace(name):
         with contextlib.suppress(ProcessLookupError):
             os.kill(int(process), signal.SIGTERM)
     subprocess.run(["ip", "netns", "del", name], capture_output=True, check=False)
+    shutil.rmtree(Path("/etc/netns") / name, ignore_errors=True)
 
 
 def take_down_orphans(kind):
@@ -242,7 +243,10 @@ class Lab:
         if name == "spoke1":
             ports["wan"] |= {"address": "192.168.1.2/24", "gateway": "192.168.1.1"}
         ports["wan"] |= wan
-        tunnel |= changes
+        return self.render(name, ports, tunnel | changes, workers)
+
+    def render(self, name, ports, tunnel, workers=1):
+        """A configuration as text: of ports by name and one tunnel, as their keys' values (None leaves one out)."""
         raw = ("psk", "hub", "routes", "access")
         lines = [f'name = "{name}"', "[control]", f'socket = "{self.directory}/{name}.sock"', "[dataplane]", 'mode = "adaptive"', 'hugepages = "off"', f"workers = {workers}"]
         for section, values in [*((f"port.{port}", keys) for port, keys in ports.items()), ("tunnel.nave0", tunnel)]:

@@ -251,6 +251,21 @@ TEST_CASE("hubs have priorities and expected identities") {
     CHECK(hubs[1].identity->text() == "*.hubs.example");
 }
 
+TEST_CASE("hubs have names in place of addresses, and clusters of which some are connected to") {
+    const Loaded read = loaded(spoke({{14, R"(hub = [{ address = "hub1.example", identity = "hub1.example" }, { address = "192.0.2.2", identity = "hub2.example", cluster = 3 }]
+hub_connections = 1
+hub_return = "2m")"}}));
+    const auto& tunnel = read.config.overlay.tunnels[0];
+    CHECK(tunnel.hubs.at(0).name == "hub1.example");
+    CHECK(tunnel.hubs.at(0).cluster == 0);
+    CHECK(tunnel.hubs.at(1).name.empty());
+    CHECK(tunnel.hubs.at(1).cluster == 3);
+    CHECK(tunnel.hub_connections == 1);
+    CHECK(tunnel.hub_return == std::chrono::minutes{2});
+    CHECK(loaded(spoke()).config.overlay.tunnels[0].hub_connections == 0);
+    CHECK(value_of(read.config, "tunnel.nave0.hub").starts_with(R"([{ address = "hub1.example", identity = "hub1.example", priority = 1, cluster = 0)"));
+}
+
 TEST_CASE("pre-shared keys are chosen by identity and kept byte for byte") {
     const auto keys =
         loaded(spoke({{13,

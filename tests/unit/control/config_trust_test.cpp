@@ -93,6 +93,11 @@ TEST_CASE("a spoke is not its own hub") {
 TEST_CASE("a hub is named once") {
     check_problem(spoke({{14, R"(hub = [{ address = "192.0.2.1", identity = "a.example" }, { address = "192.0.2.1", identity = "b.example" }])"}}),
                   "spoke.toml:14:71: tunnel.nave0.hub[1].address: hub 192.0.2.1 is named twice");
+    check_problem(spoke({{14, R"(hub = [{ address = "hub.example", identity = "a.example" }, { address = "hub.example", identity = "b.example" }])"}}),
+                  "spoke.toml:14:73: tunnel.nave0.hub[1].address: hub hub.example is named twice");
+    check_problem(spoke({{14, R"(hub = [{ address = "hub_1.example", identity = "a.example" }])"}}),
+                  "spoke.toml:14:20: tunnel.nave0.hub[0].address: found \"hub_1.example\"; accepted: an IPv4 address such as \"192.0.2.1\", or a domain name");
+    check_problem(spoke({{14, R"(hub = [{ address = "300.0.2.1", identity = "a.example" }])"}}), "spoke.toml:14:20: tunnel.nave0.hub[0].address: found \"300.0.2.1\"");
     check_problem(spoke({{14, R"(hub = [{ address = "255.255.255.255", identity = "a.example" }])"}}),
                   "spoke.toml:14:20: tunnel.nave0.hub[0].address: found \"255.255.255.255\"");
 }

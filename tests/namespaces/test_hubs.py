@@ -1,0 +1,122 @@
+"""Two hubs and four spokes in one cloud: one hub is killed under 1,000 pings a second and comes back.
+
+spoke1 and spoke2 take shortcuts, spoke3 and spoke4 stay on the hubs; spoke4 knows the hubs by name only.
+"""
+
+import re
+import signal
+import time
+from pathlib import Path
+
+from lab import PSK, wait_until
+
+HUBS = {"hub": "192.0.2", "hub2": "192.0.3"}
+SPOKES = (1, 2, 3, 4)
+# 5 s of silence, 1.5 s until a request was repeated twice, 1 s between two looks at the counters; a second for this machine.
+LIVENESS_SECONDS = 7.5 + 1
+RATE = 200  # packets a second of one ping; beyond it falls behind
+
+
+def configuration(lab, name):
+    """Of a hub or a spoke by its name."""
+    number = {"hub": 1, "hub2": 2}.get(name) or 10 + int(name[-1])
+    block = HUBS.get(name) or f"198.18.{number}"
+    ports = {"wan": {"device": "af_packet:eth0", "address": f"{block}.1/24", "gateway": f"{block}.254"}}
+    tunnel = {"underlay": "wan", "address": f"10.255.0.{number}/24", "key": 42, "identity": f"{name}.example", "psk": f'[{{ identity = "*.example", key = "{PSK}" }}]'}
+    if name in HUBS:
+        tunnel |= {"access": '[{ identity = "*.example", prefixes = ["172.16.0.0/16"] }]'}
+    else:
+        ports["lan"] = {"device": "af_packet:lan0", "address": f"172.16.{number}.1/24", "tunnel": "nave0"}
+        addresses = {hub: f"{hub}.example" if name == "spoke4" else f"{HUBS[hub]}.1" for hub in HUBS}
+        hubs = [f'{{ address = "{address}", identity = "{hub}.example", priority = {priority} }}' for priority, (hub, address) in enumerate(addresses.items(), 1)]
+        tunnel |= {"hub": f"[{', '.join(hubs)}]", "routes": '["172.16.0.0/16"]', "hub_return": "5s", "shortcut": name in ("spoke1", "spoke2")}
+    return lab.render(name, ports, tunnel)
+
+
+def setup(lab):
+    lab.namespace("wan")
+    lab.run("wan", "sysctl -qw net.ipv4.ip_forward=1")
+    for name in (*HUBS, *(f"spoke{each}" for each in SPOKES)):
+        lab.namespace(name)
+        lab.link(name, "eth0", "wan", f"w-{name}")
+        lab.run("wan", f"ip addr add {HUBS.get(name) or f'198.18.1{name[-1]}'}.254/24 dev w-{name}")
+    for each in SPOKES:
+        lab.namespace(f"host{each}")
+        lab.link(f"host{each}", "eth0", f"spoke{each}", "lan0")
+        lab.run(f"host{each}", f"ip addr add 172.16.1{each}.10/24 dev eth0")
+        lab.run(f"host{each}", f"ip route add default via 172.16.1{each}.1")
+    records = [f"--host-record={hub}.example,{block}.1" for hub, block in HUBS.items()]
+    lab.start("wan", ["dnsmasq", "--no-daemon", "--no-resolv", "--no-hosts", "--interface=w-spoke4", "--bind-interfaces", "--user=root", *records], "dnsmasq.log")
+    resolver = Path("/etc/netns") / lab.full("spoke4") / "resolv.conf"
+    resolver.parent.mkdir(parents=True)
+    resolver.write_text("nameserver 198.18.14.254\n")
+    for name in (*HUBS, *(f"spoke{each}" for each in SPOKES)):
+        lab.gateway(name, configuration(lab, name))
+    if not wait_until(lambda: all(lab.registered(hub, [f"spoke{each}.example" for each in SPOKES]) for hub in HUBS), 30, 0.2):
+        raise RuntimeError("the spokes did not register:\n" + "\n".join(f"--- {name}\n{lab.log(name)[-2500:]}" for name in lab.gateways))
+
+
+class Flow:
+    """Pings at a rate from one host to another, until stop() says what was lost of them."""
+
+    def __init__(self, lab, source, target, rate=RATE):
+        self.files = [lab.directory / f"flow-{source}-{number}-{time.monotonic_ns()}.log" for number in range(rate // RATE)]
+        self.pings = [lab.start(f"host{source}", f"ping -n -D -i {1 / RATE} 172.16.1{target}.10", file.name) for file in self.files]
+
+    def stop(self):
+        for ping in self.pings:
+            ping.send_signal(signal.SIGINT)
+        self.sent = self.lost = 0
+        times = []
+        for ping, file in zip(self.pings, self.files):
+            ping.wait(timeout=10)
+            replies = re.findall(r"\[([\d.]+)\].*icmp_seq=(\d+)", file.read_text())
+            numbers = {int(number) for _, number in replies}
+            times += [float(when) for when, _ in replies]
+            self.sent += max(numbers)  # what is on its way at the end is not lost
+            self.lost += max(numbers) - len(numbers)
+        times.sort()
+        self.gap = max(later - earlier for earlier, later in zip(times, times[1:]))
+        self.rate = self.sent / (times[-1] - times[0])
+        return self
+
+    def __str__(self):
+        return f"{self.sent} sent, {self.rate:.0f}/s, {self.lost} lost, longest silence {self.gap:.2f} s"
+
+
+def way(lab, spoke):
+    """The hub that carries what a spoke sends to its hubs."""
+    row = next(row for row in lab.ctl(spoke, "show", "routes") if row["prefix"] == "172.16.0.0/16")
+    return re.sub(r".*\((.*)\.example\)", r"\1", row["via"])
+
+
+def the_hub_of_the_lowest_priority_carries_the_traffic(lab):
+    assert wait_until(lambda: {way(lab, f"spoke{each}") for each in SPOKES} == {"hub"}, 10), {each: way(lab, f"spoke{each}") for each in SPOKES}
+    assert "hub hub.example is at 192.0.2.1" in lab.log("spoke4")
+
+
+def a_killed_hub_costs_relayed_traffic_the_liveness_time_and_a_shortcut_nothing(lab):
+    def is_direct():
+        lab.ping("host1", "172.16.12.10", count=2)
+        return lab.direct("spoke1", "spoke2.example") and lab.direct("spoke2", "spoke1.example")
+    assert wait_until(is_direct, 15), lab.log("spoke1")[-2000:]
+    relayed, direct = Flow(lab, 3, 4, 1000), Flow(lab, 1, 2)
+    time.sleep(2)
+    lab.kill("hub")
+    time.sleep(11)
+    relayed.stop(), direct.stop()
+    print(f"     relayed: {relayed}; shortcut: {direct}")
+    assert relayed.gap <= LIVENESS_SECONDS, str(relayed)
+    assert direct.lost == 0, str(direct)
+    assert way(lab, "spoke3") == way(lab, "spoke4") == "hub2"
+
+
+def the_hub_that_comes_back_is_taken_back_without_loss(lab):
+    relayed, direct = Flow(lab, 3, 4), Flow(lab, 1, 2)
+    lab.gateway("hub", configuration(lab, "hub"))
+    is_back = wait_until(lambda: way(lab, "spoke3") == way(lab, "spoke4") == "hub", 30, 0.2)
+    time.sleep(1)
+    relayed.stop(), direct.stop()
+    print(f"     relayed: {relayed}; shortcut: {direct}")
+    assert is_back, lab.log("spoke3")[-3000:]
+    assert relayed.lost == 0 and direct.lost == 0, f"{relayed}; {direct}"
