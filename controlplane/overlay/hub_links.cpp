@@ -34,7 +34,9 @@ bool is_spare_address(const TunnelState& home, const HubLink& link) {
 bool is_wanted(const TunnelState& home, const HubLink& link) {
     if (!has_way(home, link) || is_spare_address(home, link)) return false;
     if (home.tunnel.hub_connections == 0) return true;
-    const auto is_before = [&](const HubLink& other) { return other.hub->cluster == link.hub->cluster && has_way(home, other) && other.settled && rank(other) < rank(link); };
+    const auto is_before = [&](const HubLink& other) {
+        return other.hub->cluster == link.hub->cluster && has_way(home, other) && other.settled && rank(other) < rank(link) && !is_spare_address(home, other);
+    };
     return std::ranges::count_if(home.hubs, is_before) < home.tunnel.hub_connections;
 }
 }  // namespace
@@ -86,7 +88,8 @@ void Gateway::Impl::tend_hubs(TunnelState& home, TimePoint now, Outbox& out) {
     for (std::size_t i = 0; i < home.hubs.size(); ++i) {
         HubLink& link = home.hubs[i];
         if (is_due(link.judged_at)) link.settled = link.state == HubLink::State::registered, is_judged = true;
-        if (is_due(link.dropped_at) && link.sa && !is_wanted(home, link)) {
+        const auto is_shared = [&] { return std::ranges::any_of(home.hubs, [&](const HubLink& other) { return &other != &link && link.peer && other.peer == link.peer; }); };
+        if (is_due(link.dropped_at) && link.sa && !is_wanted(home, link) && !is_shared()) {
             log(out, ike::Severity::notice, fmt::format("hub-{}", i),
                 fmt::format("{}: hub {} is not needed, as better ones work", home.tunnel.name, link.nbma->value.to_string()));
             close(*link.sa, ike::DownReason::closed_by_us, false, now, out);

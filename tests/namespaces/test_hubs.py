@@ -14,7 +14,7 @@ HUBS = {"hub": "192.0.2", "hub2": "192.0.3"}
 SPOKES = (1, 2, 3, 4)
 # 5 s of silence, 1.5 s until a request was repeated twice, 1 s between two looks at the counters; a second for this machine.
 LIVENESS_SECONDS = 7.5 + 1
-RATE = 200  # packets a second of one ping; beyond it falls behind
+RATE = 200  # packets a second of one ping, which falls behind beyond
 
 
 def configuration(lab, name):

@@ -191,6 +191,18 @@ TEST_CASE("of a name with one hub's identity one address suffices, and a dead on
     CHECK(play.fleet.all_registered(1));
 }
 
+TEST_CASE("the addresses of one hub count once in its cluster") {
+    Play play{3, 2, [](overlay::Tunnel& tunnel) {
+        tunnel.hubs[0] = {.address = {}, .identity = *ike::IdentityPattern::parse("hub0.example"), .name = "hub0.example"};
+        tunnel.hub_connections = 2;
+    }};
+    play.world.set_name("hub0.example", {hub_underlay(0), hub_underlay(7), hub_underlay(8)});
+    play.fleet.start_all();
+    CHECK((play.registered(0, 5s) && play.registered(1, 1s)));
+    play.world.run_for(60s);
+    CHECK(play.world.gateway(play.fleet.hub(2)).peers(play.world.now()).empty());
+}
+
 TEST_CASE("a name is asked again when its hub fails, and followed to where that has gone") {
     Play play{2, 2, by_name("*.example")};
     play.world.set_name("hubs.example", {hub_underlay(0)});
