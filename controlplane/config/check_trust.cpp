@@ -81,6 +81,14 @@ void check_hub(Reader& reader, const Draft& draft, const TunnelDraft& tunnel, co
                                                                 tunnel.ca.empty() ? "psk" : tunnel.psk.empty() ? "ca" : "psk or ca", quote(hub.hub.identity->text())));
 }
 
+/// A peer names its group itself, so a right that hangs on it would be everybody's.
+void check_group(Reader& reader, const AccessDraft& access) {
+    for (const std::string_view right : {"tunnel_addresses", "prefixes", "hub"}) {
+        if (access.rule.nhrp_group && access.source->member(right) != nullptr)
+            reader.problem(at(*access.source, right), "a peer names its group itself, so a rule with nhrp_group gives no rights; put them into a rule without it");
+    }
+}
+
 /// The first rule that matches decides, so a rule after "*" never does.
 void check_access(Reader& reader, const TunnelDraft& tunnel) {
     bool everybody_seen = false;
@@ -88,7 +96,8 @@ void check_access(Reader& reader, const TunnelDraft& tunnel) {
         if (everybody_seen)
             reader.problem(*access.source,
                            "never reached: an earlier rule is for identity \"*\", and the first that matches decides; put that one last");
-        everybody_seen = everybody_seen || access.rule.identity.text() == "*";
+        everybody_seen = everybody_seen || (access.rule.identity.text() == "*" && !access.rule.nhrp_group);
+        check_group(reader, access);
         if (access.rule.hub && access.rule.identity.text() == "*")
             reader.problem(at(*access.source, "hub"), "everybody would be a hub and could take any prefix; name the hubs");
     }

@@ -123,6 +123,8 @@ const Bindings<AccessDraft>& access_keys() {
         list<AccessDraft>("prefixes", std::string{kAcceptsPrefix}, Count{0, kPrefixesMax}, parse_prefix, print_prefix,
                           via(&AccessDraft::rule, &overlay::AccessRule::prefixes)),
         number<AccessDraft>("group", 0, 65535, via(&AccessDraft::rule, &overlay::AccessRule::group, &GroupId::value)),
+        parsed<AccessDraft>("nhrp_group", std::string{kAcceptsNhrpGroup}, parse_nhrp_group, print_text,
+                            via(&AccessDraft::rule, &overlay::AccessRule::nhrp_group)),
         truth<AccessDraft>("hub", via(&AccessDraft::rule, &overlay::AccessRule::hub)),
     };
     return keys;

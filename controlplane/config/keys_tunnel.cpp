@@ -80,6 +80,7 @@ Bindings<TunnelDraft> overlay_keys() {
         duration<TunnelDraft>("holding_time", seconds{3}, seconds{65535}, via(&TunnelDraft::tunnel, &overlay::Tunnel::holding_time)),
         parsed<TunnelDraft>("nhrp_authentication", "a word of 1 to 8 printable characters", parse_word, print_text,
                             via(&TunnelDraft::tunnel, &overlay::Tunnel::nhrp_authentication)),
+        parsed<TunnelDraft>("nhrp_group", std::string{kAcceptsNhrpGroup}, parse_nhrp_group, print_text, via(&TunnelDraft::tunnel, &overlay::Tunnel::nhrp_group)),
         truth<TunnelDraft>("redirect", via(&TunnelDraft::tunnel, &overlay::Tunnel::redirect)),
         truth<TunnelDraft>("shortcut", via(&TunnelDraft::tunnel, &overlay::Tunnel::shortcut)),
         duration<TunnelDraft>("shortcut_idle", seconds{1}, hours{24}, via(&TunnelDraft::tunnel, &overlay::Tunnel::shortcut_idle)),

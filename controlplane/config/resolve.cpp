@@ -80,10 +80,11 @@ void resolve_trust(TunnelDraft& draft) {
             tunnel.access.push_back({.identity = *hub.hub.identity, .tunnel_addresses = {network}, .prefixes = {Prefix::of(network.address, 0)}, .group = {}, .hub = true});
     }
     for (AccessDraft& access : draft.access) {
-        if (access.source->member("tunnel_addresses") == nullptr) access.rule.tunnel_addresses = {network};
+        if (access.source->member("tunnel_addresses") == nullptr && !access.rule.nhrp_group) access.rule.tunnel_addresses = {network};
         tunnel.access.push_back(access.rule);
     }
-    if (draft.access.empty()) std::ranges::copy(default_access(tunnel, network), std::back_inserter(tunnel.access));
+    const bool nobody_has_rights = std::ranges::all_of(draft.access, [](const AccessDraft& access) { return access.rule.nhrp_group.has_value(); });
+    if (nobody_has_rights) std::ranges::copy(default_access(tunnel, network), std::back_inserter(tunnel.access));
 }
 
 /// The dataplane says so early that the last tenth suffices for a new SA.

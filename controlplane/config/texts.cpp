@@ -1,6 +1,8 @@
 // Addresses, prefixes, identities and names out of texts.
 #include "controlplane/config/texts.hpp"
 
+#include "controlplane/nhrp/group.hpp"
+
 #include <algorithm>
 #include <array>
 #include <charconv>
@@ -93,6 +95,12 @@ Parsed<ike::IdentityPattern> parse_pattern(std::string_view text) { return witho
 Parsed<std::string> parse_interface_name(std::string_view text) {
     if (!is_name(text)) return hint("");
     if (text.size() > kInterfaceNameMax) return hint(fmt::format("this has {} characters", text.size()));
+    return std::string{text};
+}
+
+Parsed<std::string> parse_nhrp_group(std::string_view text) {
+    const bool printable = std::ranges::all_of(text, [](char c) { return c > ' ' && c < 0x7f; });
+    if (text.size() < nhrp::kGroupMin || text.size() > nhrp::kGroupMax || !printable) return hint("");
     return std::string{text};
 }
 

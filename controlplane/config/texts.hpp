@@ -14,6 +14,7 @@ inline constexpr std::string_view kAcceptsPrefix = "a prefix such as \"172.16.0.
 inline constexpr std::string_view kAcceptsIdentity =
     "who we are: a domain name, \"user@host\", an IP address, a name such as \"O=Example, CN=spoke1\", or \"@#hex\" for a key id";
 inline constexpr std::string_view kAcceptsPattern = "an identity, or a pattern: \"*\", \"*.example\", \"*@example\", \"10.0.0.0/8\", \"O=Example, CN=*\"";
+inline constexpr std::string_view kAcceptsNhrpGroup = "a word of 2 to 32 printable characters";
 inline constexpr std::string_view kAcceptsName = "a name of up to 32 letters, digits, \"_\", \"-\" and \".\", with a letter or digit first";
 
 /// A unicast host address: not unspecified, loopback, multicast, broadcast, link-local of IPv6, or IPv4 mapped into it.
@@ -27,6 +28,8 @@ Parsed<InterfaceAddress> parse_interface_address(std::string_view text);
 /// Hints at the prefix without the host bits when some are set.
 Parsed<Prefix> parse_prefix(std::string_view text);
 Parsed<ike::IdentityPattern> parse_pattern(std::string_view text);
+/// The name of an NHRP group.
+Parsed<std::string> parse_nhrp_group(std::string_view text);
 /// A kernel interface name: up to 15 characters, none of which the kernel or a shell would trip over.
 Parsed<std::string> parse_interface_name(std::string_view text);
 bool is_name(std::string_view text);

@@ -14,14 +14,14 @@ std::string text_of(const Json& json) { return json.dump(-1, ' ', false, Json::e
 Json row(const overlay::PeerView& peer) {
     return {{"peer", peer.peer.value}, {"tunnel", peer.tunnel}, {"identity", peer.identity}, {"tunnel_addresses", peer.tunnel_addresses},
             {"prefixes", peer.prefixes}, {"nbma", peer.nbma}, {"nat", peer.nat}, {"role", peer.role}, {"path", peer.path},
-            {"ike_state", peer.ike_state}, {"sa_state", peer.sa_state}, {"group", peer.group}, {"uptime_seconds", peer.uptime.count()},
+            {"ike_state", peer.ike_state}, {"sa_state", peer.sa_state}, {"group", peer.group}, {"nhrp_group", peer.nhrp_group}, {"uptime_seconds", peer.uptime.count()},
             {"packets_in", peer.packets_in}, {"bytes_in", peer.bytes_in}, {"packets_out", peer.packets_out}, {"bytes_out", peer.bytes_out}};
 }
 
 Json row(const overlay::NhrpView& entry) {
     return {{"tunnel", entry.tunnel}, {"kind", entry.kind}, {"prefix", entry.prefix}, {"tunnel_address", entry.tunnel_address},
             {"nbma", entry.nbma}, {"peer", entry.peer}, {"state", entry.state},
-            {"expires_in_seconds", entry.expires_in ? Json(entry.expires_in->count()) : Json(nullptr)}};
+            {"expires_in_seconds", entry.expires_in ? Json(entry.expires_in->count()) : Json(nullptr)}, {"group", entry.group}};
 }
 
 Json row(const overlay::IkeView& sa) {

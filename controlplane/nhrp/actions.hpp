@@ -32,6 +32,10 @@ struct BindingAdded {
 enum class BindingEnd : std::uint8_t { expired, purged, peer_down, taken_over, revoked };
 struct BindingRemoved { PeerId peer; Prefix prefix; TunnelAddress next_hop; BindingEnd reason; };
 
+/// Hub: the peer registered its tunnel address and named this group for itself; said when it changes, and with an empty one when its last
+/// binding ends. Anybody may name any group.
+struct GroupNamed { PeerId peer; std::string group; };
+
 /// Spoke: the hub confirmed our tunnel address; said again only when a field changed.
 struct Registered {
     NhsId nhs; PeerId peer; TunnelAddress hub;
@@ -68,7 +72,7 @@ enum class Severity : std::uint8_t { debug, info, notice, warning };
 /// that names the peer, never an address of its making.
 struct Log { Severity severity; std::string key; std::string text; };
 
-using Action = std::variant<Send, BindingAdded, BindingRemoved, Registered, RegistrationLost, RegistrationRefused, PrefixRegistered, Resolved,
+using Action = std::variant<Send, BindingAdded, BindingRemoved, GroupNamed, Registered, RegistrationLost, RegistrationRefused, PrefixRegistered, Resolved,
                             ShortcutGone, ResolutionFailed, Answered, Log>;
 using Outbox = std::vector<Action>;
 

@@ -1,6 +1,7 @@
 // Registrations: accepted, refused with the code that fits, renewed, expired, purged.
 #include "controlplane/nhrp/bindings.hpp"
 
+#include "controlplane/nhrp/group.hpp"
 #include "controlplane/nhrp/replies.hpp"
 
 #include <algorithm>
@@ -18,6 +19,8 @@ void Bindings::on_registration(const Received& received, const std::vector<Prefi
         const bool is_prohibited = std::ranges::find(prohibited, prefix) != prohibited.end();
         client.code = register_client(prefix, wanted_by(received, client, now), is_prohibited, now, out);
         reply.clients.push_back(client);
+        // Prefixes come in requests of their own, which say nothing of the group.
+        if (client.code == CieCode::success && prefix == Prefix::host(request.source_protocol)) name_group(received.from, group_of(request), out);
     }
     // The second entry tells the client its address as we see it (Cisco's NAT extension).
     const NbmaAddress observed = context_.directory.observed_nbma(received.from);
@@ -65,8 +68,8 @@ std::optional<CieCode> Bindings::refusal(const Prefix& prefix, const Binding& wa
     if (const auto code = context_.directory.registration_refusal(wanted.peer, prefix)) return code;
     const auto held = table_.find(prefix);
     if (held == table_.end()) {
-        const auto count = count_of_peer_.find(wanted.peer);
-        const std::size_t of_peer = count == count_of_peer_.end() ? 0 : count->second;
+        const auto station = stations_.find(wanted.peer);
+        const std::size_t of_peer = station == stations_.end() ? 0 : station->second.bindings;
         if (table_.size() >= context_.settings.limits.bindings || of_peer >= context_.settings.limits.bindings_per_peer)
             return CieCode::insufficient_resources;
         return std::nullopt;
@@ -88,7 +91,7 @@ void Bindings::store(const Prefix& prefix, const Binding& wanted, TimePoint now,
         else purger_.purge_answers(held->second.next_hop, prefix, now, out);
         if (prefix == Prefix::host(wanted.next_hop.value)) purger_.purge_next_hop(wanted.next_hop, now, out);
     }
-    if (!table_.contains(prefix)) ++count_of_peer_[wanted.peer];
+    if (!table_.contains(prefix)) ++stations_[wanted.peer].bindings;
     table_[prefix] = wanted;
     expiries_.set(prefix, wanted.expires);
     if (renewal) return;
@@ -97,12 +100,22 @@ void Bindings::store(const Prefix& prefix, const Binding& wanted, TimePoint now,
         fmt::format("{} registered at {} (claims {})", prefix.to_string(), wanted.observed.value.to_string(), wanted.nbma.value.to_string()));
 }
 
+void Bindings::name_group(PeerId peer, std::string group, Outbox& out) {
+    Station& station = stations_[peer];
+    if (station.group == group) return;
+    station.group = group;
+    out.push_back(GroupNamed{peer, std::move(group)});
+}
+
 Bindings::Table::iterator Bindings::remove(Table::iterator entry, BindingEnd reason, TimePoint now, Outbox& out) {
     const auto [prefix, binding] = *entry;
     expiries_.clear(prefix);
-    if (--count_of_peer_[binding.peer] == 0) count_of_peer_.erase(binding.peer);
     const auto next = table_.erase(entry);
     out.push_back(BindingRemoved{binding.peer, prefix, binding.next_hop, reason});
+    if (--stations_[binding.peer].bindings == 0) {
+        name_group(binding.peer, {}, out);
+        stations_.erase(binding.peer);
+    }
     log(out, Severity::info, fmt::format("binding-{}", prefix.to_string()), fmt::format("{} not registered any more: {}", prefix.to_string(), name(reason)));
     if (prefix == Prefix::host(binding.next_hop.value)) purger_.purge_next_hop(binding.next_hop, now, out);
     else purger_.purge_answers(binding.next_hop, prefix, now, out);
@@ -118,7 +131,7 @@ void Bindings::purge(PeerId peer, const Prefix& prefix, TimePoint now, Outbox& o
 }
 
 void Bindings::peer_down(PeerId peer, TimePoint now, Outbox& out) {
-    if (!count_of_peer_.contains(peer)) return;
+    if (!stations_.contains(peer)) return;
     for (auto entry = table_.begin(); entry != table_.end();)
         entry = entry->second.peer == peer ? remove(entry, BindingEnd::peer_down, now, out) : std::next(entry);
 }
@@ -144,7 +157,8 @@ void Bindings::append_to(Snapshot& snapshot) const {
                                   .claimed = binding.nbma,
                                   .peer = binding.peer,
                                   .unique = binding.unique,
-                                  .expires = binding.expires});
+                                  .expires = binding.expires,
+                                  .group = stations_.at(binding.peer).group});
 }
 
 }  // namespace nave::nhrp

@@ -39,17 +39,22 @@ private:
         TimePoint expires;
     };
     using Table = std::map<Prefix, Binding>;
+    struct Station {
+        std::size_t bindings = 0;
+        std::string group;
+    };
 
     Binding wanted_by(const Received& received, const ClientInfo& client, TimePoint now) const;
     CieCode register_client(const Prefix& prefix, const Binding& wanted, bool is_prohibited, TimePoint now, Outbox& out);
     std::optional<CieCode> refusal(const Prefix& prefix, const Binding& wanted) const;
     void store(const Prefix& prefix, const Binding& wanted, TimePoint now, Outbox& out);
+    void name_group(PeerId peer, std::string group, Outbox& out);
     Table::iterator remove(Table::iterator entry, BindingEnd reason, TimePoint now, Outbox& out);
 
     Context& context_;
     Purger& purger_;
     Table table_;
-    std::unordered_map<PeerId, std::size_t> count_of_peer_;
+    std::unordered_map<PeerId, Station> stations_;  // peers that hold a binding
     Deadlines<Prefix> expiries_;
 };
 

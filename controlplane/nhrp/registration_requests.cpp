@@ -1,6 +1,8 @@
 // Registration Requests on their way: what they say, when they are repeated and renewed.
 #include "controlplane/nhrp/registrar.hpp"
 
+#include "controlplane/nhrp/group.hpp"
+
 #include <algorithm>
 #include <fmt/format.h>
 
@@ -48,6 +50,7 @@ void Registrar::transmit(const Server& server, Exchange& exchange, TimePoint now
     const auto known = server.learned ? server.learned : server.configured;
     nhs.protocol = known ? known->value : Prefix::of(context_.own.value, 0).address;
     packet.extensions.back().value = encode_client_list({nhs});
+    if (exchange.prefixes.empty() && context_.settings.group) packet.extensions.push_back(encode_group(*context_.settings.group));
 
     exchange.answered = false;
     exchange.next = now + std::chrono::seconds{1u << std::min(exchange.attempts, kAttemptsMax - 1)};

@@ -37,6 +37,8 @@ struct Settings {
     /// Clear-text word of the authentication extension, 1 to 8 characters. Of odd length it makes packets whose checksum
     /// FRR before June 2026 and OpenNHRP compute wrongly. It is no protection: trust comes from IKE.
     std::optional<std::string> authentication;
+    /// Spoke: the group that we name in our registrations; kGroupMin to kGroupMax printable characters without blanks.
+    std::optional<std::string> group;
     Limits limits;
 };
 

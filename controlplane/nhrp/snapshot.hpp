@@ -8,6 +8,7 @@
 
 #include <cstdint>
 #include <optional>
+#include <string>
 #include <string_view>
 #include <utility>
 #include <vector>
@@ -27,6 +28,7 @@ struct CacheEntry {
     bool unique = false;
     bool used = false;                      // a shortcut that traffic used since it was last renewed
     TimePoint expires;
+    std::string group{};                    // of registered entries: what the peer calls its kind
 };
 
 struct RegistrationEntry {

@@ -20,7 +20,13 @@ Access::Access(std::vector<AccessRule> rules, const Prefix& network, const Tunne
     : rules_{std::move(rules)}, network_{network}, own_{own} {}
 
 const AccessRule* Access::rule(const ike::Identity& identity) const {
-    const auto found = std::ranges::find_if(rules_, [&](const AccessRule& rule) { return rule.identity.matches(identity); });
+    const auto found = std::ranges::find_if(rules_, [&](const AccessRule& rule) { return !rule.nhrp_group && rule.identity.matches(identity); });
+    return found == rules_.end() ? nullptr : &*found;
+}
+
+const AccessRule* Access::treatment(const ike::Identity& identity, std::string_view nhrp_group) const {
+    const auto is_for = [&](const AccessRule& rule) { return rule.identity.matches(identity) && (!rule.nhrp_group || *rule.nhrp_group == nhrp_group); };
+    const auto found = std::ranges::find_if(rules_, is_for);
     return found == rules_.end() ? nullptr : &*found;
 }
 

@@ -10,6 +10,7 @@
 #include <map>
 #include <optional>
 #include <set>
+#include <string_view>
 #include <vector>
 
 namespace nave::overlay {
@@ -19,8 +20,11 @@ public:
     /// `network`: the tunnel's own subnet, in which every host address is a tunnel address.
     Access(std::vector<AccessRule> rules, const Prefix& network, const TunnelAddress& own);
 
-    /// The first rule that matches; nullptr refuses. Valid as long as this object.
+    /// The first rule that matches, of those that give rights; nullptr refuses. Valid as long as this object.
     const AccessRule* rule(const ike::Identity& identity) const;
+    /// How a peer is treated that calls itself by this NHRP group (empty: by none): the first of all rules that matches, those for a group
+    /// among them. What it decides must be nothing that a peer gains by lying.
+    const AccessRule* treatment(const ike::Identity& identity, std::string_view nhrp_group) const;
     /// Whether the rules let this identity hold, answer for and send from the prefix, whoever holds it now.
     bool permits(const ike::Identity& identity, const Prefix& prefix) const;
     /// Why this identity may never register the prefix; nothing when the rules and our own networks leave it to whoever comes first.

@@ -50,6 +50,7 @@ struct Gateway::Impl {
     void handle(TunnelState& tunnel, nhrp::Send& send, TimePoint now, Outbox& out);
     void handle(TunnelState& tunnel, const nhrp::BindingAdded& added, TimePoint now, Outbox& out);
     void handle(TunnelState& tunnel, const nhrp::BindingRemoved& removed, TimePoint now, Outbox& out);
+    void handle(TunnelState& tunnel, const nhrp::GroupNamed& named, TimePoint now, Outbox& out);
     void handle(TunnelState& tunnel, const nhrp::Registered& registered, TimePoint now, Outbox& out);
     void handle(TunnelState& tunnel, const nhrp::RegistrationLost& lost, TimePoint now, Outbox& out);
     void handle(TunnelState& tunnel, const nhrp::RegistrationRefused& refused, TimePoint now, Outbox& out);

@@ -97,6 +97,18 @@ void Gateway::Impl::handle(TunnelState& home, const nhrp::BindingRemoved& remove
     (void)now;
 }
 
+void Gateway::Impl::handle(TunnelState& home, const nhrp::GroupNamed& named, TimePoint, Outbox& out) {
+    Peer* peer = peers.find(named.peer);
+    if (!peer || peer->leaving) return;
+    peer->nhrp_group = named.group;
+    log(out, ike::Severity::info, "group-" + peer->identity.to_string(),
+        fmt::format("{}: {} calls itself {}", home.tunnel.name, peer->identity.to_string(), named.group.empty() ? "by no group" : "\"" + named.group + "\""));
+    const AccessRule* treatment = home.access.treatment(peer->identity, named.group);
+    if (!treatment || treatment->group == peer->group) return;
+    peer->group = treatment->group;
+    peers.tell(*peer, out);
+}
+
 void Gateway::Impl::handle(TunnelState& home, const nhrp::Registered& registered, TimePoint now, Outbox& out) {
     Peer* peer = peers.find(registered.peer);
     if (!peer || peer->leaving) return;

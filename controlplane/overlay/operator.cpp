@@ -51,7 +51,7 @@ std::vector<PeerView> Gateway::peers(TimePoint now) const {
     for (const Peer* peer : std::as_const(impl_->peers).live()) {
         const TunnelState& home = impl_->tunnel(peer->tunnel);
         PeerView row;
-        row.peer = peer->id, row.tunnel = home.tunnel.name, row.identity = peer->identity.to_string(), row.group = peer->group.value;
+        row.peer = peer->id, row.tunnel = home.tunnel.name, row.identity = peer->identity.to_string(), row.group = peer->group.value, row.nhrp_group = peer->nhrp_group;
         for (const TunnelAddress& address : peer->tunnel_addresses) row.tunnel_addresses.push_back(address.value.to_string());
         for (const Prefix& prefix : peer->bindings)
             if (!home.access.is_tunnel_address(prefix)) row.prefixes.push_back(prefix.to_string());
@@ -90,7 +90,8 @@ std::vector<NhrpView> Gateway::nhrp(TimePoint now) const {
             const auto holder = is_shortcut ? shortcut->second.peer : entry.peer;
             const Peer* peer = holder ? impl_->peers.find(*holder) : nullptr;
             rows.push_back({home->tunnel.name, std::string{nhrp::name(entry.kind)}, entry.prefix.to_string(), words(entry.next_hop), words(entry.nbma),
-                            peer ? peer->identity.to_string() : "", is_shortcut ? std::string{name(shortcut->second.state)} : "valid", seconds_between(now, entry.expires)});
+                            peer ? peer->identity.to_string() : "", is_shortcut ? std::string{name(shortcut->second.state)} : "valid",
+                            seconds_between(now, entry.expires), entry.group});
         }
         for (const auto& entry : snapshot.pending)
             rows.push_back({home->tunnel.name, "pending", Prefix::host(entry.destination).to_string(), "", "", "",

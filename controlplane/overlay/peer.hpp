@@ -8,6 +8,7 @@
 
 #include <cstdint>
 #include <optional>
+#include <string>
 #include <vector>
 
 namespace nave::overlay {
@@ -58,6 +59,7 @@ struct Peer {
     ike::Identity identity;
     Role role = Role::spoke;
     GroupId group;
+    std::string nhrp_group;                    // what it calls itself; empty: nothing
     std::vector<Association> associations;
     std::optional<ike::SaId> active;           // whose outbound SA and endpoint the traffic uses
     std::optional<ike::ChildId> active_child;

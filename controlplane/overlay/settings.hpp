@@ -34,6 +34,8 @@ struct AccessRule {
     std::vector<Prefix> prefixes;
     GroupId group;
     bool hub = false;  // may relay: its packets may have any inner source, and it may answer for any prefix
+    /// Only for peers that call themselves by this NHRP group, which anybody can: such a rule gives no right, it says how they are treated.
+    std::optional<std::string> nhrp_group{};
 };
 
 struct Tunnel {
@@ -52,6 +54,7 @@ struct Tunnel {
     std::uint16_t replay_window = 1024;    // packets
     Duration holding_time = std::chrono::minutes{10};
     std::optional<std::string> nhrp_authentication;  // clear-text word, up to 8 characters: a label, not security
+    std::optional<std::string> nhrp_group{};  // what we call ourselves at hubs
     bool redirect = true;                  // hub: send traffic indications
     bool shortcut = true;                  // spoke: follow them
     Duration shortcut_idle = std::chrono::minutes{2};

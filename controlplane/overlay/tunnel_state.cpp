@@ -15,6 +15,7 @@ nhrp::Settings node_settings(const Tunnel& tunnel) {
     settings.shortcut = tunnel.shortcut && !tunnel.hubs.empty();
     settings.unique = tunnel.unique;
     settings.authentication = tunnel.nhrp_authentication;
+    settings.group = tunnel.nhrp_group;
     return settings;
 }
 

@@ -118,6 +118,19 @@ TEST_CASE("an access rule that can never be reached is refused") {
     check_problem(spoke({{16, "access = [{ identity = \"*\" }, { identity = \"a.example\" }]"}}), "spoke.toml:16:31: tunnel.nave0.access[1]: never reached");
 }
 
+TEST_CASE("a rule for an NHRP group may not give rights, as a peer names its group itself") {
+    check_problem(spoke({{16, "access = [{ identity = \"*.example\", nhrp_group = \"branch\", prefixes = [\"172.16.0.0/16\"] }]"}}),
+                  "spoke.toml:16:71: tunnel.nave0.access[0].prefixes: a peer names its group itself");
+    check_problem(spoke({{16, "access = [{ identity = \"*\", nhrp_group = \"two words\" }]"}}), "spoke.toml:16:42: tunnel.nave0.access[0].nhrp_group: found \"two words\"");
+}
+
+TEST_CASE("rules for NHRP groups alone leave everybody the rights of no rule at all") {
+    const auto access = loaded(spoke({{14, ""}, {15, "access = [{ identity = \"*\", nhrp_group = \"branch\", group = 9 }]"}})).config.overlay.tunnels[0].access;
+    REQUIRE(access.size() == 2);
+    CHECK(access[0].tunnel_addresses.empty());
+    CHECK(access[1].tunnel_addresses == std::vector{*nave::Prefix::parse("10.255.0.0/24")});
+}
+
 TEST_CASE("nobody may make everybody a hub") {
     check_problem(spoke({{16, "access = [{ identity = \"*\", hub = true }]"}}), "spoke.toml:16:35: tunnel.nave0.access[0].hub: everybody would be a hub");
 }

@@ -164,3 +164,16 @@ TEST_CASE("addresses and prefixes of IPv6 are bounded, reserved and taken like t
     CHECK(access.refusal(kA, prefix("fd00:16:11:0:8000::/65")) == CieCode::not_unique);
     CHECK_FALSE(access.refusal(kA, prefix("fd00:16:11:1::/64")));
 }
+
+TEST_CASE("a rule for an NHRP group gives no rights, and says how a peer is treated that calls itself so") {
+    AccessRule branch = rule("*.spokes.example", {prefix("10.255.0.0/24")}, {prefix("0.0.0.0/0")}, true);
+    branch.nhrp_group = "branch", branch.group = GroupId{9};
+    const Access access{{branch, rule("*.spokes.example", {prefix("10.255.0.0/25")}, {prefix("10.0.0.0/9")})}, prefix("10.255.0.0/24"), {*IpAddress::parse("10.255.0.1")}};
+    CHECK_FALSE(access.rule(kA)->hub);
+    CHECK_FALSE(access.permits(kA, prefix("192.168.1.0/24")));
+    CHECK(access.permits(kA, prefix("10.5.0.0/24")));
+    CHECK(access.treatment(kA, "branch")->group == GroupId{9});
+    CHECK(access.treatment(kA, "depot")->group == GroupId{7});
+    CHECK(access.treatment(kA, "")->group == GroupId{7});
+    CHECK(access.treatment(identity("stranger.example"), "branch") == nullptr);
+}
