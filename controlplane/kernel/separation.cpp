@@ -11,25 +11,25 @@ namespace {
 constexpr std::uint32_t kIpv6Metric = 1024;  // what the kernel gives routes of IPv6 that ask for none (IP6_RT_PRIO_USER)
 
 /// A lookup and what ends it, for one selector.
-void add_pair(std::set<Rule>& rules, Rule selector, Rule::Action end = Rule::Action::unreachable) {
-    selector.priority = kLookupPriority;
+void add_pair(std::set<Rule>& rules, Says says, Rule selector, Rule::Action end = Rule::Action::unreachable) {
+    selector.priority = lookup_priority(says);
     selector.action = Rule::Action::lookup;
     rules.insert(selector);
-    selector.priority = kUnreachablePriority;
+    selector.priority = lookup_priority(says) + 1;
     selector.action = end;
     rules.insert(std::move(selector));
 }
 
-void add_prefix(std::set<Rule>& rules, TableNumber table, std::optional<Prefix> from, std::optional<Prefix> to) {
+void add_prefix(std::set<Rule>& rules, Says says, TableNumber table, std::optional<Prefix> from, std::optional<Prefix> to) {
     const Family family = (from ? from : to)->address.family();
-    add_pair(rules, {.table = table, .from = from, .to = to, .family = family});
+    add_pair(rules, says, {.table = table, .from = from, .to = to, .family = family});
 }
 
 void add_interface(std::set<Rule>& rules, const std::string& name, TableNumber table) {
     for (const Family family : {Family::v4, Family::v6}) {
         // No setting makes an ICMPv6 error follow the way of its cause: it would take the quoted packet out of the underlay's default route.
-        add_pair(rules, {.table = table, .incoming = name, .family = family}, family == Family::v4 ? Rule::Action::unreachable : Rule::Action::blackhole);
-        add_pair(rules, {.table = table, .outgoing = name, .family = family});
+        add_pair(rules, Says::interface, {.table = table, .incoming = name, .family = family}, family == Family::v4 ? Rule::Action::unreachable : Rule::Action::blackhole);
+        add_pair(rules, Says::interface, {.table = table, .outgoing = name, .family = family});
     }
 }
 
@@ -49,10 +49,10 @@ std::set<Rule> rules_for(const Mirror& mirror, const Plan& plan) {
         add_interface(rules, tunnel.twin, tunnel.table);
         // What lies behind the hubs goes into the tunnel or nowhere, also for the gateway's own sockets.
         for (const Prefix& prefix : tunnel.routes)
-            if (prefix.length > 0) add_prefix(rules, tunnel.table, {}, prefix);
+            if (prefix.length > 0) add_prefix(rules, Says::network, tunnel.table, {}, prefix);
         for_each_address(mirror, tunnel.index, [&](const Address& address) {
-            add_prefix(rules, tunnel.table, Prefix::host(address.address), {});
-            add_prefix(rules, tunnel.table, {}, address.network());
+            add_prefix(rules, Says::own_address, tunnel.table, Prefix::host(address.address), {});
+            add_prefix(rules, Says::network, tunnel.table, {}, address.network());
         });
     }
     for (const PortPlan& port : plan.ports) {
@@ -60,13 +60,14 @@ std::set<Rule> rules_for(const Mirror& mirror, const Plan& plan) {
         if (port.tunnel) {
             add_interface(rules, port.twin, port.table);
             for_each_address(mirror, port.index, [&](const Address& address) {
-                add_prefix(rules, port.table, address.network(), {});
-                add_prefix(rules, port.table, {}, address.network());
+                add_prefix(rules, Says::own_address, port.table, Prefix::host(address.address), {});
+                add_prefix(rules, Says::network, port.table, address.network(), {});
+                add_prefix(rules, Says::network, port.table, {}, address.network());
             });
         } else if (port.table != kMainTable) {
-            for (const Family family : {Family::v4, Family::v6}) add_pair(rules, {.table = port.table, .outgoing = port.twin, .family = family});
+            for (const Family family : {Family::v4, Family::v6}) add_pair(rules, Says::interface, {.table = port.table, .outgoing = port.twin, .family = family});
             for_each_address(mirror, port.index, [&](const Address& address) {
-                add_prefix(rules, port.table, Prefix::host(address.address), {});
+                add_prefix(rules, Says::own_address, port.table, Prefix::host(address.address), {});
             });
         }
     }

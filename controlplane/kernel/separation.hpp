@@ -5,6 +5,7 @@
 #include "controlplane/kernel/netlink_codec.hpp"
 #include "controlplane/kernel/plan.hpp"
 
+#include <cstdint>
 #include <map>
 #include <set>
 #include <tuple>
@@ -13,9 +14,13 @@
 
 namespace nave::kernel {
 
-/// Our band of rule priorities: first the lookups, then what ends a search that found nothing, so that it never goes on to
-/// the underlay's table (fail closed). Below the main table (32766), above what operators usually take.
-inline constexpr std::uint32_t kLookupPriority = 1910, kUnreachablePriority = 1911;
+/// What tells us to which table a packet belongs, the surest first: prefixes of several tunnels may overlap, interfaces and our own
+/// addresses do not.
+enum class Says : std::uint8_t { interface, own_address, network };
+
+/// Our band of rule priorities: for each of these the lookups, and one behind them what ends a search that found nothing, so that it never
+/// goes on to what says less, nor to the underlay's table (fail closed). Below the main table (32766), above what operators usually take.
+constexpr std::uint32_t lookup_priority(Says says) { return 1910 + 2 * static_cast<std::uint32_t>(says); }
 /// Before them: link-local destinations of IPv6, which name a link and never leave it.
 inline constexpr std::uint32_t kLinkLocalPriority = 1909;
 

@@ -88,6 +88,8 @@ void quiet_interface(const std::string& name, bool forwards) {
     // Whom a tunnel's table leads back out of the twin is no reason to tell hosts of shorter ways.
     write_setting(v4 + "send_redirects", "0");
     write_setting(v4 + "accept_redirects", "0");
+    // An address of another twin may be a host here: prefixes of several tunnels may overlap.
+    write_setting(v4 + "arp_ignore", "1");
     write_setting(v6 + "addr_gen_mode", "1");
     write_setting(v6 + "accept_ra", "0");
     write_setting(v6 + "autoconf", "0");

@@ -47,15 +47,24 @@ TEST_CASE("each lookup is followed by an end that lets nothing fall through to t
     const auto rules = rules_for(bench.mirror, bench.plan);
     for (Rule rule : rules) {
         if (rule.action != Rule::Action::lookup || rule.priority == kLinkLocalPriority) continue;
-        CHECK(rule.priority == kLookupPriority);
         rule.action = rule.family == Family::v6 && !rule.incoming.empty() ? Rule::Action::blackhole : Rule::Action::unreachable;
-        rule.priority = kUnreachablePriority;
+        ++rule.priority;
         CHECK(rules.contains(rule));
     }
     CHECK(rules.size() % 2 == 1);
-    CHECK(kLinkLocalPriority < kLookupPriority);
-    CHECK(kLookupPriority < kUnreachablePriority);
-    CHECK(kUnreachablePriority < 32766);
+    CHECK(kLinkLocalPriority < lookup_priority(Says::interface));
+    CHECK(rules.rbegin()->priority < 32766);
+}
+
+TEST_CASE("where prefixes of two tunnels overlap, the interface decides before our address, and that before the prefix") {
+    const Bench bench;
+    for (const Rule& rule : rules_for(bench.mirror, bench.plan)) {
+        if (rule.priority == kLinkLocalPriority) continue;
+        const bool by_interface = !rule.incoming.empty() || !rule.outgoing.empty(), by_our_address = rule.from && rule.from->is_host();
+        CAPTURE(rule.priority, rule.incoming, rule.outgoing);
+        CHECK(rule.priority / 2 == (by_interface ? 955u : by_our_address ? 956u : 957u));
+    }
+    CHECK(bench.has([](const Rule& rule) { return rule.from == prefix("10.1.0.1/32") && rule.table == 1000; }));
 }
 
 TEST_CASE("the gateway's own packets from tunnel and inside addresses use the tunnel's table") {
@@ -115,7 +124,7 @@ TEST_CASE("stale rules of a killed predecessor are removed, missing ones are add
     auto has = rules_for(bench.mirror, bench.plan);
     const Rule missing = *has.begin();
     has.erase(has.begin());
-    const Rule stale{.priority = kLookupPriority, .table = 1000, .from = prefix("10.99.0.0/24")};
+    const Rule stale{.priority = lookup_priority(Says::network), .table = 1000, .from = prefix("10.99.0.0/24")};
     has.insert(stale);
     const RuleSteps steps = steps_between(has, rules_for(bench.mirror, bench.plan));
     CHECK(steps.add == std::vector{missing});
