@@ -58,7 +58,7 @@ std::expected<Loaded, Problems> parse(std::string_view text, const std::string& 
     Reader reader{file, read_key, read_file};
     Draft draft;
     read_table(reader, *document, root_keys(), draft);
-    resolve(reader, draft);
+    resolve(reader, draft, *document);
     check_gateway(reader, draft);
     check_ports(reader, draft);
     if (judge_device) check_devices(reader, draft, judge_device);

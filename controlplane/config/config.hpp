@@ -35,7 +35,7 @@ struct Dataplane {
     Mode mode = Mode::adaptive;
     std::uint8_t workers = 1;
     std::vector<std::uint16_t> cores;                   // one per worker; empty: the system chooses
-    std::uint32_t memory_mib = 256;                     // MiB, of packets and tables
+    std::uint32_t memory_mib = 256;                     // MiB, of packets and tables; by default more for several tunnels
     Hugepages hugepages = Hugepages::automatic;
     std::uint32_t routes_max = 65536;                   // of each IP version in each tunnel's route table
     std::uint32_t route_blocks_max = 1024;              // of each table: /24 blocks that hold longer prefixes

@@ -11,7 +11,7 @@ namespace nave::config {
 
 /// Numbers ports and tunnels, resolves the names by which they refer to each other, and sets every default that depends on
 /// another setting. Names that lead nowhere are problems.
-void resolve(Reader& reader, Draft& draft);
+void resolve(Reader& reader, Draft& draft, const Value& root);
 
 /// Names of twins and devices, each of which may be used once.
 void check_gateway(Reader& reader, const Draft& draft);

@@ -9,6 +9,7 @@
 namespace nave::config {
 namespace {
 
+constexpr std::uint32_t kMemoryOfTable = 96;       // MiB of a route table of the default size, for each tunnel but the first
 constexpr std::uint32_t kFirstTunnelTable = 1000;  // kernel route tables of tunnels that name none
 
 void resolve_underlay(Reader& reader, Draft& draft, TunnelDraft& tunnel) {
@@ -101,7 +102,9 @@ const Value& at(const Value& table, std::string_view key) {
     return member == nullptr ? table : *member;
 }
 
-void resolve(Reader& reader, Draft& draft) {
+void resolve(Reader& reader, Draft& draft, const Value& root) {
+    const bool memory_is_given = at(root, "dataplane").member("memory") != nullptr;
+    if (!memory_is_given && draft.tunnels.size() > 1) draft.config.dataplane.memory_mib += kMemoryOfTable * static_cast<std::uint32_t>(draft.tunnels.size() - 1);
     if (draft.config.control.socket.empty()) draft.config.control.socket = default_socket(draft.config.name);
     draft.config.overlay.workers = draft.config.dataplane.workers;
     for (std::size_t i = 0; i < draft.ports.size(); ++i) {

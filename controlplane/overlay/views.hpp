@@ -23,7 +23,7 @@ struct PeerView {
     std::string path;                    // "direct", or "hub" while a shortcut is not up
     std::string ike_state, sa_state;     // "established"; "up", "none", "rekeying"
     std::uint16_t group = 0;
-    std::string nhrp_group;              // what the peer calls itself
+    std::string nhrp_group{};            // what the peer calls itself
     std::chrono::seconds uptime{0};
     std::uint64_t packets_in = 0, bytes_in = 0, packets_out = 0, bytes_out = 0;
 };

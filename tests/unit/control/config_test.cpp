@@ -57,6 +57,7 @@ const std::vector<Case> kCases{
     {"tunnel.nave0", "nhrp_authentication", "\"overlay1\""},
     {"tunnel.nave0", "redirect", "false"},
     {"tunnel.nave0", "shortcut", "false"},
+    {"tunnel.nave0", "nhrp_group", "\"branch\""},
     {"tunnel.nave0", "shortcut_idle", "\"45s\""},
     {"tunnel.nave0", "unique", "true"},
     {"tunnel.nave0", "table", "254"},
@@ -300,6 +301,7 @@ psk = [{ identity = "*", key = "fedcba9876543210" }])";
     CHECK(config.overlay.ike.profiles[tunnel.profile.value].local.type == ike::Identity::Type::rfc822_address);
     CHECK(config.twins[1].table == 1001);
     CHECK(config.twins[1].twin == "nave1");
+    CHECK(config.dataplane.memory_mib == Dataplane{}.memory_mib + 96);
 }
 
 TEST_CASE("what is shown as in force can be read again and means the same") {
