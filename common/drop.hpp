@@ -26,7 +26,7 @@ enum class Drop : std::uint8_t {
     peer_unknown, peer_wrong_source, peer_no_sa, peer_no_path, no_route, route_rejected, adjacency_unknown, same_peer_loop, tunnel_unknown,
     multicast_no_members, port_down, port_transmit_full,
     // walls
-    punt_policed, punt_ring_full, inject_malformed, handover_ring_full, no_buffer, crypto_failed,
+    punt_policed, nhrp_of_peer_policed, punt_ring_full, inject_malformed, handover_ring_full, no_buffer, crypto_failed,
     count
 };
 
@@ -91,6 +91,7 @@ constexpr std::string_view name(Drop reason) {
     case Drop::port_down: return "port-down";
     case Drop::port_transmit_full: return "port-transmit-full";
     case Drop::punt_policed: return "punt-policed";
+    case Drop::nhrp_of_peer_policed: return "nhrp-of-peer-policed";
     case Drop::punt_ring_full: return "punt-ring-full";
     case Drop::inject_malformed: return "inject-malformed";
     case Drop::handover_ring_full: return "handover-ring-full";

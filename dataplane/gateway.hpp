@@ -47,6 +47,7 @@ struct Limits {
     std::uint32_t redirect_interval_seconds = 10;  // between two redirects for one source and destination pair
     PoliceRate icmp_errors{100, 50};
     std::array<PoliceRate, static_cast<std::size_t>(Punt::count)> punt = default_punt_rates();
+    PoliceRate nhrp_of_peer{200, 400};     // within Punt::nhrp, for each peer: one that floods must not starve the registrations of the others
 
     static constexpr std::array<PoliceRate, static_cast<std::size_t>(Punt::count)> default_punt_rates() {
         // In order of Punt: arp, local, ike, ike_of_peer, nhrp, tunnel, glean, redirect. Tunnel carries routing protocols and pings of the gateway.

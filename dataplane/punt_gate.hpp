@@ -24,6 +24,7 @@ public:
 private:
     PlaneRings& rings_;
     std::vector<Policer> policers_;  // by Punt
+    std::vector<Policer> nhrp_of_peer_;
     PacketMessage message_;          // filled in place: too large for the stack of a stage
     bool bell_due_ = false;
 };

@@ -78,6 +78,7 @@ constexpr std::array kHelp{
     Help{"port-transmit-full", "The device took no more packets: the link is full, or the host behind a virtual device is slow."},
     // walls between the planes
     Help{"punt-policed", "More packets wanted the control plane (ARP, IKE, NHRP, ICMP...) than it is let have. Somebody floods, or many peers start at once."},
+    Help{"nhrp-of-peer-policed", "One peer sent more NHRP than it is let have, so that it does not crowd out the others. Look for its registrations in its log."},
     Help{"punt-ring-full", "The control plane did not take punted packets fast enough: it is overloaded, or the machine is."},
     Help{"inject-malformed", "The kernel or control plane injected a packet that cannot be sent. Look for odd software on the twins."},
     Help{"handover-ring-full", "A worker could not hand a packet to the SA's owner fast enough: that worker is overloaded. Add workers, or spread the peers."},

@@ -1,6 +1,7 @@
 // Policers and full rings on the way up: the control plane is protected, the worker never waits.
 #include "tests/unit/dataplane/lab.hpp"
 
+#include <algorithm>
 #include <catch2/catch.hpp>
 
 using namespace nave;
@@ -61,6 +62,23 @@ TEST_CASE("IKE of strangers does not crowd out that of a peer, as long as it is 
     hub.turn();
     CHECK(hub.punted().empty());
     CHECK(hub.drops(Drop::punt_policed) == 20);
+}
+
+TEST_CASE("one peer's flood of NHRP leaves the others' registrations alone") {
+    LeakCheck leaks;
+    BoxOptions options = with_rate(Punt::nhrp, {1, 10});
+    options.limits.nhrp_of_peer = {100, 4};
+    Box hub{options}, flooder{{.number = 2}}, other{{.number = 3}};
+    connect(flooder, hub), connect(other, hub);
+    for (int i = 0; i < 20; ++i) flooder.inject(PacketMessage::Inject::nhrp, pattern(80), peer_id(hub));
+    other.inject(PacketMessage::Inject::nhrp, pattern(80), peer_id(hub));
+    flooder.turn(), other.turn();
+    carry(flooder, hub), carry(other, hub);
+    const auto punted = hub.punted();
+    REQUIRE(punted.size() == 5);
+    CHECK(std::ranges::count(punted, peer_id(flooder), &PacketMessage::peer) == 4);
+    CHECK(hub.drops(Drop::nhrp_of_peer_policed) == 16);
+    CHECK(hub.drops(Drop::punt_policed) == 0);
 }
 
 TEST_CASE("a control plane that does not listen costs packets by name, and no waiting") {
