@@ -35,8 +35,9 @@ def configuration(lab, name):
                   f"[tunnel.{colour}]", f'underlay = "{port(name, colour)}"', f'address = "10.255.{key}.{number + 1}/24"', f"key = {key}",
                   f"table = {2000 + key}", f'identity = "{name}.{colour}.example"', f'psk = [{{ identity = "*.{colour}.example", key = "only-of-the-{colour}-tunnel" }}]']
         if name == "hub":
-            lines += [f'access = [{{ identity = "*.{colour}.example", prefixes = ["{PREFIXES}"] }}]']
+            lines += [f'access = [{{ identity = "*.{colour}.example", nhrp_group = "branch", group = {key} }}, {{ identity = "*.{colour}.example", prefixes = ["{PREFIXES}"] }}]']
         else:
+            lines += ['nhrp_group = "branch"'] if name == "spoke1" else []
             lines += [f'hub = [{{ address = "192.0.2.1", identity = "hub.{colour}.example" }}]', f'routes = ["{PREFIXES}"]']
     return "\n".join(lines) + "\n"
 
@@ -81,6 +82,15 @@ def one_address_is_another_host_in_each_tunnel(lab):
     for colour in KEYS:
         for source, target in (("spoke1", "hub"), ("hub", "spoke1"), ("spoke2", "hub"), ("spoke1", "spoke2"), ("spoke2", "spoke1")):
             reaches_its_own(lab, colour, source, target)
+
+
+def the_hub_knows_what_each_spoke_calls_itself_and_treats_it_so(lab):
+    for colour, key in KEYS.items():
+        for name, named, group in (("spoke1", "branch", key), ("spoke2", "", 0)):
+            identity = f"{name}.{colour}.example"
+            row = lab.peers("hub")[identity]
+            assert (row["nhrp_group"], row["group"]) == (named, group), row
+            assert {entry["group"] for entry in lab.ctl("hub", "show", "nhrp") if entry["peer"] == identity} == {named}
 
 
 def what_one_tunnel_has_is_nowhere_in_the_other(lab):

@@ -34,7 +34,7 @@ TEST_CASE("show peers joins identity, addresses, NAT, states and counters in one
     const Json rows = shown("peers");
     REQUIRE(rows.size() == 2);
     CHECK(rows[0] == Json::parse(R"({"peer": 0, "tunnel": "nave0", "identity": "hub.example", "tunnel_addresses": ["10.255.0.1"], "prefixes": ["0.0.0.0/0"],
-        "nbma": "192.0.2.1:4500", "nat": "us", "role": "hub", "path": "direct", "ike_state": "established", "sa_state": "up", "group": 0, "uptime_seconds": 11530,
+        "nbma": "192.0.2.1:4500", "nat": "us", "role": "hub", "path": "direct", "ike_state": "established", "sa_state": "up", "group": 0, "nhrp_group": "", "uptime_seconds": 11530,
         "packets_in": 1234567, "bytes_in": 1500000000, "packets_out": 42, "bytes_out": 999})"));
 }
 
