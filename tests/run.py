@@ -80,6 +80,8 @@ def tidy(tally):
 
 def unit(tally):
     run_catch(tally, SANITIZE, programs(SANITIZE, "unit", "unit_"))
+    status, output, seconds = run([sys.executable, "tests/unit/nhrp/dissected.py", SANITIZE / "tests" / "unit" / "nhrp" / "unit_nhrp"], SANITIZER_ENVIRONMENT)
+    tally.add("NHRP in tshark", int(status == 0), int(status != 0), output, seconds)
 
 
 def simulation(tally):

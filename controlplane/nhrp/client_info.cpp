@@ -19,7 +19,11 @@ std::optional<IpAddress> take_address(ByteReader& in, std::size_t length, Family
 
 Prefix ClientInfo::prefix(const IpAddress& fallback) const {
     const IpAddress& address = protocol ? *protocol : fallback;
-    return prefix_length == 0 ? Prefix::host(address) : Prefix::of(address, prefix_length);
+    return answers_for(address);
+}
+
+Prefix ClientInfo::answers_for(const IpAddress& destination) const {
+    return prefix_length == 0 ? Prefix::host(destination) : Prefix::of(destination, prefix_length);
 }
 
 ClientInfo decode_client_info(ByteReader& in, Families families) {

@@ -31,6 +31,8 @@ struct ClientInfo {
 
     /// The prefix meant, on `fallback` when the entry has no protocol address of its own.
     Prefix prefix(const IpAddress& fallback) const;
+    /// In a Resolution Reply, whose entries hold the next hop's address: the prefix around the destination that they answer for.
+    Prefix answers_for(const IpAddress& destination) const;
 };
 
 inline constexpr std::size_t kClientsMax = 256;  // entries of one packet or extension that we are ready to read

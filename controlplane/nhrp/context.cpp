@@ -2,6 +2,7 @@
 #include "controlplane/nhrp/context.hpp"
 
 #include <algorithm>
+#include <fmt/format.h>
 
 namespace nave::nhrp {
 namespace {
@@ -9,11 +10,13 @@ namespace {
 constexpr std::uint8_t kHopCount = 64;
 constexpr std::uint8_t kErrorHopCount = 255;  // as Cisco sends them
 constexpr std::size_t kErrorQuoteMax = 576;
+constexpr std::size_t kNamedMax = 100;  // characters of prefixes in a log line
 constexpr std::size_t kErrorPadding = 16;  // IOS reports spurious errors about an indication that ends with the quoted packet
 
-bool is_error(ByteView bytes) {
+/// About errors there are no errors; a traffic indication is a hint that nobody waits for, and of no request that an error could end.
+bool is_about_indication(ByteView bytes) {
     constexpr std::size_t type_offset = 17;
-    return bytes.size() > type_offset && bytes[type_offset] == static_cast<std::uint8_t>(PacketType::error_indication);
+    return bytes.size() > type_offset && bytes[type_offset] >= static_cast<std::uint8_t>(PacketType::error_indication);
 }
 
 }  // namespace
@@ -48,7 +51,7 @@ void Context::add_request_extensions(Packet& packet) const {
 
 void Context::authenticate(Packet& packet) const {
     auto* extension = find(packet.extensions, extension_type::authentication);
-    if (!settings.authentication) {
+    if (!settings.authentication || packet.type == PacketType::error_indication) {
         std::erase_if(packet.extensions, [](const Extension& e) { return e.type == extension_type::authentication; });
         return;
     }
@@ -74,7 +77,7 @@ void Context::send(PeerId peer, Packet packet, Outbox& out) {
 }
 
 void Context::send_error(PeerId peer, ByteView original, ErrorCode code, std::uint16_t offset, TimePoint now, Outbox& out) {
-    if (is_error(original)) return;
+    if (is_about_indication(original)) return;
     const auto about = outline(original);
     if (!about || about->families.protocol != own.value.family()) return;
     if (!may_send_error(now)) {
@@ -102,6 +105,20 @@ bool Context::may_send_error(TimePoint now) {
 
 void log(Outbox& out, Severity severity, std::string key, std::string text) {
     out.push_back(Log{severity, std::move(key), std::move(text)});
+}
+
+void refuse_to_believe(Context& context, const Received& received, Outbox& out) {
+    const Packet& packet = received.packet;
+    context.counters.add(Counter::not_permitted);
+    std::string named;
+    for (const auto& client : packet.clients) {
+        const Prefix prefix = packet.type == PacketType::resolution_reply ? client.answers_for(packet.destination_protocol) : client.prefix(packet.source_protocol);
+        named += (named.empty() ? "" : ", ") + prefix.to_string();
+        if (named.size() > kNamedMax) break;
+    }
+    log(out, Severity::warning, fmt::format("not-permitted-{}", received.from.value),
+        fmt::format("{} about {} from {} dropped: its sender may not speak for {}", name(packet.type), packet.destination_protocol.to_string(),
+                    context.directory.observed_nbma(received.from).value.to_string(), named));
 }
 
 std::optional<NbmaAddress> nat_address(const Packet& packet, const IpAddress& protocol) {

@@ -54,12 +54,12 @@ public:
     ClientInfo own_client(PeerId peer, Family nbma) const;
     /// The empty transit and responder extensions that requests carry, in the order of deployed peers (4, 5, 3).
     void add_request_extensions(Packet& packet) const;
-    /// Puts our word into the authentication extension (it is hop by hop), or takes a foreign one out.
+    /// Puts our word into the authentication extension (it is hop by hop), or takes a foreign one out. Errors carry no extensions (RFC 2332 §5.2.7).
     void authenticate(Packet& packet) const;
     bool is_authentic(const Packet& packet) const;
 
     void send(PeerId peer, Packet packet, Outbox& out);
-    /// An Error Indication to the peer that sent `original`, unless the rate is used up or it is an error itself (RFC 2332 §5.2.7).
+    /// An Error Indication to the peer that sent `original`, unless the rate is used up or it is an indication itself (RFC 2332 §5.2.7).
     void send_error(PeerId peer, ByteView original, ErrorCode code, std::uint16_t offset, TimePoint now, Outbox& out);
 
 private:
@@ -72,6 +72,9 @@ private:
 
 /// A log line; `key` bounds its rate.
 void log(Outbox& out, Severity severity, std::string key, std::string text);
+
+/// Counts and logs that the sender of an answer or purge may not speak for what it names.
+void refuse_to_believe(Context& context, const Received& received, Outbox& out);
 
 /// The NBMA address that a NAT extension gives for the station `protocol`; nothing when it gives none.
 std::optional<NbmaAddress> nat_address(const Packet& packet, const IpAddress& protocol);

@@ -111,17 +111,13 @@ void Receiver::on_resolution_reply(const Received& received, TimePoint now, Outb
     Context& context = parts_.context;
     const Packet& reply = received.packet;
     const bool permitted = std::ranges::all_of(reply.clients, [&](const ClientInfo& client) {
-        if (client.code != CieCode::success) return true;
-        const Prefix answered = client.prefix_length == 0 ? Prefix::host(reply.destination_protocol) : Prefix::of(reply.destination_protocol, client.prefix_length);
-        return context.directory.may_answer(received.from, answered);
+        return client.code != CieCode::success || context.directory.may_answer(received.from, client.answers_for(reply.destination_protocol));
     });
     if (permitted) {
         parts_.resolver.on_reply(received, now, out);
         return parts_.introductions.review(now, out);
     }
-    context.counters.add(Counter::not_permitted);
-    log(out, Severity::warning, fmt::format("not-permitted-{}", received.from.value),
-        fmt::format("answer about {} dropped: its sender may not speak for that", reply.destination_protocol.to_string()));
+    refuse_to_believe(context, received, out);
 }
 
 void Receiver::on_purge_request(const Received& received, TimePoint now, Outbox& out) {

@@ -51,9 +51,7 @@ bool Transit::may_pass(const Received& received, const PeerRoute& next, TimePoin
         return false;
     }
     if (!is_permitted(received)) {
-        context_.counters.add(Counter::not_permitted);
-        log(out, Severity::warning, fmt::format("not-permitted-{}", received.from.value),
-            fmt::format("{} about {} dropped: its sender may not speak for that", name(packet.type), packet.destination_protocol.to_string()));
+        refuse_to_believe(context_, received, out);
         return false;
     }
     return true;
@@ -75,8 +73,7 @@ bool Transit::is_permitted(const Received& received) const {
     return std::ranges::all_of(packet.clients, [&](const ClientInfo& client) {
         if (client.code != CieCode::success) return true;
         if (packet.type == PacketType::purge_request) return context_.directory.may_answer(received.from, client.prefix(packet.source_protocol));
-        const Prefix answered = client.prefix_length == 0 ? Prefix::host(packet.destination_protocol)
-                                                          : Prefix::of(packet.destination_protocol, client.prefix_length);
+        const Prefix answered = client.answers_for(packet.destination_protocol);
         const IpAddress next_hop = client.protocol.value_or(packet.destination_protocol);
         const auto is_its_own = [&](const Prefix& prefix) { return context_.directory.may_answer(received.from, prefix) && leads_to(received.from, prefix); };
         return is_its_own(answered) && is_its_own(Prefix::host(next_hop));
@@ -130,8 +127,7 @@ void Transit::record_answers(const Packet& reply, TimePoint now) {
     if (reply.type != PacketType::resolution_reply || reply.clients.empty()) return;
     const ClientInfo& client = reply.clients.front();
     if (client.code != CieCode::success || !client.protocol) return;
-    const Prefix prefix = client.prefix_length == 0 ? Prefix::host(reply.destination_protocol) : Prefix::of(reply.destination_protocol, client.prefix_length);
-    purger_.record(reply.source_protocol, prefix, TunnelAddress{*client.protocol}, now + client.holding_time);
+    purger_.record(reply.source_protocol, client.answers_for(reply.destination_protocol), TunnelAddress{*client.protocol}, now + client.holding_time);
 }
 
 }  // namespace nave::nhrp

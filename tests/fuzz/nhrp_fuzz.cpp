@@ -1,5 +1,6 @@
 // Fuzz target: NHRP packets through the codec and through a hub and a spoke that have state.
 #include "common/checksum.hpp"
+#include "controlplane/nhrp/group.hpp"
 #include "controlplane/nhrp/node.hpp"
 #include "controlplane/nhrp/packet.hpp"
 #include "tests/fuzz/promise.hpp"
@@ -42,6 +43,7 @@ void codec(ByteView bytes) {
     (void)inner_addresses(bytes);
     const auto packet = decode(bytes);
     if (!packet) return;
+    must(group_of(*packet).size() <= 2 * kGroupMax);
     const Bytes encoded = encode(*packet);
     if (encoded.size() > kPacketBytesMax) return;
     const auto again = decode(encoded);

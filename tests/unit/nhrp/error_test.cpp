@@ -128,6 +128,22 @@ TEST_CASE("a broken error indication is never answered with another") {
     CHECK(t.lab.sent(PacketType::error_indication) == 0);
 }
 
+TEST_CASE("an error indication has no extensions, our own as little as one that passes") {
+    Settings word;
+    word.authentication = "spokes";
+    Triangle t{word, word};
+    t.a.resolve("203.0.113.1");
+    Packet request = t.lab.wire.front().packet();
+    t.lab.deliver();
+    CHECK(t.lab.last(PacketType::error_indication).extensions.empty());
+    Packet error = error_about(request, ErrorCode::protocol_address_unreachable);
+    error.source_protocol = t.b.tunnel.value;
+    error.extensions = {{extension_type::authentication, true, encode_authentication("spokes")}};
+    t.hub.receive(t.b, error);
+    CHECK(t.lab.last(PacketType::error_indication).source_protocol == t.b.tunnel.value);
+    CHECK(t.lab.last(PacketType::error_indication).extensions.empty());
+}
+
 TEST_CASE("errors are limited in rate") {
     Triangle t;
     for (int i = 0; i < 30; ++i) t.hub.receive_bytes(t.b, with_byte(frr::bytes(frr::registration_request), 55, 200));

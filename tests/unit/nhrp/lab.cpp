@@ -1,6 +1,8 @@
 // The wire, the routes and the clock of the lab.
 #include "tests/unit/nhrp/lab.hpp"
 
+#include "tests/unit/nhrp/capture.hpp"
+
 #include <algorithm>
 #include <stdexcept>
 
@@ -28,7 +30,7 @@ Route Station::route(const IpAddress& destination) const {
 Route Station::way_to_ask(const IpAddress& destination) const {
     const Route found = route(destination);
     const auto* next = std::get_if<PeerRoute>(&found);
-    const auto by_default = routes.find(Prefix::of(tunnel.value, 0));
+    const auto by_default = routes.find(Prefix::of(destination, 0));
     return next && !is_server(next->peer) && by_default != routes.end() ? Route{by_default->second} : found;
 }
 
@@ -69,11 +71,14 @@ void Station::resolve(std::string_view destination) {
 }
 
 void Station::relayed(const Station& from, std::string_view source, std::string_view destination) {
-    Bytes packet(85, 0);  // odd, so that it has to be trimmed
-    const bool is_v4 = ip(source).is_v4();
-    packet[0] = is_v4 ? 0x45 : 0x60;
-    std::ranges::copy(ip(source).bytes(), packet.begin() + (is_v4 ? 12 : 8));
-    std::ranges::copy(ip(destination).bytes(), packet.begin() + (is_v4 ? 16 : 24));
+    const bool v4 = ip(source).is_v4();
+    Bytes packet(85, 0);  // one byte more than its header says, so that it has to be trimmed
+    packet[0] = v4 ? 0x45 : 0x60;
+    packet[v4 ? 3 : 5] = v4 ? 84 : 44;
+    packet[v4 ? 9 : 6] = 253;  // for experiments: nobody looks into it
+    packet[v4 ? 8 : 7] = 64;
+    std::ranges::copy(ip(source).bytes(), packet.begin() + (v4 ? 12 : 8));
+    std::ranges::copy(ip(destination).bytes(), packet.begin() + (v4 ? 16 : 24));
     Outbox out;
     node->relayed(peer_of(from), packet, lab.now, out);
     lab.perform(*this, std::move(out));
@@ -101,12 +106,18 @@ bool Station::is_registered() const {
     return std::ranges::any_of(node->snapshot().registrations, [](const auto& e) { return e.state == RegistrationState::registered; });
 }
 
+bool Station::has_logged(std::string_view words) const {
+    return std::ranges::any_of(logged, [&](const std::string& line) { return line.find(words) != line.npos; });
+}
+
 PeerId Station::peer_of(const Station& other) const {
     // The newest SA with the other station is the one in use.
     for (auto entry = peers.rbegin(); entry != peers.rend(); ++entry)
         if (entry->second == &other) return entry->first;
     throw std::runtime_error(name + " has no SA with " + other.name);
 }
+
+Lab::~Lab() { append_to_capture(history); }
 
 Station& Lab::add(std::string name, std::string_view tunnel, std::string_view nbma, Settings settings) {
     return *stations.emplace_back(std::make_unique<Station>(*this, std::move(name), tunnel, nbma, std::move(settings)));
@@ -149,7 +160,7 @@ void Lab::disconnect(Station& a, Station& b) {
 void Lab::join(Station& spoke, Station& hub, NhsId nhs) {
     connect(spoke, hub);
     const PeerId peer = spoke.peer_of(hub);
-    spoke.routes[Prefix::of(spoke.tunnel.value, 0)] = {peer, hub.tunnel};
+    spoke.routes[Prefix::of(hub.tunnel.value, 0)] = {peer, hub.tunnel};
     Outbox out;
     spoke.node->add_next_hop_server(nhs, peer, std::nullopt, now, out);
     perform(spoke, std::move(out));
@@ -173,7 +184,10 @@ void Lab::perform(Station& station, Outbox&& out) {
             if (random.below(100) < reorder_percent) std::swap(wire.back(), wire.at(random.below(static_cast<std::uint32_t>(wire.size()))));
             continue;
         }
-        if (std::holds_alternative<Log>(action)) continue;
+        if (const auto* line = std::get_if<Log>(&action)) {
+            station.logged.push_back(line->text);
+            continue;
+        }
         station.actions.push_back(action);
         if (const auto* added = std::get_if<BindingAdded>(&action)) station.routes[added->prefix] = {added->peer, added->next_hop};
         if (const auto* removed = std::get_if<BindingRemoved>(&action)) station.routes.erase(removed->prefix);

@@ -58,6 +58,7 @@ public:
     std::uint64_t count(std::string_view counter) const;
     bool has_shortcut(std::string_view prefix) const;
     bool is_registered() const;
+    bool has_logged(std::string_view words) const;
     PeerId peer_of(const Station& other) const;
     template <class T>
     std::vector<T> said() const {
@@ -81,6 +82,7 @@ public:
     std::map<Prefix, CieCode> refused;        // registrations that policy refuses
     std::set<PeerId> may_not_answer;
     std::vector<Action> actions;              // all but Send and Log
+    std::vector<std::string> logged;
     std::unique_ptr<Node> node;
 };
 
@@ -94,6 +96,8 @@ struct Flight {
 class Lab {
 public:
     explicit Lab(std::uint64_t seed = 1) : random{seed} {}
+    /// Leaves everything that was sent to the capture file, if the environment names one (capture.hpp).
+    ~Lab();
 
     Station& hub(std::string name, std::string_view tunnel, std::string_view nbma, Settings settings = {});
     Station& spoke(std::string name, std::string_view tunnel, std::string_view nbma, Settings settings = {});

@@ -265,11 +265,13 @@ TEST_CASE("an answer from a peer that may not speak for the prefix is dropped by
     t.a.resolve("172.16.12.10");
     t.lab.deliver();
     CHECK(t.hub.count("not-permitted") == 1);
+    CHECK(t.hub.has_logged("resolution-reply about 172.16.12.10 from 192.0.2.12 dropped: its sender may not speak for 172.16.12.0/24"));
     CHECK(t.a.said<Resolved>().empty());
     t.hub.may_not_answer.clear();
     t.a.may_not_answer.insert(t.a.peer_of(t.hub));
     t.lab.advance(seconds{1});
     CHECK(t.a.count("not-permitted") == 1);
+    CHECK(t.a.has_logged("from 192.0.2.1 dropped: its sender may not speak for 172.16.12.0/24"));
     CHECK(t.a.said<Resolved>().empty());
 }
 
