@@ -66,14 +66,14 @@ std::string peers(const Json& rows, bool) {
 }
 
 std::string nhrp(const Json& rows, bool) {
-    const bool several_groups = varies(rows, "group");
+    const bool has_groups = std::ranges::any_of(rows, [](const Json& row) { return !row.at("group").get<std::string>().empty(); });
     std::vector<Column> columns{{"TUNNEL"}, {"KIND"}, {"PREFIX"}, {"ADDRESS"}, {"NBMA"}, {"PEER"}, {"STATE"}, {"EXPIRES", Align::right}};
-    if (several_groups) columns.push_back({"GROUP"});
+    if (has_groups) columns.push_back({"GROUP"});
     Table table{columns};
     for (const Json& row : rows) {
         std::vector<std::string> cells{text(row, "tunnel"), text(row, "kind"), text(row, "prefix"), text(row, "tunnel_address"), text(row, "nbma"), text(row, "peer"),
                                        text(row, "state"), time(row, "expires_in_seconds")};
-        if (several_groups) cells.push_back(text(row, "group"));
+        if (has_groups) cells.push_back(text(row, "group"));
         table.add(std::move(cells));
     }
     return or_none(table, "no NHRP entries");

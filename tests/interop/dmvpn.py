@@ -32,15 +32,17 @@ def relay_and_shortcut(world, hub, one, other):
 
 
 def linux_hub_nave_spokes(world):
-    hub, spokes = world.linux_hub([31, 32]), [world.nave_spoke(31), world.nave_spoke(32)]
+    """The group's extension is nothing to an FRR hub, and is heard by the other nave, with which a spoke registers as well."""
+    hub, spokes = world.linux_hub([31, 32]), [world.nave_spoke(31, nhrp_group="branch"), world.nave_spoke(32)]
     registered_at_linux(hub, spokes)
     relay_and_shortcut(world, hub, *spokes)
+    assert spokes[1].peer("nave31.example")["nhrp_group"] == "branch", spokes[1].rows("peers")
 
 
 def linux_hub_mixed_spokes(world):
     """A suite that only the spokes know proves that the shortcut's SA is theirs. Who has packets for the other asks first, and often begins."""
     hub = world.linux_hub([31, 21])
-    nave = world.nave_spoke(31, esp_proposals=["aes-cbc-256/sha512/no-esn", *GCM])
+    nave = world.nave_spoke(31, esp_proposals=["aes-cbc-256/sha512/no-esn", *GCM], nhrp_group="branch")
     linux = world.linux_spoke(21, connection={"child": {"esp_proposals": "aes256-sha512,aes256gcm16-ecp384"}})
     registered_at_linux(hub, [nave, linux])
     relay_and_shortcut(world, hub, *((nave, linux) if world.role == INITIATOR else (linux, nave)))

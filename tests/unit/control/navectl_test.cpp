@@ -61,6 +61,13 @@ TEST_CASE("peers of several tunnels say of which") {
     CHECK(text.find("\nnave1   spoke2") != std::string::npos);
 }
 
+TEST_CASE("NHRP groups have a column where a peer names one") {
+    management::SampleGateway gateway;
+    const auto text = report(management::answer(R"({"command": "show", "what": "nhrp"})", gateway), {"show", "nhrp"}).value().text;
+    CHECK(text.find("EXPIRES  GROUP\n") != std::string::npos);
+    CHECK(text.find("9m59s  branch\n") != std::string::npos);
+}
+
 TEST_CASE("every view has a table with a row for what there is") {
     CHECK(shown("nhrp").find("registration  10.255.0.12/32") != std::string::npos);
     CHECK(shown("nhrp").find("9m59s") != std::string::npos);

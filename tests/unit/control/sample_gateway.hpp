@@ -62,8 +62,8 @@ public:
 
     std::vector<overlay::PeerView> peers() const override { return peer_views; }
     std::vector<overlay::NhrpView> nhrp() const override {
-        return {{"nave0", "registration", "10.255.0.12/32", "10.255.0.12", "198.51.100.12", "spoke2.spokes.example", "held", std::chrono::seconds{599}},
-                {"nave0", "hub", "10.255.0.1/32", "10.255.0.1", "192.0.2.1", "hub.example", "static", std::nullopt}};
+        return {{"nave0", "registration", "10.255.0.12/32", "10.255.0.12", "198.51.100.12", "spoke2.spokes.example", "held", std::chrono::seconds{599}, "branch"},
+                {"nave0", "hub", "10.255.0.1/32", "10.255.0.1", "192.0.2.1", "hub.example", "static", std::nullopt, ""}};
     }
     std::vector<overlay::IkeView> ike() const override {
         return {{.identity = "hub.example",

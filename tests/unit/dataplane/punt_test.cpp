@@ -76,7 +76,7 @@ TEST_CASE("one peer's flood of NHRP leaves the others' registrations alone") {
     carry(flooder, hub), carry(other, hub);
     const auto punted = hub.punted();
     REQUIRE(punted.size() == 5);
-    CHECK(std::ranges::count(punted, peer_id(flooder), &PacketMessage::peer) == 4);
+    CHECK(std::ranges::count(punted, peer_id(flooder), &Punted::peer) == 4);
     CHECK(hub.drops(Drop::nhrp_of_peer_policed) == 16);
     CHECK(hub.drops(Drop::punt_policed) == 0);
 }
