@@ -3,6 +3,7 @@
 
 #include "common/drop.hpp"
 #include "common/ids.hpp"
+#include "common/traffic_class.hpp"
 
 #include <array>
 #include <atomic>
@@ -26,6 +27,17 @@ private:
 /// belong to different workers.
 struct alignas(64) SaCounters {
     Counter packets, bytes;  // inner IP bytes
+};
+
+/// What one worker did to keep a peer within its rates; zero again when the peer goes. Bytes of outer IP packets.
+struct alignas(64) PeerRateCounters {
+    Counter shaped_packets, shaped_bytes;                // sent at the peer's rate
+    std::array<Counter, kTrafficClasses> shaper_drops;   // packets that found their class's queue full
+    Counter policed;                                     // packets that came beyond the peer's rate
+    void reset() {
+        for (Counter* counter : {&shaped_packets, &shaped_bytes, &policed}) counter->set(0);
+        for (Counter& counter : shaper_drops) counter.set(0);
+    }
 };
 
 /// A line of its own, since the workers' are allocated side by side.
@@ -67,6 +79,7 @@ struct alignas(64) WorkerCounters {
     std::array<Counter, static_cast<std::size_t>(Drop::count)> drops;
     std::array<StageCounters, static_cast<std::size_t>(Stage::count)> stages;
     std::vector<PortCounters> ports;  // by PortId
+    std::vector<PeerRateCounters> peers;  // by PeerId
     Counter events_lost, redirects, fragments_made, reassembled, icmp_sent, handed_over;
     Counter commands_refused;  // named something beyond a table's size
 };
@@ -81,8 +94,11 @@ struct RouteCounters {
 
 /// All counters of the dataplane; made once at start, before the workers, and outlives them.
 struct Counters {
-    Counters(std::size_t worker_count, std::size_t port_count, std::size_t sa_slots) : workers(worker_count), inbound(sa_slots), outbound(sa_slots) {
-        for (auto& worker : workers) worker.ports = std::vector<PortCounters>(port_count);
+    Counters(std::size_t worker_count, std::size_t port_count, std::size_t sa_slots, std::size_t peers) : workers(worker_count), inbound(sa_slots), outbound(sa_slots) {
+        for (auto& worker : workers) {
+            worker.ports = std::vector<PortCounters>(port_count);
+            worker.peers = std::vector<PeerRateCounters>(peers);
+        }
     }
     std::vector<WorkerCounters> workers;
     RouteCounters routes;

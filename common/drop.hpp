@@ -25,6 +25,8 @@ enum class Drop : std::uint8_t {
     // forwarding
     peer_unknown, peer_wrong_source, peer_no_sa, peer_no_path, no_route, route_rejected, adjacency_unknown, same_peer_loop, tunnel_unknown,
     multicast_no_members, port_down, port_transmit_full,
+    // rates of peers: the shaper's queues by class, and the policer on receive
+    shaper_priority, shaper_assured, shaper_best_effort, shaper_scavenger, peer_policed,
     // walls
     punt_policed, nhrp_of_peer_policed, punt_ring_full, inject_malformed, handover_ring_full, no_buffer, crypto_failed,
     count
@@ -90,6 +92,11 @@ constexpr std::string_view name(Drop reason) {
     case Drop::multicast_no_members: return "multicast-no-members";
     case Drop::port_down: return "port-down";
     case Drop::port_transmit_full: return "port-transmit-full";
+    case Drop::shaper_priority: return "shaper-priority";
+    case Drop::shaper_assured: return "shaper-assured";
+    case Drop::shaper_best_effort: return "shaper-best-effort";
+    case Drop::shaper_scavenger: return "shaper-scavenger";
+    case Drop::peer_policed: return "peer-policed";
     case Drop::punt_policed: return "punt-policed";
     case Drop::nhrp_of_peer_policed: return "nhrp-of-peer-policed";
     case Drop::punt_ring_full: return "punt-ring-full";

@@ -47,6 +47,9 @@ struct SetPeer {
     bool any_source; bool multicast;  // multicast: it is in its tunnel's replication list
     std::uint8_t source_count; std::array<Prefix, kSourcesMax> sources;
 };
+/// How many bits per second of outer IP packets may go to a peer and come from it; 0 means no limit, which a peer begins with. Packets
+/// to a peer with a limit all go through the SA that is everybody's, so that one worker keeps it.
+struct SetPeerRate { PeerId peer; std::uint64_t to = 0, from = 0; };
 /// How to reach a peer on the underlay. UDP ports 0 = plain ESP, else ESP in UDP (RFC 3948). Both addresses are of one family.
 /// `mtu`: IP bytes that the path carries where that is less than its port does; 0 = not known to be less.
 struct SetPeerPath {
@@ -97,7 +100,7 @@ struct RemoveRoute { TableId table; Prefix prefix; };
 
 struct ShutDown {};
 
-using Command = std::variant<SetPort, AddLocalAddress, RemoveLocalAddress, SetTunnel, AddTunnelAddress, RemoveTunnelAddress, SetPeer, SetPeerPath,
+using Command = std::variant<SetPort, AddLocalAddress, RemoveLocalAddress, SetTunnel, AddTunnelAddress, RemoveTunnelAddress, SetPeer, SetPeerRate, SetPeerPath,
                              ClearPeerPath, RemovePeer, InstallInboundSa, InstallOutboundSa, RemoveInboundSa, RemoveOutboundSa, SetAdjacency,
                              RemoveAdjacency, SetRoute, RemoveRoute, ShutDown>;
 

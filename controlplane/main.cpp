@@ -94,7 +94,7 @@ dataplane::GatewayConfig gateway_config(const config::Config& config) {
 
 /// Bytes of the packet path for a peer with one SA pair; they are taken when the peer comes.
 std::size_t bytes_per_peer(const dataplane::GatewayConfig& gateway) {
-    return sizeof(dataplane::Peer) * gateway.workers + sizeof(dataplane::InboundSa) + sizeof(dataplane::OutboundSa) + 2 * sizeof(SaCounters);
+    return (sizeof(dataplane::Peer) + sizeof(PeerRateCounters)) * gateway.workers + sizeof(dataplane::InboundSa) + sizeof(dataplane::OutboundSa) + 2 * sizeof(SaCounters);
 }
 
 /// What --check says of memory: all peers with one SA pair, and twice as many SAs while they are replaced.
@@ -142,7 +142,7 @@ int run(config::Config config) {
         ring_pointers.push_back(rings.back().get());
     }
     RouteRings route_rings{bell};
-    Counters counters{config.dataplane.workers, config.ports.size(), config.overlay.sa_slots};
+    Counters counters{config.dataplane.workers, config.ports.size(), config.overlay.sa_slots, config.overlay.peers_max};
     const auto wanted = gateway_config(config);
     dataplane::Gateway dataplane{wanted, counters, ring_pointers, route_rings};
     log_sizes(log, config, wanted, eal->uses_hugepages());

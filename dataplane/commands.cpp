@@ -41,8 +41,15 @@ struct Executor {
         if (const auto spi = worker.tables.update(command)) worker.emit(SaRemoved{Direction::outbound, command.slot, *spi});
         return true;
     }
+    bool operator()(const SetPeerRate& command) {
+        if (!worker.tables.update(command)) return false;
+        worker.shaper.set_rate(command.peer, command.to, worker.now);
+        worker.peer_policer.set_rate(command.peer, command.from, worker.now);
+        return true;
+    }
     bool operator()(const RemovePeer& command) {
         const bool found = worker.tables.update(command);
+        if (found) forget_rates(command.peer);
         worker.emit(PeerRemoved{command.peer, command.removal, worker.id});
         return found;
     }
@@ -50,6 +57,12 @@ struct Executor {
         const bool found = worker.tables.update(command);
         worker.emit(AdjacencyRemoved{command.adjacency, command.removal, worker.id});
         return found;
+    }
+    /// The next peer in the slot begins without.
+    void forget_rates(PeerId peer) {
+        worker.shaper.forget(peer, worker.drops);
+        worker.peer_policer.set_rate(peer, 0, worker.now);
+        worker.counters.peers[peer.value].reset();
     }
     // The route writer's business.
     bool operator()(const SetRoute&) { return false; }

@@ -8,12 +8,25 @@ namespace nave::dataplane {
 
 namespace {
 
-/// The peer's permitted sources, and congestion marks: an outer header without ECN says nothing of congestion (RFC 6040 §4.2); the DSCP stays as
-/// the sender set it (RFC 4301 §5.1.2.1).
+/// Whose packet it is, and the bytes behind GRE.
+struct Arrival {
+    const Peer& peer;
+    const Tunnel& tunnel;
+    std::size_t carried;
+};
+
+/// The peer's permitted sources and its rate, and congestion marks: an outer header without ECN says nothing of congestion (RFC 6040 §4.2); the DSCP
+/// stays as the sender set it (RFC 4301 §5.1.2.1).
 template <class Header>
-Verdict accept_inner(Header& ip, const auto& source, const Peer& peer, PacketMeta& meta, const Tunnel& tunnel) {
+Verdict accept_inner(Header& ip, const auto& source, const Arrival& arrival, Packet& packet, WorkerState& worker) {
+    const auto& [peer, tunnel, carried] = arrival;
+    PacketMeta& meta = packet.meta();
     if (!peer.permits(source)) return Drop::peer_wrong_source;
     const std::uint8_t inner = type_of_service(ip);
+    if (peer.policed && !worker.peer_policer.allow(meta.from_peer, peer.wire_length(carried, tunnel.settings.has_key), traffic_class_of(inner), worker.now)) {
+        worker.counters.peers[meta.from_peer.value].policed.add(1);
+        return Drop::peer_policed;
+    }
     if (ecn_of(meta.outer_type_of_service) != Ecn::not_ect) {
         const auto marks = ecn_decap(ecn_of(inner), ecn_of(meta.outer_type_of_service));
         if (!marks) return Drop::ecn_not_capable;
@@ -23,9 +36,9 @@ Verdict accept_inner(Header& ip, const auto& source, const Peer& peer, PacketMet
     return Verdict::pass();
 }
 
-[[gnu::noinline]] Verdict accept_ipv6(Packet& packet, const Peer& peer, const Tunnel& tunnel) {
+[[gnu::noinline]] Verdict accept_ipv6(const Arrival& arrival, Packet& packet, WorkerState& worker) {
     auto* ip = packet.header<Ipv6Header>();
-    return accept_inner(*ip, ip->source, peer, packet.meta(), tunnel);
+    return accept_inner(*ip, ip->source, arrival, packet, worker);
 }
 
 }  // namespace
@@ -43,9 +56,9 @@ Verdict decap_gre(Packet& packet, WorkerState& worker) {
     const bool is_nhrp = inner->gre.protocol == kEtherTypeNhrp;
     packet.keep(inner->gre.header_length, is_nhrp ? carried : inner->ip_length);
     if (is_nhrp) return worker.punt(packet, Punt::nhrp);
-    if (inner->gre.protocol == kEtherTypeIpv6) return accept_ipv6(packet, *peer, *tunnel);
+    if (inner->gre.protocol == kEtherTypeIpv6) return accept_ipv6({*peer, *tunnel, carried}, packet, worker);
     auto* ip = packet.header<Ipv4Header>();
-    return accept_inner(*ip, ip->source.host(), *peer, meta, *tunnel);
+    return accept_inner(*ip, ip->source.host(), {*peer, *tunnel, carried}, packet, worker);
 }
 
 }  // namespace nave::dataplane

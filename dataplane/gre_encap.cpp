@@ -43,7 +43,12 @@ Verdict encap_gre(Packet& packet, WorkerState& worker) {
     if (!peer->has_path) return Drop::peer_no_path;
     if (peer->sa_owner != worker.id) {
         if (peer->sa_owner.value >= worker.worker_count) return Drop::peer_no_sa;
+        meta.paced = false;  // a rekey gave the peer to another worker while the packet waited here
         return worker.hand_over(packet, peer->sa_owner, PacketMeta::Handover::encap);
+    }
+    if (peer->shaped && !meta.paced) {
+        meta.wire_length = peer->wire_length(packet.length(), tunnel->settings.has_key);
+        if (const Verdict leaves = worker.shaper.offer(packet, worker.now); !leaves.passes()) return leaves;
     }
     meta.inner_length = static_cast<std::uint16_t>(packet.length());
     const auto key = tunnel->key();

@@ -15,6 +15,8 @@ namespace nave::dataplane {
 inline constexpr PeerId kNoPeer{0xffffffff};
 inline constexpr PortId kNoPort{0xffff};
 
+struct Packet;
+
 /// What the stages learn about a packet and tell the later ones. Lives behind the mbuf, in one cache line.
 struct PacketMeta {
     /// Who asks for the packet to be forwarded; decides TTL, ICMP errors and loops.
@@ -31,12 +33,17 @@ struct PacketMeta {
     std::uint16_t nbma_udp_port = 0;   // outer UDP source port, 0 = plain ESP
     std::uint16_t gre_protocol = 0;
     std::uint16_t inner_length = 0;    // bytes behind GRE, for the SA's counters
+    std::uint16_t wire_length = 0;     // bytes of the outer IP packet to a peer with a limited rate
     Spi spi{};
-    std::uint64_t sequence = 0;        // ESP sequence number with its high half
+    union {
+        std::uint64_t sequence = 0;    // ESP sequence number with its high half
+        Packet* behind;                // before it has one: the next one in its queue of the shaper
+    };
     std::uint8_t outer_type_of_service = 0;
     std::uint8_t outer_size = 0;       // from the outer IP header, which still stands in front, to the ESP header
     Origin origin = Origin::inside;
     Handover handover = Handover::decrypt;
+    bool paced = false;                // the shaper of the worker that has it let it go
 };
 static_assert(sizeof(PacketMeta) <= 64);
 

@@ -15,6 +15,22 @@ void put(std::uint8_t*& to, const Header& header) {
 
 std::uint8_t hops(std::uint8_t ttl) { return ttl == 0 ? 64 : ttl; }
 
+/// Ciphertext comes in whole units of the cipher and ends with pad length and next header (RFC 4303 §2.4).
+constexpr int kEspTrailer = 2;
+
+struct Overhead {
+    int around, inside;  // bytes in front of and behind the ciphertext, and in it in front of the inner packet
+    int alignment;       // of the ciphertext
+};
+
+Overhead overhead(const EspShape& shape) {
+    const EspSizes sizes = sizes_of(shape.algorithm);
+    const std::size_t ip = shape.ipv6 ? sizeof(Ipv6Header) : sizeof(Ipv4Header);
+    return {.around = static_cast<int>(ip + (shape.udp ? sizeof(UdpHeader) : 0) + sizeof(EspHeader) + sizes.iv + sizes.icv),
+            .inside = static_cast<int>(sizeof(GreHeader) + (shape.gre_key ? 4 : 0) + (shape.mode == EspMode::tunnel ? ip : 0)),
+            .alignment = sizes.alignment};
+}
+
 }  // namespace
 
 OuterHeader::OuterHeader(const SetPeerPath& path, std::uint8_t ttl, std::optional<std::uint16_t> vlan)
@@ -70,13 +86,15 @@ void OuterHeader::write_ipv6(std::uint8_t* esp, const PerPacket& packet) const {
 }
 
 std::uint16_t inner_mtu(std::uint16_t port_mtu, const EspShape& shape) {
-    const EspSizes sizes = sizes_of(shape.algorithm);
-    const std::size_t ip = shape.ipv6 ? sizeof(Ipv6Header) : sizeof(Ipv4Header);
-    const int around = static_cast<int>(ip + (shape.udp ? sizeof(UdpHeader) : 0) + sizeof(EspHeader) + sizes.iv + sizes.icv);
-    // Ciphertext comes in whole units of the cipher and ends with pad length and next header (RFC 4303 §2.4).
-    const int plaintext = ((port_mtu - around) & -static_cast<int>(sizes.alignment)) - 2;
-    const int inside = static_cast<int>(sizeof(GreHeader) + (shape.gre_key ? 4 : 0) + (shape.mode == EspMode::tunnel ? ip : 0));
-    return static_cast<std::uint16_t>(std::max(0, plaintext - inside));
+    const Overhead headers = overhead(shape);
+    const int plaintext = ((port_mtu - headers.around) & -headers.alignment) - kEspTrailer;
+    return static_cast<std::uint16_t>(std::max(0, plaintext - headers.inside));
+}
+
+std::uint16_t outer_size(std::size_t inner, const EspShape& shape) {
+    const Overhead headers = overhead(shape);
+    const int plaintext = (static_cast<int>(inner) + headers.inside + kEspTrailer + headers.alignment - 1) & -headers.alignment;
+    return static_cast<std::uint16_t>(headers.around + plaintext);
 }
 
 void Peer::set_sources(const SetPeer& command) {

@@ -76,6 +76,8 @@ struct EspShape {
 };
 /// The largest inner packet (IP bytes) whose ESP packet fits into `port_mtu`; 0 when nothing fits.
 std::uint16_t inner_mtu(std::uint16_t port_mtu, const EspShape& shape);
+/// The other way round: bytes of the outer IP packet around `inner` bytes behind GRE.
+std::uint16_t outer_size(std::size_t inner, const EspShape& shape);
 
 /// One slot of the peer table; all-zero bytes are an empty one. What arrives needs the first cache line alone, unless it is
 /// IPv6 or the peer has more than four prefixes of IPv4; what leaves needs the outer header's as well.
@@ -86,13 +88,13 @@ struct alignas(64) Peer {
     EspAlgorithm algorithm{};
     WorkerId sa_owner{};
     std::uint8_t source_count = 0, ipv6_source_count = 0;
+    bool shaped = false, policed = false;  // a limited rate to the peer, and from it
     TunnelId tunnel{};
     PortId port{};
     SaSlot sa_slot{};
     std::uint16_t mtu = 0;  // inner IP bytes that the path carries
     std::uint16_t nbma_udp_port = 0;
     std::uint32_t nbma_remote = 0;    // as Tables::tag_of() gives it
-    std::uint16_t path_mtu = 0;       // outer IP bytes where the path carries less than its port; 0 = as the port
 
     struct Source {
         std::uint32_t network = 0, mask = 0;  // host order
@@ -109,15 +111,16 @@ struct alignas(64) Peer {
         SaSlot slot{};
     };
     OutboundChoice fallback, own;  // everybody's, and this worker's alone (RFC 9611), which goes before
+    std::uint16_t path_mtu = 0;    // outer IP bytes where the path carries less than its port; 0 = as the port
 
     struct Ipv6Source {
         Ipv6Words network, mask;
     };
     std::array<Ipv6Source, SetPeer::kSourcesMax> ipv6_sources{};
 
-    /// Takes over what the two say: has_sa, sa_owner, sa_slot, mode and algorithm.
+    /// Takes over what the two say, of which a limited rate leaves one: has_sa, sa_owner, sa_slot, mode and algorithm.
     void choose_sa() {
-        const OutboundChoice& choice = own.valid ? own : fallback;
+        const OutboundChoice& choice = own.valid && !shaped ? own : fallback;
         has_sa = choice.valid, sa_owner = choice.owner, sa_slot = choice.slot, mode = choice.mode, algorithm = choice.algorithm;
     }
 
@@ -136,6 +139,10 @@ struct alignas(64) Peer {
         return false;
     }
     void set_sources(const SetPeer& command);
+    /// Bytes of the outer IP packet around an inner one of that length, either way: a pair of SAs has one suite.
+    std::uint16_t wire_length(std::size_t inner, bool gre_key) const {
+        return outer_size(inner, {.algorithm = algorithm, .mode = mode, .ipv6 = outer.is_ipv6(), .udp = outer.has_udp(), .gre_key = gre_key});
+    }
     /// Fetches what a packet to the peer needs.
     void prefetch() const {
         rte_prefetch0(this);

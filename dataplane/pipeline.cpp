@@ -4,7 +4,7 @@
 //   underlay port -> check_frame -> check_outer_ip -> (reassembly) -> classify_outer -> esp_decrypt -> decap_gre -+
 //   inside port ---> check_frame -> classify_inside --------------------------------------------------------------+-> forward
 //   injected by the control plane --------------------------------------------------------------------------------+
-//   forward -> to this box (punt) | to a neighbour (transmit) | to peers (encap_gre -> esp_encrypt -> put_outer_header -> transmit)
+//   forward -> to this box (punt) | to a neighbour (transmit) | to peers (encap_gre -> (shaper) -> esp_encrypt -> put_outer_header -> transmit)
 #include "dataplane/pipeline.hpp"
 
 #include "dataplane/encap.hpp"
@@ -20,6 +20,8 @@
 namespace nave::dataplane {
 
 namespace {
+
+constexpr std::size_t kShapedPerTurn = 2 * Burst::kCapacity;  // so that ports are polled in between
 
 template <class Function>
 void stage(Burst& burst, WorkerState& worker, Stage name, Function&& function) {
@@ -183,6 +185,21 @@ std::size_t take_injected(WorkerState& worker) {
     esp_encrypt(burst, worker);
     worker.clock.begin(Stage::outer_header, burst.size);
     run_stage(burst, worker.drops, [&](Packet& packet) { return put_outer_header(packet, worker); });
+}
+
+std::size_t take_shaped(WorkerState& worker) {
+    if (worker.shaper.due() > worker.now) return 0;
+    worker.clock.enter(Stage::gre_encap);
+    std::size_t total = 0;
+    while (total < kShapedPerTurn) {
+        Packet* packet = worker.shaper.take(worker.now);
+        if (!packet) break;
+        packet->meta().paced = true;
+        if (worker.to_encap.full()) encap_and_send(worker);
+        worker.to_encap.push(*packet);
+        ++total;
+    }
+    return total;
 }
 
 void finish_turn(WorkerState& worker) {

@@ -14,6 +14,9 @@ std::size_t take_handovers(WorkerState& worker);
 /// Moves injected packets from the control plane's ring into the path. Returns how many.
 std::size_t take_injected(WorkerState& worker);
 
+/// Puts what waited for a peer's line, and may leave, into to_encap. Returns how many.
+std::size_t take_shaped(WorkerState& worker);
+
 /// GRE, ESP and out: everything in to_encap.
 void encap_and_send(WorkerState& worker);
 

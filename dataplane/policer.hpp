@@ -1,5 +1,10 @@
-// A token bucket in TSC cycles.
+// Token buckets in TSC cycles: for events of one kind, and for the bytes of each peer.
 #pragma once
+
+#include "common/ids.hpp"
+#include "common/traffic_class.hpp"
+#include "dataplane/lazy_array.hpp"
+#include "dataplane/rate_meter.hpp"
 
 #include <algorithm>
 #include <cstdint>
@@ -25,6 +30,31 @@ public:
 
 private:
     std::uint64_t cost_, capacity_, credit_, last_ = 0;
+};
+
+/// What peers with a limited rate may send, as one worker receives it. Its own thread only.
+class PeerPolicer {
+public:
+    /// What may come at once after silence: TCP needs about a round trip of it to reach the rate.
+    static constexpr std::uint64_t kBurstMilliseconds = 100;
+
+    PeerPolicer(std::uint32_t peers, std::uint64_t cycles_per_second) : meters_{peers}, cycles_per_second_{cycles_per_second} {}
+
+    /// 0: no limit. Callers checked the peer's number.
+    void set_rate(PeerId peer, std::uint64_t bits_per_second, std::uint64_t now) { meters_[peer.value].change({bits_per_second, burst(), cycles_per_second_}, now); }
+    /// True if the packet, `bytes` long on the underlay, is within the rate. Priority traffic may borrow a second burst, so that what keeps
+    /// the network alive comes through however much data there is.
+    [[nodiscard]] bool allow(PeerId peer, std::uint64_t bytes, TrafficClass traffic, std::uint64_t now) {
+        RateMeter& meter = meters_[peer.value];
+        if (!meter.ready(now + (traffic == TrafficClass::priority ? burst() : 0))) return false;
+        meter.spend(bytes, now);
+        return true;
+    }
+
+private:
+    std::uint64_t burst() const { return cycles_per_second_ / 1000 * kBurstMilliseconds; }
+    LazyArray<RateMeter> meters_;  // by PeerId
+    std::uint64_t cycles_per_second_;
 };
 
 }  // namespace nave::dataplane

@@ -78,6 +78,15 @@ bool Tables::update(const SetPeer& command) {
     return true;
 }
 
+bool Tables::update(const SetPeerRate& command) {
+    Peer* peer = find(command.peer);
+    if (!peer) return false;
+    peer->shaped = command.to != 0, peer->policed = command.from != 0;
+    peer->choose_sa();
+    refresh_mtu(*peer);
+    return true;
+}
+
 bool Tables::update(const SetPeerPath& command) {
     Peer* peer = find(command.peer);
     if (!peer || command.port.value >= ports_.size() || command.remote.value.family() != command.local.value.family()) return false;

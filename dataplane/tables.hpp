@@ -57,6 +57,7 @@ public:
     [[nodiscard]] bool update(const AddTunnelAddress& command);
     [[nodiscard]] bool update(const RemoveTunnelAddress& command);
     [[nodiscard]] bool update(const SetPeer& command);
+    [[nodiscard]] bool update(const SetPeerRate& command);
     [[nodiscard]] bool update(const SetPeerPath& command);
     [[nodiscard]] bool update(const ClearPeerPath& command);
     [[nodiscard]] bool update(const RemovePeer& command);

@@ -35,6 +35,7 @@ bool Worker::run_turn(std::uint64_t now) {
     const std::size_t commands_due = state_.rings.commands.read_available();
     std::size_t work = take_handovers(state_);
     work += receive_all(state_);
+    work += take_shaped(state_);
     // What was received is sent before tables change under it.
     finish_turn(state_);
     state_.routes.quiescent(state_.id);
@@ -53,11 +54,18 @@ void Worker::run() {
 
 void Worker::step() {
     const bool busy = run_turn(rte_rdtsc());
-    const Duration longest = pause_.after_turn(busy);
+    const Duration longest = std::min(pause_.after_turn(busy), until_shaped(rte_rdtsc()));
     if (longest <= Duration::zero()) return;
     state_.routes.offline(state_.id);
     pause_.rest(longest);
     state_.routes.online(state_.id);
+}
+
+Duration Worker::until_shaped(std::uint64_t now) const {
+    const std::uint64_t due = state_.shaper.due();
+    if (due <= now) return Duration::zero();
+    const std::uint64_t second = state_.cycles_per_second;
+    return std::chrono::nanoseconds{static_cast<std::int64_t>(std::min(due - now, second) * 1'000'000'000 / second)};
 }
 
 std::size_t Worker::drain_commands(std::size_t due) {

@@ -6,7 +6,7 @@
 
 namespace nave::dataplane {
 
-/// Runs to completion: a packet that came in a turn has left the worker when the turn ends, or waits for its other fragments.
+/// Runs to completion: a packet that came in a turn has left the worker when the turn ends, or waits for its other fragments or in the shaper.
 class Worker {
 public:
     /// Main thread; ports are started, so that their wakes are known.
@@ -26,6 +26,8 @@ private:
     /// The oldest `due` commands, or as many as one turn may take.
     std::size_t drain_commands(std::size_t due);
     void tend_reassembly();
+    /// Until the shaper's next packet is due; a second at most.
+    Duration until_shaped(std::uint64_t now) const;
 
     WorkerState state_;
     Pause pause_;

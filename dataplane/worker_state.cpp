@@ -7,6 +7,8 @@ namespace nave::dataplane {
 
 namespace {
 
+constexpr std::uint32_t kBuffersPerWaiting = 4;  // for each packet that may wait for a slow line
+
 std::vector<PortLane> make_lanes(const WorkerSetup& setup) {
     std::vector<PortLane> lanes;
     for (Port* port : setup.ports) {
@@ -32,7 +34,9 @@ WorkerState::WorkerState(const WorkerSetup& setup)
       reassembly{setup.config.limits.reassembly_datagrams, setup.cycles_per_second, setup.pools, drops, counters.reassembled},
       punts{setup.config.limits, setup.cycles_per_second, rings}, redirects{setup.config.limits.redirect_interval_seconds * setup.cycles_per_second},
       ipv6_redirects{setup.config.limits.redirect_interval_seconds * setup.cycles_per_second},
-      icmp_errors{setup.config.limits.icmp_errors.packets_per_second, setup.config.limits.icmp_errors.burst, setup.cycles_per_second}, clock{counters},
+      icmp_errors{setup.config.limits.icmp_errors.packets_per_second, setup.config.limits.icmp_errors.burst, setup.cycles_per_second},
+      shaper{setup.config.limits.peers, setup.config.limits.buffers / kBuffersPerWaiting / worker_count, setup.cycles_per_second, counters.peers},
+      peer_policer{setup.config.limits.peers, setup.cycles_per_second}, clock{counters},
       to_port(setup.config.ports.size()), to_worker(worker_count) {}
 
 Verdict WorkerState::punt(Packet& packet, Punt punt) {

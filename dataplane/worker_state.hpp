@@ -8,6 +8,7 @@
 #include "dataplane/reassembly.hpp"
 #include "dataplane/redirect_limiter.hpp"
 #include "dataplane/route_tables.hpp"
+#include "dataplane/shaper.hpp"
 #include "dataplane/stage_clock.hpp"
 #include "dataplane/tables.hpp"
 #include "dataplane/verdict.hpp"
@@ -75,6 +76,8 @@ struct WorkerState {
     RedirectLimiter<std::uint32_t> redirects;
     RedirectLimiter<Ipv6Bytes> ipv6_redirects;
     Policer icmp_errors;
+    Shaper shaper;
+    PeerPolicer peer_policer;
     StageClock clock;
 
     std::uint64_t now = 0;  // TSC at the start of the turn

@@ -76,6 +76,12 @@ constexpr std::array kHelp{
     Help{"multicast-no-members", "A multicast or broadcast packet found no peer to go to. Normal while no peer is up."},
     Help{"port-down", "The port that a packet should leave by was down. Check its link."},
     Help{"port-transmit-full", "The device took no more packets: the link is full, or the host behind a virtual device is slow."},
+    // rates of peers
+    Help{"shaper-priority", "Voice or routing packets were more than a peer's rate_to carries: they may take all of it, and the peer wants more. Raise rate_to, or mark less."},
+    Help{"shaper-assured", "A peer's line (rate_to) was full, and so was its queue for AF2x to AF4x and CS2 to CS4. Normal under load; show peers --json says whose."},
+    Help{"shaper-best-effort", "A peer's line (rate_to) was full, and so was its queue. Normal under load: this is how TCP learns the rate; show peers --json says whose."},
+    Help{"shaper-scavenger", "A peer's line (rate_to) was full of better traffic than CS1 and LE. Normal under load."},
+    Help{"peer-policed", "A peer sent more than its rate_from. show peers --json says who; it should shape what it sends."},
     // walls between the planes
     Help{"punt-policed", "More packets wanted the control plane (ARP, IKE, NHRP, ICMP...) than it is let have. Somebody floods, or many peers start at once."},
     Help{"nhrp-of-peer-policed", "One peer sent more NHRP than it is let have, so that it does not crowd out the others. Look for its registrations in its log."},

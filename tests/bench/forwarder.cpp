@@ -50,7 +50,7 @@ std::unique_ptr<Port> open_port(const std::string& cable, PortId id, rte_mempool
 }  // namespace
 
 Forwarder::Forwarder(const RouteTables::Sizes& sizes, std::vector<std::uint32_t> destinations)
-    : config_{make_config()}, counters_{1, 2, 16}, rings_{std::make_unique<PlaneRings>(bell_)}, route_rings_{std::make_unique<RouteRings>(bell_)},
+    : config_{make_config()}, counters_{1, 2, 16, 16}, rings_{std::make_unique<PlaneRings>(bell_)}, route_rings_{std::make_unique<RouteRings>(bell_)},
       ring_pointers_{rings_.get()}, pools_{"bench", {.buffers = 2048, .large_buffers = 64, .data_room = 2176, .socket = SOCKET_ID_ANY}}, routes_{"bench", sizes},
       writer_{routes_, *route_rings_, counters_.routes}, associations_{config_.limits.sa_slots}, handovers_{"bench", 1, 64}, destinations_{std::move(destinations)} {
     for (const PortId port : {kIn, kOut}) {

@@ -36,7 +36,7 @@ bool may_send_from(const SetPeer& peer, const IpAddress& source) {
 }  // namespace
 
 ModelDataplane::ModelDataplane(std::uint32_t sa_slots, std::size_t station, SealingKeys& sealing_keys)
-    : station_{station}, sealing_keys_{sealing_keys}, counters_{1, 1, sa_slots} {}
+    : station_{station}, sealing_keys_{sealing_keys}, counters_{1, 1, sa_slots, sa_slots} {}
 
 std::uint64_t ModelDataplane::drops(const std::string& reason) const {
     const auto found = drops_.find(reason);

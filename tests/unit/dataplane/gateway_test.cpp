@@ -18,7 +18,7 @@ namespace {
 struct Fixture {
     LeakCheck eal_is_up;
     GatewayConfig config;
-    Counters counters{1, 1, 64};
+    Counters counters{1, 1, 64, 16};
     Doorbell bell;
     std::unique_ptr<PlaneRings> rings = std::make_unique<PlaneRings>(bell);
     std::array<PlaneRings*, 1> all_rings{rings.get()};

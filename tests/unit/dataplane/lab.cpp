@@ -49,7 +49,7 @@ std::unique_ptr<Port> open_end(const std::string& cable, std::uint8_t queues, Po
 
 }  // namespace
 
-Box::Box(const BoxOptions& options) : options_{options}, counters_{options.workers, 2, kSaSlots} {
+Box::Box(const BoxOptions& options) : options_{options}, counters_{options.workers, 2, kSaSlots, 64} {
     static int boxes = 0;
     World& shared = world();
     ++boxes;
