@@ -78,6 +78,17 @@ Parsed<ike::IdentityPattern> parse_hub_identity(std::string_view text) {
     return parse_pattern(text);
 }
 
+/// Nothing is no limit.
+Binding<AccessDraft> rate(std::string_view name, std::optional<std::uint64_t> overlay::RateLimits::*limit) {
+    constexpr std::uint64_t kLowest = 64'000, kHighest = 100'000'000'000;
+    std::string accepts = fmt::format("bits per second from \"{}\" to \"{}\", such as \"20Mbit\"", rate_to_text(kLowest), rate_to_text(kHighest));
+    const auto parse = [](std::string_view text) {
+        const auto given = parse_rate(text);
+        return without_hint(given && *given >= kLowest && *given <= kHighest ? given : std::nullopt);
+    };
+    return parsed<AccessDraft>(name, std::move(accepts), parse, rate_to_text, via(&AccessDraft::rule, &overlay::AccessRule::rates, limit));
+}
+
 }  // namespace
 
 const Bindings<KeyDraft>& psk_keys() {
@@ -126,6 +137,8 @@ const Bindings<AccessDraft>& access_keys() {
         parsed<AccessDraft>("nhrp_group", std::string{kAcceptsNhrpGroup}, parse_nhrp_group, print_text,
                             via(&AccessDraft::rule, &overlay::AccessRule::nhrp_group)),
         truth<AccessDraft>("hub", via(&AccessDraft::rule, &overlay::AccessRule::hub)),
+        rate("rate_to", &overlay::RateLimits::to),
+        rate("rate_from", &overlay::RateLimits::from),
     };
     return keys;
 }

@@ -1,4 +1,4 @@
-// Times and sizes: one number, one unit.
+// Times, sizes and rates: one number, one unit.
 #include "controlplane/config/quantities.hpp"
 
 #include <array>
@@ -19,6 +19,7 @@ constexpr std::array kTimes{Unit{"ms", 1}, Unit{"s", 1000}, Unit{"m", 60'000}, U
 constexpr std::array kSizes{Unit{"B", 1}, Unit{"kB", 1000}, Unit{"MB", 1000'000}, Unit{"GB", 1000'000'000}, Unit{"TB", 1000'000'000'000},
                             Unit{"KiB", 1ull << 10}, Unit{"MiB", 1ull << 20}, Unit{"GiB", 1ull << 30}, Unit{"TiB", 1ull << 40}};
 constexpr std::array kExactSizes{kSizes[8], kSizes[7], kSizes[6], kSizes[5]};
+constexpr std::array kRates{Unit{"kbit", 1000}, Unit{"Mbit", 1000'000}, Unit{"Gbit", 1000'000'000}};
 
 template <std::size_t N>
 std::optional<std::uint64_t> parse_quantity(std::string_view text, const std::array<Unit, N>& units, std::uint64_t highest) {
@@ -58,6 +59,15 @@ std::string size_to_text(std::uint64_t bytes) {
         if (bytes != 0 && bytes % unit.factor == 0) return fmt::format("{}{}", bytes / unit.factor, unit.name);
     }
     return fmt::format("{}B", bytes);
+}
+
+std::optional<std::uint64_t> parse_rate(std::string_view text) { return parse_quantity(text, kRates, std::numeric_limits<std::uint64_t>::max()); }
+
+std::string rate_to_text(std::uint64_t bits_per_second) {
+    for (std::size_t i = kRates.size(); i-- > 1;) {
+        if (bits_per_second != 0 && bits_per_second % kRates[i].factor == 0) return fmt::format("{}{}", bits_per_second / kRates[i].factor, kRates[i].name);
+    }
+    return fmt::format("{}kbit", bits_per_second / kRates[0].factor);
 }
 
 }  // namespace nave::config

@@ -1,4 +1,4 @@
-// Times and sizes as an operator writes them: "10m", "8h", "1GiB".
+// Times, sizes and rates as an operator writes them: "10m", "8h", "1GiB", "20Mbit".
 #pragma once
 
 #include "common/time.hpp"
@@ -19,5 +19,10 @@ std::string to_text(Duration duration);
 std::optional<std::uint64_t> parse_size(std::string_view text);
 /// The inverse, in the largest unit of 1024 that is exact.
 std::string size_to_text(std::uint64_t bytes);
+
+/// A whole number followed by kbit, Mbit or Gbit (powers of 1000); gives bits per second.
+std::optional<std::uint64_t> parse_rate(std::string_view text);
+/// The inverse, in the largest unit that is exact.
+std::string rate_to_text(std::uint64_t bits_per_second);
 
 }  // namespace nave::config

@@ -49,17 +49,32 @@ std::string traffic(const Json& row, const char* packets, const char* bytes) {
 /// A row has to fit 120 columns, so the usual state of an IKE SA has the short name that an ESP SA's has.
 std::string ike_state(const Json& row) { return text(row, "ike_state") == "established" ? "up" : text(row, "ike_state"); }
 
+bool is_limited(const Json& row) { return !row.at("rate_to").is_null() || !row.at("rate_from").is_null(); }
+
+/// "20M" bits per second.
+std::string rate(const Json& row, const char* key) { return row.at(key).is_null() ? "-" : short_count(count(row, key)); }
+
+/// Packets that a peer's rates cost.
+std::uint64_t cut(const Json& row) {
+    std::uint64_t sum = count(row, "policed");
+    for (const Json& drops : row.at("shaper_drops")) sum += drops.get<std::uint64_t>();
+    return sum;
+}
+
 std::string peers(const Json& rows, bool) {
     const bool several_tunnels = varies(rows, "tunnel");
     std::vector<Column> columns{{"IDENTITY"}, {"ADDRESS"}, {"NBMA"}, {"NAT"}, {"PATH"}, {"IKE"}, {"SA"},
                                 {"UP", Align::right}, {"IN", Align::right}, {"OUT", Align::right}};
+    const bool some_limited = std::ranges::any_of(rows, is_limited);
     if (several_tunnels) columns.insert(columns.begin(), {"TUNNEL"});
+    if (some_limited) columns.insert(columns.end(), {{"TO/FROM", Align::right}, {"CUT", Align::right}});
     Table table{columns};
     for (const Json& row : rows) {
         std::vector<std::string> cells{text(row, "identity"), joined(row, "tunnel_addresses"), text(row, "nbma"), text(row, "nat"), text(row, "path"),
                                        ike_state(row), text(row, "sa_state"), time(row, "uptime_seconds"),
                                        traffic(row, "packets_in", "bytes_in"), traffic(row, "packets_out", "bytes_out")};
         if (several_tunnels) cells.insert(cells.begin(), text(row, "tunnel"));
+        if (some_limited) cells.insert(cells.end(), {fmt::format("{}/{}", rate(row, "rate_to"), rate(row, "rate_from")), short_count(cut(row))});
         table.add(std::move(cells));
     }
     return or_none(table, "no peers");

@@ -11,11 +11,21 @@ using Json = nlohmann::ordered_json;
 /// An IKE identity may hold any bytes, and JSON holds only UTF-8.
 std::string text_of(const Json& json) { return json.dump(-1, ' ', false, Json::error_handler_t::replace); }
 
+Json number_or_null(const std::optional<std::uint64_t>& value) { return value ? Json(*value) : Json(nullptr); }
+
+Json by_class(const std::array<std::uint64_t, kTrafficClasses>& counts) {
+    Json all = Json::object();
+    for (std::size_t i = 0; i < kTrafficClasses; ++i) all[std::string{name(static_cast<TrafficClass>(i))}] = counts[i];
+    return all;
+}
+
 Json row(const overlay::PeerView& peer) {
     return {{"peer", peer.peer.value}, {"tunnel", peer.tunnel}, {"identity", peer.identity}, {"tunnel_addresses", peer.tunnel_addresses},
             {"prefixes", peer.prefixes}, {"nbma", peer.nbma}, {"nat", peer.nat}, {"role", peer.role}, {"path", peer.path},
             {"ike_state", peer.ike_state}, {"sa_state", peer.sa_state}, {"group", peer.group}, {"nhrp_group", peer.nhrp_group}, {"uptime_seconds", peer.uptime.count()},
-            {"packets_in", peer.packets_in}, {"bytes_in", peer.bytes_in}, {"packets_out", peer.packets_out}, {"bytes_out", peer.bytes_out}};
+            {"packets_in", peer.packets_in}, {"bytes_in", peer.bytes_in}, {"packets_out", peer.packets_out}, {"bytes_out", peer.bytes_out},
+            {"rate_to", number_or_null(peer.rates.to)}, {"rate_from", number_or_null(peer.rates.from)}, {"shaped_bytes", peer.rate_counts.shaped_bytes},
+            {"shaper_drops", by_class(peer.rate_counts.shaper_drops)}, {"policed", peer.rate_counts.policed}};
 }
 
 Json row(const overlay::NhrpView& entry) {

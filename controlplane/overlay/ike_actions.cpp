@@ -52,7 +52,8 @@ TunnelState* Gateway::Impl::tunnel_of(const ike::SaUp& up) {
 std::optional<Admission> Gateway::Impl::admit(TunnelState& tunnel, const ike::SaUp& up, Outbox& out) {
     Admission admission{tunnel.tunnel.id, tunnel.tunnel.underlay, Role::spoke, GroupId{}};
     const AccessRule* rule = tunnel.access.rule(up.remote_identity);
-    if (rule) admission.group = tunnel.access.treatment(up.remote_identity, {})->group, admission.role = rule->hub ? Role::hub : Role::spoke;
+    if (rule) admission.role = rule->hub ? Role::hub : Role::spoke;
+    if (const AccessRule* treatment = tunnel.access.treatment(up.remote_identity, {})) admission.group = treatment->group, admission.rates = treatment->rates;
     const Peer* known = peers.find(tunnel.tunnel.id, up.remote_identity);
     if (known && known->role == Role::hub) admission.role = Role::hub;
     if (rule || (known && known->role == Role::hub)) return admission;

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <fmt/format.h>
+#include <utility>
 
 namespace nave::overlay {
 
@@ -104,9 +105,9 @@ void Gateway::Impl::handle(TunnelState& home, const nhrp::GroupNamed& named, Tim
     log(out, ike::Severity::info, "group-" + peer->identity.to_string(),
         fmt::format("{}: {} calls itself {}", home.tunnel.name, peer->identity.to_string(), named.group.empty() ? "by no group" : "\"" + named.group + "\""));
     const AccessRule* treatment = home.access.treatment(peer->identity, named.group);
-    if (!treatment || treatment->group == peer->group) return;
-    peer->group = treatment->group;
-    peers.tell(*peer, out);
+    if (!treatment) return;
+    peers.limit(*peer, treatment->rates, out);
+    if (std::exchange(peer->group, treatment->group) != treatment->group) peers.tell(*peer, out);
 }
 
 void Gateway::Impl::handle(TunnelState& home, const nhrp::Registered& registered, TimePoint now, Outbox& out) {

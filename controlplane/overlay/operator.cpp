@@ -67,6 +67,7 @@ std::vector<PeerView> Gateway::peers(TimePoint now) const {
         row.sa_state = peer->carries_traffic() ? "up" : "none";
         row.uptime = seconds_between(peer->since, now);
         row.packets_in = peer->in.packets, row.bytes_in = peer->in.bytes, row.packets_out = peer->out.packets, row.bytes_out = peer->out.bytes;
+        row.rates = peer->rates, row.rate_counts = peer->rate_counts;
         rows.push_back(std::move(row));
     }
     return rows;

@@ -4,8 +4,11 @@
 #include "common/addresses.hpp"
 #include "common/plane_messages.hpp"
 #include "common/time.hpp"
+#include "common/traffic_class.hpp"
 #include "controlplane/ike/endpoint.hpp"
+#include "controlplane/overlay/settings.hpp"
 
+#include <array>
 #include <cstdint>
 #include <optional>
 #include <string>
@@ -22,6 +25,12 @@ struct Traffic {
         packets += other.packets, bytes += other.bytes;
         return *this;
     }
+};
+
+/// What the dataplane did to keep a peer within its rates: bytes of outer packets that went at its rate, and packets that were lost.
+struct RateCounts {
+    std::uint64_t shaped_bytes = 0, policed = 0;
+    std::array<std::uint64_t, kTrafficClasses> shaper_drops{};
 };
 
 /// One pair of ESP SAs as the dataplane holds it.
@@ -60,6 +69,8 @@ struct Peer {
     Role role = Role::spoke;
     GroupId group;
     std::string nhrp_group;                    // what it calls itself; empty: nothing
+    RateLimits rates;
+    RateCounts rate_counts;
     std::vector<Association> associations;
     std::optional<ike::SaId> active;           // whose outbound SA and endpoint the traffic uses
     std::optional<ike::ChildId> active_child;

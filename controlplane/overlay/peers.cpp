@@ -24,6 +24,7 @@ Peer* Peers::admit(const Admission& admission, const ike::SaUp& up, TimePoint no
     peer->role = admission.role, peer->group = admission.group, peer->port = admission.port;
     if (admission.role == Role::hub) peer->multicast = true;
     tell(*peer, out);
+    limit(*peer, admission.rates, out);
 
     Association association;
     association.sa = up.sa, association.initiator = up.initiator, association.since = association.heard_at = now;
@@ -43,6 +44,12 @@ void Peers::tell(const Peer& peer, Outbox& out) const {
     set.source_count = static_cast<std::uint8_t>(count);
     std::copy_n(peer.sources.begin(), count, set.sources.begin());
     out.push_back(Dataplane{set});
+}
+
+void Peers::limit(Peer& peer, const RateLimits& rates, Outbox& out) const {
+    if (rates == peer.rates) return;
+    peer.rates = rates;
+    out.push_back(Dataplane{SetPeerRate{peer.id, rates.to.value_or(0), rates.from.value_or(0)}});
 }
 
 void Peers::reach(const Peer& peer, const Association& association, Outbox& out) const {

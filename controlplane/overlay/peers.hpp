@@ -25,6 +25,7 @@ struct Admission {
     PortId port;
     Role role = Role::spoke;
     GroupId group;
+    RateLimits rates{};
 };
 
 /// Order that it keeps: SetPeer, then its path and SAs; inbound before outbound; all SAs acknowledged before RemovePeer;
@@ -59,6 +60,8 @@ public:
 
     /// Sends SetPeer again after a change of sources, group or multicast.
     void tell(const Peer& peer, Outbox& out) const;
+    /// Sends SetPeerRate if the limits are others than they were.
+    void limit(Peer& peer, const RateLimits& rates, Outbox& out) const;
     /// The association's endpoint changed; the path follows if it is the active one.
     void move(Peer& peer, ike::SaId sa, const NbmaEndpoint& local, const NbmaEndpoint& remote, Outbox& out);
     void on_removed(const SaRemoved& removed, TimePoint now, Outbox& out);

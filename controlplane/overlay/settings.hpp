@@ -25,6 +25,12 @@ struct Hub {
     std::string to_string() const { return name.empty() ? address.value.to_string() : name; }
 };
 
+/// Bits per second of outer IP packets, headers of GRE and ESP included, as the line of a small spoke carries them; nothing is no limit.
+struct RateLimits {
+    std::optional<std::uint64_t> to{}, from{};
+    bool operator==(const RateLimits&) const = default;
+};
+
 /// What an authenticated identity may do; the first rule whose pattern matches decides, and no match refuses.
 struct AccessRule {
     ike::IdentityPattern identity;
@@ -36,6 +42,7 @@ struct AccessRule {
     bool hub = false;  // may relay: its packets may have any inner source, and it may answer for any prefix
     /// Only for peers that call themselves by this NHRP group, which anybody can: such a rule gives no right, it says how they are treated.
     std::optional<std::string> nhrp_group{};
+    RateLimits rates{};
 };
 
 struct Tunnel {

@@ -27,9 +27,20 @@ bool has_new_data(const Traffic& total, std::uint64_t nhrp, std::uint64_t& seen)
     seen = data;
     return true;
 }
+RateCounts rate_counts(PeerId peer, const Counters& counters) {
+    RateCounts sum;
+    for (const WorkerCounters& worker : counters.workers) {
+        const PeerRateCounters& each = worker.peers.at(peer.value);
+        sum.shaped_bytes += each.shaped_bytes.read();
+        sum.policed += each.policed.read();
+        for (std::size_t i = 0; i < kTrafficClasses; ++i) sum.shaper_drops[i] += each.shaper_drops[i].read();
+    }
+    return sum;
+}
 }  // namespace
 
 void Gateway::Impl::read_counters(Peer& peer, const Counters& counters, TimePoint now) {
+    if (peer.rates != RateLimits{}) peer.rate_counts = rate_counts(peer.id, counters);
     for (Association& association : peer.associations) {
         bool heard = false;
         for (Child& child : association.children) {

@@ -3,6 +3,7 @@
 
 #include "common/addresses.hpp"
 #include "common/plane_messages.hpp"
+#include "controlplane/overlay/peer.hpp"
 
 #include <chrono>
 #include <cstdint>
@@ -26,6 +27,8 @@ struct PeerView {
     std::string nhrp_group{};            // what the peer calls itself
     std::chrono::seconds uptime{0};
     std::uint64_t packets_in = 0, bytes_in = 0, packets_out = 0, bytes_out = 0;
+    RateLimits rates{};
+    RateCounts rate_counts{};
 };
 
 /// One NHRP entry: a registration that we keep or hold, a resolved shortcut, a pending or a negative answer.

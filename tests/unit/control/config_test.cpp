@@ -190,6 +190,22 @@ TEST_CASE("cores go with workers, and the overlay knows how many there are") {
     CHECK(config.overlay.workers == 2);
 }
 
+TEST_CASE("an access rule limits the rate to and from its peers, or neither") {
+    const auto rule = [](const std::string& keys) {
+        return loaded(spoke({{16, "access = [{ identity = \"O=Example, OU=Small, CN=*\"" + keys + " }]"}})).config.overlay.tunnels[0].access.back();
+    };
+    CHECK(rule("").rates == overlay::RateLimits{});
+    CHECK(rule(", rate_to = \"20Mbit\", rate_from = \"512kbit\"").rates == overlay::RateLimits{20'000'000, 512'000});
+    CHECK(rule(", rate_to = \"100Gbit\"").rates == overlay::RateLimits{100'000'000'000, std::nullopt});
+    const Config config = loaded(spoke({{16, R"(access = [{ identity = "*", rate_to = "1500kbit", rate_from = "2Gbit" }])"}})).config;
+    CHECK(value_of(config, "tunnel.nave0.access").find(R"(rate_to = "1500kbit", rate_from = "2Gbit")") != std::string::npos);
+    for (const std::string wrong : {"\"20\"", "20", "\"20MB\"", "\"63kbit\"", "\"101Gbit\"", "\"-1Mbit\"", "\"1.5Mbit\"", "\"99999999999999999999Gbit\""}) {
+        CAPTURE(wrong);
+        const std::string problems = problems_of(spoke({{16, "access = [{ identity = \"*\", rate_to = " + wrong + " }]"}}));
+        CHECK(problems.find("accepted: bits per second from \"64kbit\" to \"100Gbit\", such as \"20Mbit\"") != std::string::npos);
+    }
+}
+
 TEST_CASE("a hub that a spoke names may relay, by a rule before all others for exactly its identity") {
     const auto access = loaded(spoke()).config.overlay.tunnels[0].access;
     REQUIRE(access.size() == 2);

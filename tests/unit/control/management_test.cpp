@@ -35,7 +35,8 @@ TEST_CASE("show peers joins identity, addresses, NAT, states and counters in one
     REQUIRE(rows.size() == 2);
     CHECK(rows[0] == Json::parse(R"({"peer": 0, "tunnel": "nave0", "identity": "hub.example", "tunnel_addresses": ["10.255.0.1"], "prefixes": ["0.0.0.0/0"],
         "nbma": "192.0.2.1:4500", "nat": "us", "role": "hub", "path": "direct", "ike_state": "established", "sa_state": "up", "group": 0, "nhrp_group": "", "uptime_seconds": 11530,
-        "packets_in": 1234567, "bytes_in": 1500000000, "packets_out": 42, "bytes_out": 999})"));
+        "packets_in": 1234567, "bytes_in": 1500000000, "packets_out": 42, "bytes_out": 999,
+        "rate_to": null, "rate_from": null, "shaped_bytes": 0, "shaper_drops": {"priority": 0, "assured": 0, "best_effort": 0, "scavenger": 0}, "policed": 0})"));
 }
 
 TEST_CASE("show nhrp says when an entry expires, or that it never does") {

@@ -53,6 +53,21 @@ TEST_CASE("show peers is one aligned row per peer that fits 120 columns") {
     CHECK(widest_line(text) <= 120);
 }
 
+TEST_CASE("where a peer has a limited rate, show peers says which and how many packets it cost") {
+    management::SampleGateway gateway;
+    overlay::PeerView& limited = gateway.peer_views[1];
+    limited.identity = "s2.example", limited.rates.to = 20'000'000;
+    limited.rate_counts = {.shaped_bytes = 1000, .policed = 5, .shaper_drops = {1, 0, 30, 0}};
+    const auto text = report(management::answer(R"({"command": "show", "what": "peers"})", gateway), {"show", "peers"}).value().text;
+    std::istringstream lines{text};
+    std::string head, hub, spoke;
+    std::getline(lines, head), std::getline(lines, hub), std::getline(lines, spoke);
+    CHECK(head.ends_with("  TO/FROM  CUT"));
+    CHECK(hub.ends_with("      -/-    0"));
+    CHECK(spoke.ends_with("  20.0M/-   36"));
+    CHECK(widest_line(text) <= 120);
+}
+
 TEST_CASE("peers of several tunnels say of which") {
     management::SampleGateway gateway;
     gateway.peer_views[1].tunnel = "nave1";

@@ -47,7 +47,7 @@ public:
          .packets_out = 0,
          .bytes_out = 0},
     };
-    Counters dataplane{2, 1, 16};
+    Counters dataplane{2, 1, 16, 2};
     config::Config settings;
     std::vector<std::string> cleared;
     bool shutting_down = false;

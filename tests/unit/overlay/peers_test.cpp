@@ -64,6 +64,23 @@ struct Table {
 
 }  // namespace
 
+TEST_CASE("a peer's rates follow SetPeer, are said once, and again when the rule of its next association says otherwise") {
+    Table t;
+    ike::SaUp up{};
+    up.sa = {1}, up.remote_identity = *ike::Identity::parse("a.example"), up.local_endpoint = kUs, up.remote_endpoint = kThere;
+    const auto admit = [&](std::uint64_t sa, const RateLimits& rates) {
+        up.sa = {sa};
+        t.peers.admit({TunnelId{0}, PortId{0}, Role::spoke, GroupId{1}, rates}, up, t.now, t.out);
+        return t.said<SetPeerRate>();
+    };
+    const auto first = admit(1, {20'000'000, std::nullopt});
+    REQUIRE(first.size() == 1);
+    CHECK((first[0].to == 20'000'000 && first[0].from == 0));
+    CHECK(t.position<SetPeer>() < t.position<SetPeerRate>());
+    CHECK(admit(2, {20'000'000, std::nullopt}).size() == 1);
+    CHECK(admit(3, {}).back().to == 0);
+}
+
 TEST_CASE("a new peer is set before its path and its SAs, the inbound SA before the outbound one") {
     Table t;
     t.up(1);
