@@ -24,7 +24,9 @@ Own by_certificate(const Credential& credential, const SignatureSupport& peer, b
 
 Proven proven_by(const Profile& profile, const Path& path, const SignatureAlgorithm& algorithm) {
     const auto below_anchor = std::span{path.certificates}.first(path.certificates.size() - 1);
-    ProvenCertificates proven{.valid_until = std::ranges::min(below_anchor | std::views::transform(&Certificate::valid_until)), .is_asked_about = is_asked_about(profile, path)};
+    ProvenCertificates proven{.subject = path.certificates.front().subject_name(),
+                              .valid_until = std::ranges::min(below_anchor | std::views::transform(&Certificate::valid_until)),
+                              .is_asked_about = is_asked_about(profile, path)};
     for (std::size_t i = 0; i < below_anchor.size(); ++i) proven.ids.push_back(below_anchor[i].id_by(path.certificates[i + 1]));
     return {.means = fmt::format("the certificate of {} ({})", path.certificates.front().subject(), to_string(algorithm)), .certificates = std::move(proven)};
 }

@@ -93,13 +93,14 @@ std::chrono::sys_seconds Certificate::valid_until() const { return pkix::time_of
 
 std::string Certificate::subject() const { return pkix::text_of(X509_get_subject_name(parsed_->x509.get())); }
 std::string Certificate::issuer() const { return pkix::text_of(X509_get_issuer_name(parsed_->x509.get())); }
+Bytes Certificate::subject_name() const { return pkix::der_of(X509_get_subject_name(parsed_->x509.get()), i2d_X509_NAME); }
 const std::vector<Identity>& Certificate::identities() const { return parsed_->identities; }
 
 Identity Certificate::principal() const {
     const auto& all = parsed_->identities;
     const auto domain = std::ranges::find(all, Identity::Type::fqdn, &Identity::type);
     if (domain != all.end()) return *domain;
-    return {Identity::Type::der_distinguished_name, pkix::der_of(X509_get_subject_name(parsed_->x509.get()), i2d_X509_NAME)};
+    return {Identity::Type::der_distinguished_name, subject_name()};
 }
 
 bool Certificate::names(const Identity& identity) const {

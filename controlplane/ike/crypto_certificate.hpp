@@ -54,6 +54,8 @@ public:
     /// The subject in words, and the issuer.
     std::string subject() const;
     std::string issuer() const;
+    /// The subject in DER; an empty sequence when it has none.
+    Bytes subject_name() const;
     /// Who it says that its holder is: alternative names in their order, then the subject.
     const std::vector<Identity>& identities() const;
     /// Who its holder is when nothing else is said: the first domain name, else the subject.

@@ -148,6 +148,7 @@ struct SaUp {
     Identity local, remote_identity;
     NbmaEndpoint local_endpoint, remote_endpoint;
     bool initiator, local_behind_nat, remote_behind_nat, encapsulated;
+    std::optional<Identity> subject{};  // of the certificate by which the peer proved itself, by whatever name it came
 };
 enum class DownReason : std::uint8_t {
     closed_by_us, deleted_by_peer, timed_out, authentication_failed, no_proposal_chosen,

@@ -15,6 +15,13 @@ bool is_satisfied(const ConnectRequest& request, const Association& association,
     return request.profile == association.profile && (!request.expected || request.expected->matches(peer));
 }
 
+/// Nothing with a pre-shared key.
+std::optional<Identity> subject_of(const Association& association) {
+    const auto* established = association.in<Established>();
+    if (!established || established->certificates.subject.empty()) return std::nullopt;
+    return Identity{Identity::Type::der_distinguished_name, established->certificates.subject};
+}
+
 SaUp up_action(const Context& context, const Association& association, const Identity& peer, std::uint64_t token) {
     return {.sa = association.id,
             .profile = association.profile,
@@ -26,7 +33,8 @@ SaUp up_action(const Context& context, const Association& association, const Ide
             .initiator = association.initiator,
             .local_behind_nat = association.local_behind_nat,
             .remote_behind_nat = association.remote_behind_nat,
-            .encapsulated = association.encapsulated};
+            .encapsulated = association.encapsulated,
+            .subject = subject_of(association)};
 }
 
 /// An own attempt that nobody has answered yet is not needed any more: its tokens are answered by the association that is coming up.

@@ -8,7 +8,7 @@
 namespace nave::ike {
 namespace {
 
-constexpr std::uint8_t kVersion = 2;
+constexpr std::uint8_t kVersion = 3;
 constexpr std::size_t kKeyNameSize = 8;
 
 /// A field of up to 65535 bytes behind its length.
@@ -58,6 +58,7 @@ Secret encode_ticket(const Ticket& ticket) {
     put(out, as_bytes(ticket.ppk));
     out.u8(static_cast<std::uint8_t>(ticket.certificates.ids.size()));
     for (const CertificateId& each : ticket.certificates.ids) put(out, each.issuer), out.bytes(each.issuer_key), put(out, each.serial);
+    put(out, ticket.certificates.subject);
     const auto& valid_until = ticket.certificates.valid_until;
     out.u8(valid_until ? 1 : 0);
     if (valid_until) out.u64(seconds_of(*valid_until));
@@ -82,6 +83,7 @@ std::optional<Ticket> decode_ticket(ByteView bytes) {
     const std::size_t certificates = in.u8();
     if (in.failed() || !suite || !is_known(ticket.peer.type) || certificates > Ticket::kCertificatesMax) return std::nullopt;
     for (std::size_t i = 0; i < certificates; ++i) ticket.certificates.ids.push_back({.issuer = get_bytes(in), .issuer_key = get_key_id(in), .serial = get_bytes(in)});
+    ticket.certificates.subject = get_bytes(in);
     const std::uint8_t has_end = in.u8();
     if (has_end == 1) ticket.certificates.valid_until = time_of(in.u64());
     const std::uint8_t is_asked_about = in.u8();

@@ -21,6 +21,7 @@ namespace nave::ike {
 /// What has to be known of a peer's certificates later, when they are not at hand.
 struct ProvenCertificates {
     std::vector<CertificateId> ids{};                       // none with a pre-shared key
+    Bytes subject{};                                        // of the peer's own, DER
     std::optional<std::chrono::sys_seconds> valid_until{};  // of the one that expires first
     bool is_asked_about = false;                            // somebody says by HTTP whether they are revoked
     bool operator==(const ProvenCertificates&) const = default;

@@ -24,8 +24,10 @@ const AccessRule* Access::rule(const ike::Identity& identity) const {
     return found == rules_.end() ? nullptr : &*found;
 }
 
-const AccessRule* Access::treatment(const ike::Identity& identity, std::string_view nhrp_group) const {
-    const auto is_for = [&](const AccessRule& rule) { return rule.identity.matches(identity) && (!rule.nhrp_group || *rule.nhrp_group == nhrp_group); };
+const AccessRule* Access::treatment(const ike::Identity& identity, const std::optional<ike::Identity>& subject, std::string_view nhrp_group) const {
+    const auto is_for = [&](const AccessRule& rule) {
+        return (rule.identity.matches(identity) || (subject && rule.identity.matches(*subject))) && (!rule.nhrp_group || *rule.nhrp_group == nhrp_group);
+    };
     const auto found = std::ranges::find_if(rules_, is_for);
     return found == rules_.end() ? nullptr : &*found;
 }

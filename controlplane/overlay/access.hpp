@@ -22,9 +22,9 @@ public:
 
     /// The first rule that matches, of those that give rights; nullptr refuses. Valid as long as this object.
     const AccessRule* rule(const ike::Identity& identity) const;
-    /// How a peer is treated that calls itself by this NHRP group (empty: by none): the first of all rules that matches, those for a group
-    /// among them. What it decides must be nothing that a peer gains by lying.
-    const AccessRule* treatment(const ike::Identity& identity, std::string_view nhrp_group) const;
+    /// How a peer is treated apart from its rights: the first of all rules that matches its identity or its certificate's subject (nothing: it has
+    /// none), those for the NHRP group among them by which it calls itself (empty: by none). A group must not decide what a peer gains by lying.
+    const AccessRule* treatment(const ike::Identity& identity, const std::optional<ike::Identity>& subject, std::string_view nhrp_group) const;
     /// Whether the rules let this identity hold, answer for and send from the prefix, whoever holds it now.
     bool permits(const ike::Identity& identity, const Prefix& prefix) const;
     /// Why this identity may never register the prefix; nothing when the rules and our own networks leave it to whoever comes first.

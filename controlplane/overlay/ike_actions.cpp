@@ -53,8 +53,9 @@ std::optional<Admission> Gateway::Impl::admit(TunnelState& tunnel, const ike::Sa
     Admission admission{tunnel.tunnel.id, tunnel.tunnel.underlay, Role::spoke, GroupId{}};
     const AccessRule* rule = tunnel.access.rule(up.remote_identity);
     if (rule) admission.role = rule->hub ? Role::hub : Role::spoke;
-    if (const AccessRule* treatment = tunnel.access.treatment(up.remote_identity, {})) admission.group = treatment->group, admission.rates = treatment->rates;
     const Peer* known = peers.find(tunnel.tunnel.id, up.remote_identity);
+    if (const AccessRule* treatment = tunnel.access.treatment(up.remote_identity, up.subject, known ? known->nhrp_group : std::string{}))
+        admission.group = treatment->group, admission.rates = treatment->rates;
     if (known && known->role == Role::hub) admission.role = Role::hub;
     if (rule || (known && known->role == Role::hub)) return admission;
     count("overlay-identity-refused");

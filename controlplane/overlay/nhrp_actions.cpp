@@ -104,7 +104,7 @@ void Gateway::Impl::handle(TunnelState& home, const nhrp::GroupNamed& named, Tim
     peer->nhrp_group = named.group;
     log(out, ike::Severity::info, "group-" + peer->identity.to_string(),
         fmt::format("{}: {} calls itself {}", home.tunnel.name, peer->identity.to_string(), named.group.empty() ? "by no group" : "\"" + named.group + "\""));
-    const AccessRule* treatment = home.access.treatment(peer->identity, named.group);
+    const AccessRule* treatment = home.access.treatment(peer->identity, peer->subject, named.group);
     if (!treatment) return;
     peers.limit(*peer, treatment->rates, out);
     if (std::exchange(peer->group, treatment->group) != treatment->group) peers.tell(*peer, out);

@@ -68,6 +68,7 @@ struct Peer {
     ike::Identity identity;
     Role role = Role::spoke;
     GroupId group;
+    std::optional<ike::Identity> subject;      // of the certificate that it proved itself by last
     std::string nhrp_group;                    // what it calls itself; empty: nothing
     RateLimits rates;
     RateCounts rate_counts;

@@ -21,7 +21,7 @@ Peer* Peers::admit(const Admission& admission, const ike::SaUp& up, TimePoint no
         peer->last_data_in = peer->last_data_out = now;
         by_identity_[{admission.tunnel, up.remote_identity}] = peer->id;
     }
-    peer->role = admission.role, peer->group = admission.group, peer->port = admission.port;
+    peer->role = admission.role, peer->group = admission.group, peer->port = admission.port, peer->subject = up.subject;
     if (admission.role == Role::hub) peer->multicast = true;
     tell(*peer, out);
     limit(*peer, admission.rates, out);

@@ -66,6 +66,8 @@ TEST_CASE_METHOD(Certified, "two gateways come up by certificates below an inter
     lab.deliver();  // <-- IKE_AUTH { IDr, CERT, CERT, AUTH, SA, TSi, TSr }
     CHECK(Lab::talk(spoke, hub));
     CHECK(hub.ups[0].remote_identity == identity("spoke.example"));
+    REQUIRE(hub.ups[0].subject);
+    CHECK(hub.ups[0].subject->to_string() == "O=Example, CN=spoke");
     CHECK(hub.logged("authenticated spoke.example by the certificate of O=Example, CN=spoke (ecdsa-sha256)"));
     CHECK(spoke.logged("authenticated hub.example by the certificate of O=Example, CN=hub (ecdsa-sha256)"));
 }

@@ -21,6 +21,7 @@ Ticket full_ticket() {
             .trust = Secret{Bytes(Ticket::kTrustSize, 4)},
             .ppk = "site",
             .certificates = {.ids = {{.issuer = {1, 2}, .issuer_key = {7}, .serial = {3}}, {.issuer = {4}, .issuer_key = {8, 9}, .serial = {5, 6}}},
+                             .subject = {0x30, 0x00},
                              .valid_until = std::chrono::sys_seconds{std::chrono::seconds{2'000'000'000}}},
             .expires = std::chrono::sys_seconds{std::chrono::seconds{1'900'000'000}}};
 }

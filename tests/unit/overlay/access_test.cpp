@@ -37,6 +37,18 @@ TEST_CASE("the first rule that matches decides") {
     CHECK(access.refusal(kBank, prefix("10.255.0.5/32")) == CieCode::administratively_prohibited);
 }
 
+TEST_CASE("the subject of its certificate says how a peer is treated, not what it may hold") {
+    auto small = rule("O=Example, OU=Small, CN=*", {prefix("10.255.0.0/25")}, {});
+    small.rates.to = 20'000'000;
+    const Access access{{small, rule("*.spokes.example", {}, {prefix("10.0.0.0/9")})}, prefix("10.255.0.0/24"), {*IpAddress::parse("10.255.0.1")}};
+    CHECK(access.treatment(kA, identity("O=Example, OU=Small, CN=a"), "")->rates.to == 20'000'000);
+    CHECK(access.treatment(identity("O=Example, OU=Small, CN=a"), std::nullopt, "")->rates.to == 20'000'000);
+    CHECK_FALSE(access.treatment(kA, identity("O=Example, OU=Large, CN=a"), "")->rates.to);
+    CHECK_FALSE(access.treatment(kA, std::nullopt, "")->rates.to);
+    CHECK(access.treatment(identity("stranger.example"), identity("O=Other, OU=Small, CN=a"), "") == nullptr);
+    CHECK_FALSE(access.permits(kA, prefix("10.255.0.5/32")));
+}
+
 TEST_CASE("within its block a spoke may hold any free tunnel address, outside none") {
     const Access access = make();
     CHECK_FALSE(access.refusal(kA, prefix("10.255.0.5/32")));
@@ -172,8 +184,8 @@ TEST_CASE("a rule for an NHRP group gives no rights, and says how a peer is trea
     CHECK_FALSE(access.rule(kA)->hub);
     CHECK_FALSE(access.permits(kA, prefix("192.168.1.0/24")));
     CHECK(access.permits(kA, prefix("10.5.0.0/24")));
-    CHECK(access.treatment(kA, "branch")->group == GroupId{9});
-    CHECK(access.treatment(kA, "depot")->group == GroupId{7});
-    CHECK(access.treatment(kA, "")->group == GroupId{7});
-    CHECK(access.treatment(identity("stranger.example"), "branch") == nullptr);
+    CHECK(access.treatment(kA, {}, "branch")->group == GroupId{9});
+    CHECK(access.treatment(kA, {}, "depot")->group == GroupId{7});
+    CHECK(access.treatment(kA, {}, "")->group == GroupId{7});
+    CHECK(access.treatment(identity("stranger.example"), {}, "branch") == nullptr);
 }
