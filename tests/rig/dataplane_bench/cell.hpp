@@ -95,6 +95,7 @@ struct SizeMix {
 struct TunnelShape {
     EspAlgorithm algorithm = EspAlgorithm::aes_gcm_128;
     bool natt = false, esn = false, gre_key = true;
+    bool shaped = false;  // the hub's peers have a rate, of more than a worker sends
     auto operator<=>(const TunnelShape&) const = default;
 };
 

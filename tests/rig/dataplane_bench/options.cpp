@@ -41,6 +41,7 @@ po::options_description described() {
         ("mode", words(), "poll or adaptive")
         ("natt", "ESP in UDP")
         ("esn", "extended sequence numbers")
+        ("shaped", "peers have a rate that nothing waits for: what keeping it costs")
         ("no-gre-key", "GRE without a key")
         ("rounds", po::value<std::size_t>(), "rounds over all cells")
         ("batches", po::value<std::size_t>(), "batches of a cell in each round")
@@ -101,7 +102,7 @@ std::expected<std::vector<Cell>, std::string> selected(const po::variables_map& 
         if (!done) return std::unexpected{done.error()};
     selection.tunnels.clear();
     for (const EspAlgorithm algorithm : algorithms)
-        selection.tunnels.push_back({algorithm, given.contains("natt"), given.contains("esn"), !given.contains("no-gre-key")});
+        selection.tunnels.push_back({algorithm, given.contains("natt"), given.contains("esn"), !given.contains("no-gre-key"), given.contains("shaped")});
     const std::size_t most = std::ranges::max(selection.workers);
     if (most > cores) return std::unexpected{fmt::format("--workers {}: each needs a core, and this process may use {}", most, cores)};
     if (most > 1) selection.burst = kBurstOfWorkers;
@@ -114,7 +115,7 @@ std::expected<std::vector<Cell>, std::string> selected(const po::variables_map& 
 
 /// True if the options ask for other cells than a run without any.
 bool selects(const po::variables_map& given) {
-    constexpr std::array kKeys = {"case", "size", "algorithm", "peers", "distribution", "workers", "arrival", "mode", "burst", "natt", "esn", "no-gre-key"};
+    constexpr std::array kKeys = {"case", "size", "algorithm", "peers", "distribution", "workers", "arrival", "mode", "burst", "natt", "esn", "no-gre-key", "shaped"};
     return std::ranges::any_of(kKeys, [&](const char* key) { return given.contains(key); });
 }
 

@@ -84,6 +84,7 @@ void add_peer(const Station& at, std::uint32_t peer, const WorldShape& world) {
     }
     const std::uint16_t udp = world.tunnel.natt ? kUdpPortNatTraversal : std::uint16_t{0};
     send(at, settings);
+    if (world.tunnel.shaped) send(at, SetPeerRate{id, 100'000'000'000, 100'000'000'000});
     send(at, SetPeerPath{id, kUnderlay, mac_of(at.side), mac_of(other(at.side)), NbmaAddress{nbma_of(at.side, peer)}, NbmaAddress{nbma_of(other(at.side), peer)}, udp, udp});
     if (owner_at(at.side, peer, world) == at.worker) send(at, inbound_end({peer, other(at.side), 0}, world));
     send(at, outbound_end({peer, at.side, 0}, world));

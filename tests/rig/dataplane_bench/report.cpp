@@ -15,6 +15,7 @@ std::string remarks(const Cell& cell) {
     const WorldShape& world = cell.world;
     if (cell.distribution != Distribution::round_robin) text += fmt::format(" {}", name(cell.distribution));
     if (world.tunnel.natt) text += " nat-t";
+    if (world.tunnel.shaped) text += " shaped";
     if (world.tunnel.esn) text += " esn";
     if (!world.tunnel.gre_key) text += " no-key";
     if (world.workers > 1) text += fmt::format(" {} workers", world.workers);
@@ -39,6 +40,7 @@ nlohmann::json identity(const Cell& cell) {
     record["arrival"] = name(cell.world.arrival);
     record["mode"] = cell.world.adaptive ? "adaptive" : "poll";
     record["natt"] = cell.world.tunnel.natt;
+    record["shaped"] = cell.world.tunnel.shaped;
     record["esn"] = cell.world.tunnel.esn;
     record["gre_key"] = cell.world.tunnel.gre_key;
     record["distribution"] = name(cell.distribution);
