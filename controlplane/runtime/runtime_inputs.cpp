@@ -29,8 +29,10 @@ void Runtime::Impl::take_packet(const PacketMessage& punted, TimePoint time) {
     case Punt::nhrp: return gateway.on_nhrp(punted.peer, punted.view(), time, out);
     case Punt::redirect: return gateway.on_redirect(punted.peer, punted.view(), time, out);
     case Punt::local:
-        if (const auto message = kernel::parse_packet_too_big(punted.view())) underlay.too_big(*message, time, underlay_out);
-        perform_underlay();
+        if (const auto too_big = kernel::parse_packet_too_big(punted.view())) {
+            underlay.too_big(*too_big, time, underlay_out);
+            perform_underlay();
+        }
         return kernel.deliver(punted);
     case Punt::arp:
     case Punt::tunnel:
