@@ -233,23 +233,26 @@ void Kernel::deliver(const PacketMessage& message) {
         ++impl.counters.without_twin;
         return;
     }
-    if (message.punt == Punt::glean) ask_for(message);
+    if (message.punt == Punt::glean && glean_ipv6(message)) {
+        ++impl.counters.to_twins;
+        return;
+    }
     Twin& twin = impl.twins[to_port ? number : impl.plan.ports.size() + number];
     ++(twin.write(message.view()) ? impl.counters.to_twins : impl.counters.refused_by_twin);
 }
 
-/// A kernel that does not forward IPv6 (net.ipv6.conf.all.forwarding) would not look for the neighbour that the packet is for.
-void Kernel::ask_for(const PacketMessage& message) {
+bool Kernel::glean_ipv6(const PacketMessage& message) {
     Ipv6Header ip;
-    if (message.length < sizeof ip) return;
+    if (message.length < sizeof ip) return false;
     std::memcpy(&ip, message.bytes.data(), sizeof ip);
-    if (ip.version() != 6) return;
+    if (ip.version() != 6) return false;
     const IpAddress destination = IpAddress::v6(ip.destination);
     for (const Address& address : impl_->mirror.addresses()) {
         const auto port = std::ranges::find(impl_->plan.ports, address.index, &PortPlan::index);
         if (port == impl_->plan.ports.end() || port->tunnel != message.tunnel || !address.global || !address.network().contains(destination)) continue;
-        return resolve(port->port, destination);
+        return impl_->inside_output.send(message.view(), port->twin);
     }
+    return false;
 }
 
 void Kernel::resolve(PortId port, const IpAddress& address) {

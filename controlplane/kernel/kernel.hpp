@@ -78,7 +78,8 @@ public:
 
 private:
     struct Impl;
-    void ask_for(const PacketMessage& message);
+    /// Of an inside network: the kernel finds the neighbour even if it does not forward IPv6. False for all else.
+    bool glean_ipv6(const PacketMessage& message);
     explicit Kernel(std::unique_ptr<Impl> impl);
     std::unique_ptr<Impl> impl_;
 };

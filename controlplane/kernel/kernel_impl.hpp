@@ -1,6 +1,7 @@
 // The parts of Kernel.
 #pragma once
 
+#include "controlplane/kernel/inside_output.hpp"
 #include "controlplane/kernel/kernel.hpp"
 #include "controlplane/kernel/netlink.hpp"
 #include "controlplane/kernel/separation.hpp"
@@ -19,6 +20,7 @@ struct Kernel::Impl {
     Plan plan;
     Netlink netlink;
     IcmpErrorsByInboundAddress icmp_errors;
+    InsideOutput inside_output;
     std::vector<Twin> twins;  // ports', then tunnels'
     Mirror mirror;
     GuardedPeers peers;

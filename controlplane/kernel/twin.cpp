@@ -94,6 +94,8 @@ void quiet_interface(const std::string& name, bool forwards) {
     write_setting(v6 + "accept_ra", "0");
     write_setting(v6 + "autoconf", "0");
     write_setting(v6 + "router_solicitations", "0");
+    // The kernel also waits for so long before it looks for duplicates of an address, and hosts ask in vain meanwhile.
+    write_setting(v6 + "router_solicitation_delay", "0");
     write_setting(v6 + "accept_redirects", "0");
     write_setting(v6 + "forwarding", "0");
 }

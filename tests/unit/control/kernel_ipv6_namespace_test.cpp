@@ -4,6 +4,7 @@
 #include "controlplane/kernel/datagram.hpp"
 #include "controlplane/kernel/kernel.hpp"
 
+#include <algorithm>
 #include <array>
 #include <catch2/catch.hpp>
 #include <cstdio>
@@ -155,11 +156,20 @@ TEST_CASE("the kernel asks for a link-local next hop of the underlay when it is 
     CHECK(bench.kernel->view().underlay.neighbours.at({PortId{0}, ip("fe80::99")}).mac == MacAddress{{2, 0, 0, 0, 0, 0x99}});
 }
 
-TEST_CASE("an unknown inside host of IPv6 is asked for, though the kernel forwards no IPv6") {
+TEST_CASE("an unknown inside host of IPv6 is asked for and gets its first packet, once, whether or not the kernel forwards IPv6") {
     if (!in_new_namespace()) return;
     Bench bench;
-    bench.deliver(Punt::glean, udp_packet("fd00:2::9", "fd00:1::6"));
-    CHECK(bench.receives(1, discovery(kSolicitation, ip("fd00:1::6"))));
+    run(GENERATE("echo 0 > /proc/sys/net/ipv6/conf/all/forwarding", "echo 1 > /proc/sys/net/ipv6/conf/all/forwarding"));
+    const Bytes packet = udp_packet("fd00:2::9", "fd00:1::6");
+    bench.deliver(Punt::glean, packet);
+    REQUIRE(bench.receives(1, discovery(kSolicitation, ip("fd00:1::6"))));
+    run("ip neighbour replace fd00:1::6 lladdr 02:00:00:00:00:06 dev lan");
+    Bytes onward = packet;
+    --onward[7];
+    const auto is_ours = [&](ByteView frame) { return std::ranges::equal(frame.subspan(sizeof(EthernetHeader)), onward); };
+    REQUIRE(bench.receives(1, is_ours));
+    CHECK(bench.message->bytes[5] == 6);
+    CHECK_FALSE(bench.receives(1, is_ours, 100));
 }
 
 TEST_CASE("hosts behind an inside port hear that the gateway is a router") {
