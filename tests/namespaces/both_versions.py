@@ -55,6 +55,10 @@ def start(lab, mixes, **changes):
         versions = {mix.outside for mix in mixes.values()} if name == "hub" else {mixes[name].outside}
         lab.gateway(name, mix=mixes[name], wan=port(name, *sorted(versions)), **SETTINGS, **changes)
     assert wait_until(lab.registered, 20, 0.2), "\n".join(f"--- {name}\n{lab.log(name)[-2500:]}" for name in GATEWAYS)
+    # How a first packet fares while its neighbour is asked for, is not the question here.
+    for number, name in enumerate(GATEWAYS):
+        gateway = mixes[name].lan(1 if number == 0 else 10 + number).split("/")[0]
+        assert wait_until(lambda: lab.ping(f"host{number}", gateway, count=1).received, 5), lab.log(name)[-2500:]
 
 
 class Flood:
@@ -97,6 +101,7 @@ def leads_its_life(lab, mix, **changes):
     assert ping.ttls[0] == 61 and ping.ttls[-1] == 62, (ping.ttls[0], ping.ttls[-1])
     assert len(after - before) >= 2, (before, after)
     assert too_long.received == 0 and re.search(r"mtu.?=? ?1400", too_long.output), too_long.output
-    assert in_parts.received == 3, in_parts.output
+    # Routers of IPv6 do not fragment (RFC 8200 §5): the first answer teaches its sender the tunnel's MTU, and is lost.
+    assert in_parts.received >= {4: 3, 6: 2}[mix.inside], in_parts.output
     assert re.search(r"Time (to live|exceeded)", ends.output) and mix.lan(11).split("/")[0] in ends.output, ends.output
     assert all(each.received == 2 for each in gateways), [each.output for each in gateways]
