@@ -99,9 +99,10 @@ def failover(world):
     pings = threading.Thread(target=lambda: result.append(one.ping(other.host, count, interval)))
     pings.start()
     time.sleep(1)
+    is_up = lambda: re.search(r"10\.255\.0\.2 +up", one.frr.ask("bfdd", "show bfd peers brief"))
+    assert is_up(), one.frr.ask("bfdd", "show bfd peers brief")
     killed = time.monotonic()
     world.lab.gateways[hub.name].kill()
-    is_up = lambda: re.search(r"10\.255\.0\.2 +up", one.frr.ask("bfdd", "show bfd peers brief"))
     assert wait_until(lambda: not is_up(), 10, 0.01), one.frr.show("bfd peers brief")
     known = time.monotonic() - killed
     assert wait_until(lambda: routes(world, one) == {"172.16.0.0/16": "10.255.0.3"}, 10, 0.01), routes(world, one)

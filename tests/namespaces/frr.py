@@ -59,10 +59,11 @@ class Frr:
         """A daemon's answer over its own socket, within a millisecond or two: for whoever asks often."""
         with socket.socket(socket.AF_UNIX) as line:
             line.connect(str(self.folder / f"{daemon}.vty"))
-            line.sendall(command.encode() + b"\0")
-            answer = b""
-            while answer[-4:-1] != b"\0\0\0" and (piece := line.recv(65536)):  # which its status follows
-                answer += piece
+            for each in ("enable", command):
+                line.sendall(each.encode() + b"\0")
+                answer = b""
+                while answer[-4:-1] != b"\0\0\0" and (piece := line.recv(65536)):  # a status follows them
+                    answer += piece
         return answer.decode(errors="replace")
 
     def configure(self, *lines):

@@ -117,9 +117,16 @@ TEST_CASE("a hub that is shut down says so: its spokes know at once") {
     CHECK(play.world.has_logged(play.fleet.spoke(0), "traffic is stopped"));
 }
 
-TEST_CASE("of two hubs the one of higher priority carries the traffic, the other takes over and gives it back") {
+TEST_CASE("of two hubs, each reached itself, the one of higher priority carries the traffic, the other takes over and gives it back") {
     Play play{{.hubs = 2, .adapt = [](bool, std::size_t, Blueprint& blueprint) { blueprint.settings.tunnels[0].shortcut = false; }}};
     REQUIRE(play.world.run_until([&] { return play.fleet.all_registered(0) && play.fleet.all_registered(1); }, 60s));
+    const auto way_to_hub = [&](const char* address) -> std::string {
+        for (const overlay::RouteView& row : play.world.gateway(play.fleet.spoke(0)).routes())
+            if (row.prefix == address) return row.via;
+        return "none";
+    };
+    CHECK(way_to_hub("10.255.255.1/32") == "10.255.255.1 (hub0.example)");
+    CHECK(way_to_hub("10.255.255.2/32") == "10.255.255.2 (hub1.example)");
     const auto hub_on_the_way = [&]() -> std::size_t {
         const auto id = play.world.ping(play.fleet.spoke(0), play.fleet.spoke(1));
         play.world.run_for(500ms);
@@ -130,6 +137,7 @@ TEST_CASE("of two hubs the one of higher priority carries the traffic, the other
     play.world.crash(play.fleet.hub(0));
     CHECK(play.world.run_until([&] { return play.world.has_logged(play.fleet.spoke(0), "goes through hub 198.18.0.2"); }, 90s));
     CHECK(play.world.run_until([&] { return hub_on_the_way() == play.fleet.hub(1); }, 90s));
+    CHECK(way_to_hub("10.255.255.1/32") == "none");
     play.world.start(play.fleet.hub(0));
     REQUIRE(play.world.run_until([&] { return play.fleet.all_registered(0); }, 120s));
     const auto is_back = [](const overlay::RouteView& row) { return row.prefix == "10.0.0.0/8" && row.via == "10.255.255.1 (hub0.example)"; };
