@@ -3,7 +3,6 @@
 #include "controlplane/config/texts.hpp"
 
 #include <algorithm>
-#include <cctype>
 
 namespace nave::config {
 namespace {
@@ -60,8 +59,7 @@ Binding<HubDraft> hub_address() {
     auto read = [=](Reader& reader, const Value& value, HubDraft& out) {
         if (value.kind != Value::Kind::text) return reader.refuse(value, accepts);
         const auto name = ike::Identity::parse(value.text);
-        const bool has_letters = std::ranges::any_of(value.text, [](unsigned char c) { return std::isalpha(c) != 0; });
-        if (name && name->type == ike::Identity::Type::fqdn && has_letters) {
+        if (name && name->type == ike::Identity::Type::fqdn) {
             out.hub.name = value.text;
             return;
         }

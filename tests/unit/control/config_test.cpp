@@ -59,6 +59,8 @@ const std::vector<Case> kCases{
     {"tunnel.nave0", "shortcut", "false"},
     {"tunnel.nave0", "nhrp_group", "\"branch\""},
     {"tunnel.nave0", "shortcut_idle", "\"45s\""},
+    {"tunnel.nave0", "hub_connections", "2"},
+    {"tunnel.nave0", "hub_return", "\"1m\""},
     {"tunnel.nave0", "unique", "true"},
     {"tunnel.nave0", "table", "254"},
     {"tunnel.nave0", "twin", "\"overlay\""},

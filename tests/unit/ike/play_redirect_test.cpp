@@ -197,7 +197,8 @@ TEST_CASE("a hub that shares its load keeps a spoke whom the other hub did not a
     hub.settings.redirect_from_established = 0;
     hub.start();
     lab.act(spoke, [&](Endpoint& endpoint, Outbox& out) {
-        endpoint.connect({.profile = {}, .local = {spoke.address, 500}, .remote = {hub.address, 500}, .token = 5, .redirects = Redirected::within("192.0.2.0/24")}, lab.now, out);
+        const NbmaEndpoint local{spoke.address, 500}, remote{hub.address, 500};
+        endpoint.connect({.profile = {}, .local = local, .remote = remote, .expected = {}, .token = 5, .redirects = Redirected::within("192.0.2.0/24")}, lab.now, out);
     });
     lab.run();
     REQUIRE(hub.count("redirects-sent") == 1);
