@@ -81,9 +81,10 @@ void Endpoint::Impl::settle(Context& context) {
 SaId Endpoint::Impl::connect(Context& context, const ConnectRequest& request, Join join) {
     for (Association* attempt : table.attempts(request.remote.address)) {
         const bool is_own = attempt->initiator && attempt->profile == request.profile && attempt->local.address == request.local.address &&
-                            (attempt->remote == request.remote || attempt->encapsulated);
+                            (attempt->remote == request.remote || (attempt->encapsulated && !request.punch));
         auto* responding = attempt->in<AwaitingAuthRequest>();
-        const bool is_young = join == Join::any && responding && context.now - responding->began_at < kJoinPatience;
+        const bool is_young = join == Join::any && responding && context.now - responding->began_at < kJoinPatience &&
+                              (attempt->remote == request.remote || !request.punch);
         if (!is_own && !is_young) continue;
         attempt->requests.push_back(request);
         if (responding && !responding->impatient_at) responding->impatient_at = context.now + kJoinPatience;

@@ -228,6 +228,9 @@ struct ConnectRequest {
     std::uint64_t token = 0;                       // chosen by the caller, comes back in SaUp or SaDown
     std::vector<Prefix> redirects{};               // where the peer may send us instead (RFC 5685); nowhere when empty
     bool resumable = false;                        // ask for a ticket, and start with it next time (RFC 5723)
+    /// Both ends are behind NATs and start at once: from port 4500 (RFC 7296 §2.23) to the port that the peer's NAT gave it. The first message opens
+    /// the way, so it goes out often, and for five seconds only. Joins no attempt with another port of that address.
+    bool punch = false;
 };
 
 /// One association as an operator sees it.

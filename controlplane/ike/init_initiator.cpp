@@ -19,6 +19,8 @@ namespace {
 constexpr int kInitRestartsMax = 5;   // with a cookie or another group
 constexpr int kRefusalsMax = 3;
 constexpr std::size_t kCookieMax = 64;
+constexpr Duration kPunchInterval = std::chrono::milliseconds{250};
+constexpr int kPunchTries = 20;
 
 void send_init(Context& context, Association& association) {
     const auto& awaiting = *association.in<AwaitingInitResponse>();
@@ -104,9 +106,12 @@ void send_first_request(Context& context, Association& association, ExchangeType
     IkeSa& ike = *association.ike;
     const Header header{.initiator_spi = ike.initiator_spi, .exchange = exchange, .from_initiator = true};
     ike.next_request_id = 1;
+    const Settings& settings = context.settings;
+    const bool punch = association.requests.front().punch;
     const auto* awaiting = association.in<AwaitingInitResponse>();
-    const int tries = awaiting && awaiting->redirected_from ? std::min(kRedirectedTriesMax, context.settings.retransmit_tries) : context.settings.retransmit_tries;
-    ike.outstanding = transmission_of({encode_message(header, payloads)}, context.settings.retransmit_first, tries, context.now);
+    const int tries = awaiting && awaiting->redirected_from ? std::min(kRedirectedTriesMax, settings.retransmit_tries) : settings.retransmit_tries;
+    ike.outstanding = transmission_of({encode_message(header, payloads)}, punch ? kPunchInterval : settings.retransmit_first, punch ? kPunchTries : tries, context.now);
+    ike.outstanding->steady = punch;
     ike.purpose = Initial{};
     send_messages(context, association.local, association.remote, ike.outstanding->messages);
 }

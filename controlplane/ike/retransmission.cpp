@@ -13,7 +13,7 @@ Transmission::Step Transmission::step(TimePoint now) {
     if (now < next_at) return Step::wait;
     if (sent >= tries_max) return Step::give_up;
     ++sent;
-    interval *= 2;
+    if (!steady) interval *= 2;
     next_at = now + interval;
     return Step::repeat;
 }

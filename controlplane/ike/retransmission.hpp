@@ -17,6 +17,7 @@ struct Transmission {
     TimePoint begun_at{};
     int sent = 1;
     int renewals = 0;
+    bool steady = false;    // the interval stays as it is
 
     enum class Step { wait, repeat, give_up };
     /// What is to be done at `now`. `repeat` counts the transmission that the caller makes.
