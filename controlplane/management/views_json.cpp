@@ -20,7 +20,7 @@ Json by_class(const std::array<std::uint64_t, kTrafficClasses>& counts) {
 }
 
 Json row(const overlay::PeerView& peer) {
-    return {{"peer", peer.peer.value}, {"tunnel", peer.tunnel}, {"identity", peer.identity}, {"tunnel_addresses", peer.tunnel_addresses},
+    return {{"peer", peer.peer ? Json(peer.peer->value) : Json(nullptr)}, {"tunnel", peer.tunnel}, {"identity", peer.identity}, {"tunnel_addresses", peer.tunnel_addresses},
             {"prefixes", peer.prefixes}, {"nbma", peer.nbma}, {"nat", peer.nat}, {"role", peer.role}, {"path", peer.path},
             {"ike_state", peer.ike_state}, {"sa_state", peer.sa_state}, {"group", peer.group}, {"nhrp_group", peer.nhrp_group}, {"uptime_seconds", peer.uptime.count()},
             {"packets_in", peer.packets_in}, {"bytes_in", peer.bytes_in}, {"packets_out", peer.packets_out}, {"bytes_out", peer.bytes_out},

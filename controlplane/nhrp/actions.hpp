@@ -56,6 +56,7 @@ struct Resolved {
     NbmaAddress nbma;     // to contact: the NAT extension's address when one was given
     NbmaAddress claimed;  // the responder's own view; differs from `nbma` behind NAT
     Duration holding_time;
+    std::optional<NbmaEndpoint> rendezvous{};  // both ends are behind NATs, and a hub sees the other end there; its address is `nbma`
 };
 enum class ShortcutEnd : std::uint8_t { expired, purged, replaced, refused };
 /// Traffic for `prefix` goes through the hub again. Not said for what the overlay itself told the node to forget.
@@ -64,8 +65,11 @@ enum class ResolutionFailure : std::uint8_t { unanswered, refused, unreachable, 
 struct ResolutionFailed { IpAddress destination; ResolutionFailure reason; };
 
 /// We answered a resolution request of another spoke: it will start IKE with us now, and through a NAT on our side it only
-/// succeeds if we start towards it as well. `nbma` is the address to contact.
-struct Answered { TunnelAddress requester; NbmaAddress nbma; Prefix prefix; };
+/// succeeds if we start towards it as well. `nbma` is the address to contact, `rendezvous` as in Resolved.
+struct Answered {
+    TunnelAddress requester; NbmaAddress nbma; Prefix prefix;
+    std::optional<NbmaEndpoint> rendezvous{};
+};
 
 enum class Severity : std::uint8_t { debug, info, notice, warning };
 /// One line for the log. Lines of equal `key` may be rate-limited by whoever writes them; what a peer can provoke has a key

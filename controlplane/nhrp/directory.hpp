@@ -42,6 +42,8 @@ public:
     virtual NbmaAddress local_nbma(PeerId peer) const = 0;
     /// The peer's underlay address as its packets show it, after any NAT.
     virtual NbmaAddress observed_nbma(PeerId peer) const = 0;
+    /// Where the peer's ESP in UDP comes from, if a NAT lies between; nothing if none does.
+    virtual std::optional<NbmaEndpoint> observed_behind_nat(PeerId peer) const = 0;
 };
 
 }  // namespace nave::nhrp

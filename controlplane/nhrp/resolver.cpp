@@ -1,6 +1,7 @@
 // Resolution Requests and their replies.
 #include "controlplane/nhrp/resolver.hpp"
 
+#include "controlplane/nhrp/rendezvous.hpp"
 #include "controlplane/nhrp/replies.hpp"
 
 #include <algorithm>
@@ -76,7 +77,10 @@ void Resolver::transmit(const IpAddress& destination, Pending& pending, TimePoin
     packet.clients.push_back(client);
     context_.add_request_extensions(packet);
     packet.extensions.push_back({.type = extension_type::nat_address, .compulsory = false, .value = {}});
-    if (const auto observed = registrar_.observed()) add_nat_entry(packet, *observed, context_.own.value, context_.own.value.bit_count());
+    if (const auto observed = registrar_.observed()) {
+        add_nat_entry(packet, *observed, context_.own.value, context_.own.value.bit_count());
+        offer_rendezvous(packet);
+    }
     pending.asked.insert(next->peer);
     context_.send(next->peer, std::move(packet), out);
 }
@@ -122,9 +126,19 @@ Resolver::Shortcut Resolver::shortcut_of(const Received& received, const ClientI
     NbmaAddress nbma = nat_address(received.packet, next_hop.value).value_or(*client.nbma);
     // Straight from a responder that knows nothing of its NAT: the address that its packets show is the one that works.
     if (nbma == *client.nbma && is_first_hop(received.packet)) nbma = context_.directory.observed_nbma(received.from);
+    // A hub's word and no one else's: whoever is named there gets packets from us that it may not want.
+    const bool is_hubs_word = registrar_.observed() && context_.directory.is_server(received.from);
+    const auto rendezvous = is_hubs_word ? rendezvous_with(received.packet, next_hop.value) : std::nullopt;
+    if (rendezvous) nbma = rendezvous->address;
     // Not for longer than we ourselves ask others to believe us: a hub that starts anew has forgotten whom to purge.
     const Duration holding_time = std::min(client.holding_time, context_.settings.holding_time);
-    return {.next_hop = next_hop, .nbma = nbma, .claimed = *client.nbma, .destination = destination, .used = false, .expires = now + holding_time};
+    return {.next_hop = next_hop,
+            .nbma = nbma,
+            .claimed = *client.nbma,
+            .rendezvous = rendezvous,
+            .destination = destination,
+            .used = false,
+            .expires = now + holding_time};
 }
 
 void Resolver::store(const Prefix& prefix, const Shortcut& found, TimePoint now, Outbox& out) {
@@ -141,7 +155,7 @@ void Resolver::store(const Prefix& prefix, const Shortcut& found, TimePoint now,
     dues_.set({Due::expiry, prefix}, now + holding_time);
     dues_.set({Due::renewal, prefix}, now + holding_time * 2 / 3);
     if (renewal) return;
-    out.push_back(Resolved{prefix, found.next_hop, found.nbma, found.claimed, holding_time});
+    out.push_back(Resolved{prefix, found.next_hop, found.nbma, found.claimed, holding_time, found.rendezvous});
     log(out, Severity::info, fmt::format("shortcut-{}", prefix.to_string()),
         fmt::format("{} is at {}, {}", prefix.to_string(), found.next_hop.value.to_string(), found.nbma.value.to_string()));
 }

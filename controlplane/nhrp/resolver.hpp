@@ -53,6 +53,7 @@ private:
     struct Shortcut {
         TunnelAddress next_hop;
         NbmaAddress nbma, claimed;
+        std::optional<NbmaEndpoint> rendezvous;
         IpAddress destination;  // asked for, and asked for again to renew
         bool used = false;
         TimePoint expires;

@@ -1,6 +1,7 @@
 // Answers to Resolution Requests, byte for byte as FRR's where it has an opinion.
 #include "controlplane/nhrp/responder.hpp"
 
+#include "controlplane/nhrp/rendezvous.hpp"
 #include "controlplane/nhrp/replies.hpp"
 
 namespace nave::nhrp {
@@ -12,6 +13,8 @@ bool Responder::on_request(const Received& received, TimePoint now, Outbox& out)
     Packet reply = make_reply(context_, received, PacketType::resolution_reply, request.destination_protocol);
     reply.flags = static_cast<std::uint16_t>((request.flags & (flag::source_is_router | flag::source_stable)) | flag::authoritative);
     if (auto* nat = find(reply.extensions, extension_type::nat_address)) nat->value.clear();  // it named the requester
+    remove_rendezvous(reply);
+    const auto rendezvous = rendezvous_of(received);
     if (code != CieCode::success) {
         reply.clients.push_back({.code = code, .nbma = std::nullopt, .protocol = std::nullopt});
         context_.send(received.from, std::move(reply), out);
@@ -21,7 +24,10 @@ bool Responder::on_request(const Received& received, TimePoint now, Outbox& out)
     ClientInfo client = context_.own_client(received.from, request.families.nbma);
     client.prefix_length = prefix.length;
     reply.clients.push_back(client);
-    if (const auto observed = registrar_.observed()) add_nat_entry(reply, *observed, context_.own.value, context_.own.value.bit_count());
+    if (const auto observed = registrar_.observed()) {
+        add_nat_entry(reply, *observed, context_.own.value, context_.own.value.bit_count());
+        if (rendezvous) offer_rendezvous(reply);
+    }
     context_.send(received.from, std::move(reply), out);
     // In another's name one could have us knock anywhere and remember everybody.
     if (!context_.directory.is_server(received.from) && !context_.directory.is_station(received.from, request.source_protocol)) {
@@ -29,7 +35,7 @@ bool Responder::on_request(const Received& received, TimePoint now, Outbox& out)
         return false;
     }
     purger_.record(request.source_protocol, prefix, context_.own, now + context_.settings.holding_time);
-    announce_requester(received, prefix, out);
+    announce_requester(received, prefix, rendezvous, out);
     return true;
 }
 
@@ -49,12 +55,18 @@ Responder::Verdict Responder::verdict(const Received& received) const {
     return {CieCode::success, Context::is_narrow(local->prefix) ? local->prefix : host};
 }
 
-void Responder::announce_requester(const Received& received, const Prefix& prefix, Outbox& out) const {
+std::optional<NbmaEndpoint> Responder::rendezvous_of(const Received& received) const {
+    if (!registrar_.observed() || !context_.directory.is_server(received.from)) return std::nullopt;
+    return rendezvous_with(received.packet, received.packet.source_protocol);
+}
+
+void Responder::announce_requester(const Received& received, const Prefix& prefix, const std::optional<NbmaEndpoint>& rendezvous, Outbox& out) const {
     const Packet& request = received.packet;
     auto nbma = nat_address(request, request.source_protocol);
     if (!nbma && is_first_hop(request)) nbma = context_.directory.observed_nbma(received.from);
     if (!nbma) nbma = request.source_nbma;
-    if (nbma) out.push_back(Answered{TunnelAddress{request.source_protocol}, *nbma, prefix});
+    if (rendezvous) nbma = rendezvous->address;
+    if (nbma) out.push_back(Answered{TunnelAddress{request.source_protocol}, *nbma, prefix, rendezvous});
 }
 
 }  // namespace nave::nhrp

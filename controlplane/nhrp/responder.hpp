@@ -21,7 +21,9 @@ private:
         Prefix prefix;
     };
     Verdict verdict(const Received& received) const;
-    void announce_requester(const Received& received, const Prefix& prefix, Outbox& out) const;
+    /// Where a hub saw the requester, if we are behind a NAT too.
+    std::optional<NbmaEndpoint> rendezvous_of(const Received& received) const;
+    void announce_requester(const Received& received, const Prefix& prefix, const std::optional<NbmaEndpoint>& rendezvous, Outbox& out) const;
 
     Context& context_;
     Purger& purger_;

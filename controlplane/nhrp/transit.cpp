@@ -1,6 +1,7 @@
 // Forwarding: guards first, then the changes that a transit server makes.
 #include "controlplane/nhrp/transit.hpp"
 
+#include "controlplane/nhrp/rendezvous.hpp"
 #include "controlplane/nhrp/replies.hpp"
 
 #include <algorithm>
@@ -9,7 +10,7 @@
 namespace nave::nhrp {
 namespace {
 
-constexpr std::size_t kGrowthMax = 104;  // a transit entry, a NAT entry and the authentication, of IPv6
+constexpr std::size_t kGrowthMax = 144;  // a transit entry, a NAT entry, a rendezvous and the authentication, of IPv6
 
 std::uint16_t transit_list_of(PacketType type) { return is_reply(type) ? extension_type::reverse_transit : extension_type::forward_transit; }
 
@@ -20,6 +21,7 @@ void Transit::forward(const Received& received, const PeerRoute& next, TimePoint
     Packet packet = received.packet;
     --packet.hop_count;
     fill_nat_extension(received, packet);
+    say_where_it_is(received, packet);
     append_to_transit_list(next.peer, packet);
     record_answers(packet, now);
     context_.counters.add(Counter::forwarded);
@@ -112,6 +114,15 @@ void Transit::fill_nat_extension(const Received& received, Packet& packet) const
     if (packet.type != PacketType::resolution_reply || packet.clients.empty()) return;
     const ClientInfo& responder = packet.clients.front();
     if (responder.nbma && responder.protocol && *responder.nbma != observed) add_nat_entry(packet, observed, *responder.protocol, 0);
+}
+
+/// Of a station that is no hub we say what we see ourselves.
+void Transit::say_where_it_is(const Received& received, Packet& packet) const {
+    if (context_.directory.is_server(received.from)) return;
+    const bool is_answer = packet.type == PacketType::resolution_reply && !packet.clients.empty();
+    const IpAddress station = is_answer ? packet.clients.front().protocol.value_or(packet.destination_protocol) : packet.source_protocol;
+    const auto observed = context_.directory.observed_behind_nat(received.from);
+    fill_rendezvous(packet, observed ? std::optional{Rendezvous{*observed, station}} : std::nullopt);
 }
 
 void Transit::append_to_transit_list(PeerId next, Packet& packet) const {

@@ -22,6 +22,7 @@ private:
     bool has_loop(const Packet& packet) const;
     void refuse(const Received& received, Counter counter, ErrorCode code, TimePoint now, Outbox& out);
     void fill_nat_extension(const Received& received, Packet& packet) const;
+    void say_where_it_is(const Received& received, Packet& packet) const;
     void append_to_transit_list(PeerId next, Packet& packet) const;
     void record_answers(const Packet& reply, TimePoint now);
 

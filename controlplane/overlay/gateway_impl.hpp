@@ -90,13 +90,13 @@ struct Gateway::Impl {
     void pin_hubs(const TunnelState& tunnel);
 
     // shortcuts.cpp: direct paths between spokes
-    void seek_peer(TunnelState& tunnel, const NbmaAddress& nbma, const TunnelAddress& holder, TimePoint now);
-    bool is_sought_in_vain(const TunnelState& tunnel, const NbmaAddress& nbma, const TunnelAddress& holder) const;
-    void start_attempt(TunnelState& tunnel, const NbmaAddress& nbma, TimePoint now, Outbox& out);
-    void cancel_attempt(TunnelState& tunnel, const NbmaAddress& nbma, TimePoint now, Outbox& out);
-    void attempt_failed(TunnelState& tunnel, const NbmaAddress& nbma, std::string_view reason, TimePoint now, Outbox& out);
-    /// The association at this address ended: shortcuts that waited for it to become usable do not wait for ever.
-    void give_up_waiting(TunnelState& tunnel, const NbmaAddress& nbma, std::string_view reason, TimePoint now, Outbox& out);
+    void seek_peer(TunnelState& tunnel, const NbmaEndpoint& contact, const TunnelAddress& holder, TimePoint now);
+    bool is_sought_in_vain(const TunnelState& tunnel, const NbmaEndpoint& contact, const TunnelAddress& holder) const;
+    void start_attempt(TunnelState& tunnel, const NbmaEndpoint& contact, TimePoint now, Outbox& out);
+    void cancel_attempt(TunnelState& tunnel, const NbmaEndpoint& contact, TimePoint now, Outbox& out);
+    void attempt_failed(TunnelState& tunnel, const NbmaEndpoint& contact, std::string_view reason, TimePoint now, Outbox& out);
+    /// The association with this endpoint ended: shortcuts that waited for it to become usable do not wait for ever.
+    void give_up_waiting(TunnelState& tunnel, const NbmaEndpoint& remote, std::string_view reason, TimePoint now, Outbox& out);
     /// Activates every shortcut whose conditions hold now.
     void review(TunnelState& tunnel, TimePoint now, Outbox& out);
     void try_activate(TunnelState& tunnel, const Prefix& prefix, Shortcut& shortcut, TimePoint now, Outbox& out);
@@ -143,7 +143,7 @@ struct Gateway::Impl {
 
     /// What a ConnectRequest's token stands for.
     struct HubAttempt { TunnelId tunnel; std::size_t index; };
-    struct ShortcutAttempt { TunnelId tunnel; NbmaAddress nbma; };
+    struct ShortcutAttempt { TunnelId tunnel; NbmaEndpoint contact; };
     using Purpose = std::variant<HubAttempt, ShortcutAttempt>;
     std::optional<Purpose> take_purpose(std::uint64_t token);
 

@@ -83,8 +83,8 @@ void Gateway::Impl::handle(const ike::SaUp& up, TimePoint now, Outbox& out) {
                 fmt::format("{}: {} refused: all {} peers are taken", found->tunnel.name, up.remote_identity.to_string(), settings.peers_max));
         }
     }
-    if (for_shortcut && !peer) attempt_failed(*found, for_shortcut->nbma, "the identity there is refused", now, out);
-    if (for_shortcut && peer) found->attempts.erase(for_shortcut->nbma);
+    if (for_shortcut && !peer) attempt_failed(*found, for_shortcut->contact, "the identity there is refused", now, out);
+    if (for_shortcut && peer) found->attempts.erase(for_shortcut->contact);
     if (!peer) return close(up.sa, ike::DownReason::closed_by_us, false, now, out);
     if (!for_hub) return;
     if (peer->role != Role::hub) {
@@ -101,15 +101,19 @@ void Gateway::Impl::handle(const ike::SaUp& up, TimePoint now, Outbox& out) {
 void Gateway::Impl::handle(const ike::SaDown& down, TimePoint now, Outbox& out) {
     if (const auto purpose = take_purpose(down.token)) {
         if (const auto* hub = std::get_if<HubAttempt>(&*purpose)) hub_attempt_failed(tunnel(hub->tunnel), hub->index, down, now, out);
-        if (const auto* shortcut = std::get_if<ShortcutAttempt>(&*purpose))
-            attempt_failed(tunnel(shortcut->tunnel), shortcut->nbma, fmt::format("{}: {}", ike::name(down.reason), down.detail), now, out);
+        if (const auto* shortcut = std::get_if<ShortcutAttempt>(&*purpose)) {
+            TunnelState& home = tunnel(shortcut->tunnel);
+            if (const auto attempt = home.attempts.find(shortcut->contact); attempt != home.attempts.end())
+                attempt->second.unanswered = down.reason == ike::DownReason::timed_out;
+            attempt_failed(home, shortcut->contact, fmt::format("{}: {}", ike::name(down.reason), down.detail), now, out);
+        }
     }
     Peer* peer = peers.find(down.sa);
     if (!peer) return;
     // The last association: traffic goes elsewhere before its SAs go.
     if (peer->associations.size() == 1) {
         TunnelState& home = tunnel(peer->tunnel);
-        const NbmaAddress remote = peer->associations.front().remote.address;
+        const NbmaEndpoint remote = peer->associations.front().remote;
         remove_shortcuts_through(home, peer->id, ike::name(down.reason), out);
         give_up_waiting(home, remote, ike::name(down.reason), now, out);
     }

@@ -28,7 +28,7 @@ void Gateway::set_underlay_address(PortId port, Family family, std::optional<Nbm
     }
     for (const auto& tunnel : impl_->tunnels) {
         if (tunnel->tunnel.underlay != port) continue;
-        std::erase_if(tunnel->attempts, [&](const auto& attempt) { return attempt.first.value.family() == family; });
+        std::erase_if(tunnel->attempts, [&](const auto& attempt) { return attempt.first.address.value.family() == family; });
         impl_->begin_with_hubs(*tunnel, family, now, out);
     }
 }

@@ -30,6 +30,19 @@ std::string via_words(const Rib::Match& match, const Peers& peers) {
     }
     return "unknown";
 }
+
+/// Whom we try to meet through both our NATs, or tried in vain: no peer is there, so traffic goes through the hub.
+void append_sought(const TunnelState& home, const Peers& peers, std::vector<PeerView>& rows) {
+    for (const auto& [contact, attempt] : home.attempts) {
+        const auto is_found = [&](const Peer* peer) { return peer->tunnel == home.tunnel.id && peer->holds(attempt.holder); };
+        if (!is_rendezvous(contact) || std::ranges::any_of(peers.live(), is_found)) continue;
+        const bool is_under_way = attempt.start_at || attempt.sa;
+        PeerView row;
+        row.tunnel = home.tunnel.name, row.tunnel_addresses = {attempt.holder.value.to_string()}, row.nbma = contact.to_string(), row.nat = nat_words(true, true);
+        row.role = "spoke", row.path = is_under_way ? "punching" : attempt.unanswered ? "nat-blocked" : "hub", row.ike_state = "none", row.sa_state = "none";
+        rows.push_back(std::move(row));
+    }
+}
 }  // namespace
 
 std::size_t Gateway::clear_peer(std::string_view text, TimePoint now, Outbox& out) {
@@ -70,6 +83,7 @@ std::vector<PeerView> Gateway::peers(TimePoint now) const {
         row.rates = peer->rates, row.rate_counts = peer->rate_counts;
         rows.push_back(std::move(row));
     }
+    for (const auto& home : impl_->tunnels) append_sought(*home, impl_->peers, rows);
     return rows;
 }
 

@@ -138,4 +138,11 @@ NbmaAddress TunnelState::observed_nbma(PeerId id) const {
     return association ? association->remote.address : NbmaAddress{};
 }
 
+std::optional<NbmaEndpoint> TunnelState::observed_behind_nat(PeerId id) const {
+    const Peer* peer = peers_.find(id);
+    const Association* association = peer ? peer->best_association() : nullptr;
+    const bool shows_a_port = association && association->remote_behind_nat && association->encapsulated && association->remote.port != kUdpPortIke;
+    return shows_a_port ? std::optional{association->remote} : std::nullopt;
+}
+
 }  // namespace nave::overlay

@@ -1,6 +1,7 @@
 // One tunnel of this gateway: its routes, rules, NHRP node, hubs and shortcuts, and what the node asks of them.
 #pragma once
 
+#include "common/headers.hpp"
 #include "controlplane/nhrp/directory.hpp"
 #include "controlplane/nhrp/node.hpp"
 #include "controlplane/overlay/access.hpp"
@@ -27,16 +28,23 @@ struct Shortcut {
     State state = State::waiting;
     TunnelAddress next_hop;
     NbmaAddress nbma, claimed;
+    NbmaEndpoint contact;        // whom IKE is started with
     std::optional<PeerId> peer;  // active
 };
 std::string_view name(Shortcut::State state);
 
-/// On-demand IKE towards one underlay address.
+/// Where a peer is met on demand: at IKE's own port, or both ends being behind NATs, at the port where a hub sees it.
+inline NbmaEndpoint contact_of(const NbmaAddress& nbma, const std::optional<NbmaEndpoint>& rendezvous) { return rendezvous.value_or(NbmaEndpoint{nbma, kUdpPortIke}); }
+inline bool is_rendezvous(const NbmaEndpoint& contact) { return contact.port != kUdpPortIke; }
+
+/// On-demand IKE towards one underlay endpoint.
 struct Attempt {
     std::optional<TimePoint> start_at;     // scheduled
     std::optional<ike::SaId> sa;           // under way
     std::uint64_t token = 0;
     std::optional<TimePoint> forbidden_until{};  // after a failure
+    TimePoint failed_at;
+    bool unanswered = false;               // the last one failed in silence
     TunnelAddress holder;                  // who is wanted there
     TimePoint used_at;
     Backoff backoff{std::chrono::seconds{20}, std::chrono::seconds{600}};
@@ -71,7 +79,7 @@ public:
     std::set<Prefix> local_prefixes;
     std::optional<TunnelAddress> kernel_gateway;
     std::map<Prefix, Shortcut> shortcuts;
-    std::map<NbmaAddress, Attempt> attempts;
+    std::map<NbmaEndpoint, Attempt> attempts;
     std::map<PeerId, Introduction> introductions;
     std::optional<TimePoint> review_at;         // when shortcuts that wait are looked at again
 
@@ -96,6 +104,7 @@ public:
     bool same_identity(PeerId a, PeerId b) const override;
     NbmaAddress local_nbma(PeerId peer) const override;
     NbmaAddress observed_nbma(PeerId peer) const override;
+    std::optional<NbmaEndpoint> observed_behind_nat(PeerId peer) const override;
 
 private:
     std::optional<nhrp::CieCode> why_not(const Peer& peer, const Prefix& prefix) const;

@@ -13,15 +13,16 @@
 
 namespace nave::overlay {
 
-/// One peer, joined over IKE, NHRP and the dataplane.
+/// One peer, joined over IKE, NHRP and the dataplane; or one that is only sought through NATs, which has no number and no identity yet.
 struct PeerView {
-    PeerId peer;
+    std::optional<PeerId> peer;
     std::string tunnel, identity;
     std::vector<std::string> tunnel_addresses, prefixes;
     std::string nbma;                    // "192.0.2.11:4500"
     std::string nat;                     // "none", "peer", "us", "both"
     std::string role;                    // "hub", "spoke"
-    std::string path;                    // "direct", or "hub" while a shortcut is not up
+    /// "direct"; or while traffic goes through the hub: "hub", "punching" (both ends open their NATs), "nat-blocked" (the NATs let nothing through)
+    std::string path;
     std::string ike_state, sa_state;     // "established"; "up", "none", "rekeying"
     std::uint16_t group = 0;
     std::string nhrp_group{};            // what the peer calls itself

@@ -172,25 +172,6 @@ TEST_CASE("a shortcut to a spoke behind a NAT is started from the inside") {
     CHECK(world.violations() == std::vector<std::string>{});
 }
 
-TEST_CASE("between two NAT boxes no shortcut comes up, and traffic stays on the hub") {
-    World world{32, Weather::fair()};
-    std::vector<std::size_t> nats{world.underlay().add_nat({IpAddress::v4(0xc6130001)}), world.underlay().add_nat({IpAddress::v4(0xc6130002)})};
-    Fleet fleet{world, {.adapt = [&](bool is_hub, std::size_t number, Blueprint& blueprint) {
-        if (!is_hub) blueprint.nat = nats[number], blueprint.underlay = {IpAddress::v4(0xc0a80001 + 256 * static_cast<std::uint32_t>(number))};
-    }}};
-    fleet.start_all();
-    REQUIRE(world.run_until([&] { return fleet.all_registered(); }, 60s));
-    world.run_for(2s);
-    for (int i = 0; i < 100; ++i) {
-        const auto id = world.ping(fleet.spoke(0), fleet.spoke(1));
-        world.run_for(1s);
-        REQUIRE(world.trace(id).relayed());
-    }
-    CHECK(world.counter(fleet.spoke(0), "overlay-shortcut-attempts-failed") > 0);
-    CHECK(world.counter(fleet.spoke(0), "overlay-shortcut-attempts-failed") < 6);
-    CHECK(world.violations() == std::vector<std::string>{});
-}
-
 TEST_CASE("a spoke whose rules do not allow the answerer keeps its traffic on the hub, with log line and counter") {
     Play play{{.adapt = [](bool is_hub, std::size_t number, Blueprint& blueprint) {
         if (!is_hub && number == 0) blueprint.settings.tunnels[0].access[0].prefixes = {*Prefix::parse("10.0.0.0/24")};

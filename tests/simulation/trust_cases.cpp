@@ -24,7 +24,7 @@ struct Play {
     ~Play() { CHECK(world.violations() == std::vector<std::string>{}); }
     /// Spoke 0 gets this packet out of spoke 1's SA.
     void forge(const nhrp::Packet& packet) {
-        const PeerId liar = fleet.peer(fleet.spoke(0), "s1.spokes.example")->peer;
+        const PeerId liar = *fleet.peer(fleet.spoke(0), "s1.spokes.example")->peer;
         world.with(fleet.spoke(0), [&](overlay::Gateway& gateway, TimePoint now, overlay::Outbox& out) { gateway.on_nhrp(liar, nhrp::encode(packet), now, out); });
         world.run_for(2s);
     }

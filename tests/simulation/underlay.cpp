@@ -5,14 +5,14 @@ namespace nave::simulation {
 
 std::optional<NbmaEndpoint> NatBox::leave(const NbmaEndpoint& inside, const NbmaEndpoint& destination) {
     if (inside.port == 0) return std::nullopt;
-    const auto [mapping, is_new] = ports_.try_emplace(inside, next_port_);
+    const auto [mapping, is_new] = ports_.try_emplace({inside, kind_ == Kind::symmetric ? std::optional{destination} : std::nullopt}, next_port_);
     if (is_new) insides_[next_port_++] = inside;
-    contacted_.emplace(mapping->second, destination.address);
+    contacted_.emplace(mapping->second, destination);
     return NbmaEndpoint{address_, mapping->second};
 }
 
 std::optional<NbmaEndpoint> NatBox::enter(const NbmaEndpoint& destination, const NbmaEndpoint& source) const {
-    if (!contacted_.contains({destination.port, source.address})) return std::nullopt;
+    if (!contacted_.contains({destination.port, source})) return std::nullopt;
     const auto found = insides_.find(destination.port);
     return found == insides_.end() ? std::nullopt : std::optional{found->second};
 }

@@ -20,10 +20,12 @@ struct Weather {
     static Weather fair() { return {0, 0, 0, std::chrono::milliseconds{10}, std::chrono::milliseconds{0}, std::chrono::milliseconds{0}}; }
 };
 
-/// Rewrites ports; lets in only what answers something that went out (address-dependent filtering).
+/// Rewrites ports; lets in only what answers something that went out to that address and port. A cone gives an inside endpoint one public port towards
+/// everybody, a symmetric one another towards each destination.
 class NatBox {
 public:
-    explicit NatBox(NbmaAddress address) : address_{address} {}
+    enum class Kind : std::uint8_t { cone, symmetric };
+    NatBox(NbmaAddress address, Kind kind) : address_{address}, kind_{kind} {}
 
     NbmaAddress address() const { return address_; }
     /// The public source of a packet that leaves; plain ESP has no port to rewrite and does not get through.
@@ -32,20 +34,23 @@ public:
     std::optional<NbmaEndpoint> enter(const NbmaEndpoint& destination, const NbmaEndpoint& source) const;
     /// Every mapping gets another port, as after a reboot of the box.
     void rebind();
+    /// Another box takes its place.
+    void become(Kind kind) { kind_ = kind, rebind(); }
 
 private:
     NbmaAddress address_;
+    Kind kind_;
     std::uint16_t next_port_ = 20000;
-    std::map<NbmaEndpoint, std::uint16_t> ports_;
+    std::map<std::pair<NbmaEndpoint, std::optional<NbmaEndpoint>>, std::uint16_t> ports_;
     std::map<std::uint16_t, NbmaEndpoint> insides_;
-    std::set<std::pair<std::uint16_t, NbmaAddress>> contacted_;
+    std::set<std::pair<std::uint16_t, NbmaEndpoint>> contacted_;
 };
 
 class Underlay {
 public:
     Underlay(Weather weather, SeededRandom& random) : weather_{weather}, random_{random} {}
 
-    std::size_t add_nat(NbmaAddress address) { return nats_.emplace_back(address), nats_.size() - 1; }
+    std::size_t add_nat(NbmaAddress address, NatBox::Kind kind = NatBox::Kind::cone) { return nats_.emplace_back(address, kind), nats_.size() - 1; }
     NatBox& nat(std::size_t index) { return nats_[index]; }
     void set_weather(Weather weather) { weather_ = weather; }
     void place(const NbmaAddress& address, std::size_t station, std::optional<std::size_t> nat);

@@ -195,7 +195,7 @@ void World::carry_out(std::size_t index, overlay::Outbox& out) {
     for (overlay::Action& action : out) {
         Effects effects;
         if (auto* send = std::get_if<overlay::SendDatagram>(&action)) effects.push_back(Transmit{{send->local, send->remote, IkeDatagram{std::move(send->payload)}}});
-        else if (const auto* nhrp = std::get_if<overlay::SendNhrp>(&action)) {
+        else if (auto* nhrp = std::get_if<overlay::SendNhrp>(&action)) {
             if (!suppressed_ || !suppressed_(index, nhrp->peer, nhrp->packet)) station.dataplane->send_nhrp(nhrp->peer, nhrp->packet, effects);
         }
         else if (const auto* command = std::get_if<overlay::Dataplane>(&action)) station.dataplane->execute(command->command, effects);

@@ -69,8 +69,8 @@ public:
     void set_route_lag(Duration most) { route_lag_ = most; }
     /// Loses so many percent of the dataplane's events.
     void set_event_loss(std::uint32_t percent) { event_loss_percent_ = percent; }
-    /// Whoever fulfils it does not send this NHRP packet: a peer that speaks another dialect.
-    void suppress_nhrp(std::function<bool(std::size_t from, PeerId to, const Bytes& packet)> condition) { suppressed_ = std::move(condition); }
+    /// Whoever fulfils it does not send this NHRP packet, or sends what is made of it: a peer that speaks another dialect.
+    void suppress_nhrp(std::function<bool(std::size_t from, PeerId to, Bytes& packet)> condition) { suppressed_ = std::move(condition); }
     /// What the domain name server says from here on.
     void set_name(const std::string& name, std::vector<NbmaAddress> addresses) { names_[name] = std::move(addresses); }
     /// Routes that the gateway wanted in its kernel's table, with their gateways.
@@ -121,7 +121,7 @@ private:
     Duration counter_interval_ = std::chrono::seconds{1};
     Duration route_lag_ = std::chrono::milliseconds{2};
     std::uint32_t event_loss_percent_ = 0;
-    std::function<bool(std::size_t, PeerId, const Bytes&)> suppressed_;
+    std::function<bool(std::size_t, PeerId, Bytes&)> suppressed_;
     std::vector<std::string> violations_;
     std::map<std::string, std::vector<NbmaAddress>> names_;
     bool echo_ = false;

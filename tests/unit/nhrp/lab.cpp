@@ -54,6 +54,11 @@ NbmaAddress Station::observed_nbma(PeerId peer) const {
     return other.public_nbma.value_or(other.nbma);
 }
 
+std::optional<NbmaEndpoint> Station::observed_behind_nat(PeerId peer) const {
+    const Station& other = *peers.at(peer);
+    return other.public_nbma ? std::optional{NbmaEndpoint{*other.public_nbma, other.public_port}} : std::nullopt;
+}
+
 void Station::set_lan(std::initializer_list<std::string> prefixes) {
     lan.clear();
     for (const auto& prefix : prefixes) lan.push_back(net(prefix));

@@ -46,6 +46,7 @@ public:
     bool same_identity(PeerId a, PeerId b) const override;
     NbmaAddress local_nbma(PeerId peer) const override;
     NbmaAddress observed_nbma(PeerId peer) const override;
+    std::optional<NbmaEndpoint> observed_behind_nat(PeerId peer) const override;
 
     // What a test does to it.
     void set_lan(std::initializer_list<std::string> prefixes);
@@ -75,6 +76,7 @@ public:
     NbmaAddress nbma;                         // its own view
     std::optional<NbmaAddress> second_nbma;   // of the other IP version: what peers of that version see
     std::optional<NbmaAddress> public_nbma;   // others' view, when behind NAT
+    std::uint16_t public_port = 40000;        // and of its ESP in UDP
     std::vector<Prefix> lan;
     std::map<Prefix, PeerRoute> routes;
     std::map<PeerId, Station*> peers;
