@@ -96,7 +96,7 @@ TEST_CASE("a hub is named once") {
     check_problem(spoke({{14, R"(hub = [{ address = "hub.example", identity = "a.example" }, { address = "hub.example", identity = "b.example" }])"}}),
                   "spoke.toml:14:73: tunnel.nave0.hub[1].address: hub hub.example is named twice");
     check_problem(spoke({{14, R"(hub = [{ address = "hub 1.example", identity = "a.example" }])"}}),
-                  "spoke.toml:14:20: tunnel.nave0.hub[0].address: found \"hub 1.example\"; accepted: an IPv4 address such as \"192.0.2.1\", or a domain name");
+                  "spoke.toml:14:20: tunnel.nave0.hub[0].address: found \"hub 1.example\"; accepted: an IP address such as \"192.0.2.1\" or \"2001:db8::1\", or a domain name");
     check_problem(spoke({{14, R"(hub = [{ address = "300.0.2.1", identity = "a.example" }])"}}), "spoke.toml:14:20: tunnel.nave0.hub[0].address: found \"300.0.2.1\"");
     check_problem(spoke({{14, R"(hub = [{ address = "255.255.255.255", identity = "a.example" }])"}}),
                   "spoke.toml:14:20: tunnel.nave0.hub[0].address: found \"255.255.255.255\"");

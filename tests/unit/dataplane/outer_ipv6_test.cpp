@@ -12,35 +12,26 @@ namespace {
 constexpr std::size_t kUpper = sizeof(EthernetHeader) + sizeof(Ipv6Header);
 constexpr MacAddress kSolicitedNode{{0x33, 0x33, 0xff, 0, 0, 1}};
 
-struct Ipv6 {
+struct Outer {
     std::string_view source = "2001:db8:f::9", destination = "2001:db8::1";
     std::uint8_t next_header = kProtocolUdp, hop_limit = 64, traffic_class = 0;
 };
 
-Bytes ipv6(const Ipv6& ip, ByteView payload) {
-    ByteWriter out;
-    out.u32(6u << 28 | std::uint32_t{ip.traffic_class} << 20);
-    out.u16(static_cast<std::uint16_t>(payload.size()));
-    out.u8(ip.next_header);
-    out.u8(ip.hop_limit);
-    for (const auto address : {ip.source, ip.destination}) out.bytes(IpAddress::parse(address).value().bytes());
-    out.bytes(payload);
-    return out.take();
-}
+Bytes outer(const Outer& ip, ByteView payload) { return ipv6({ip.source, ip.destination, ip.next_header, ip.hop_limit, ip.traffic_class}, payload); }
 
-Bytes fragment_of(std::uint8_t next_header, std::uint16_t offset_and_more, ByteView payload, const Ipv6& ip = {}) {
+Bytes fragment_of(std::uint8_t next_header, std::uint16_t offset_and_more, ByteView payload, const Outer& ip = {}) {
     ByteWriter out;
     out.u8(next_header);
     out.u8(0);
     out.u16(offset_and_more);
     out.u32(0x1234567);
     out.bytes(payload);
-    Ipv6 with = ip;
+    Outer with = ip;
     with.next_header = kProtocolFragment;
-    return ipv6(with, out.view());
+    return outer(with, out.view());
 }
 
-const Ipv6Header& ipv6_of(const Bytes& frame) { return *reinterpret_cast<const Ipv6Header*>(frame.data() + sizeof(EthernetHeader)); }
+const Ipv6Header& outer_of(const Bytes& frame) { return ipv6_of(frame, sizeof(EthernetHeader)); }
 
 /// A message of neighbour discovery, as far as the dataplane looks at it.
 Bytes discovery(std::uint8_t type) { return concat({Bytes{type, 0, 0, 0, 0, 0, 0, 0}, pattern(16)}); }
@@ -53,7 +44,7 @@ struct Underlay {
         box.put(port, ethernet(to, kNeighbourMac, kEtherTypeIpv6, packet), 0, device_flags), box.turn();
     }
     void receive(ByteView packet) { frame(kBoxMac, packet); }
-    void receive(const Ipv6& ip, ByteView payload) { receive(ipv6(ip, payload)); }
+    void receive(const Outer& ip, ByteView payload) { receive(outer(ip, payload)); }
 };
 
 /// Two gateways whose underlay is IPv6.
@@ -77,7 +68,7 @@ struct Pair {
 
 TEST_CASE("outer IPv6 with each broken field is dropped by name") {
     Underlay under;
-    const Bytes whole = ipv6({}, udp(500, 500, pattern(30)));
+    const Bytes whole = outer({}, udp(500, 500, pattern(30)));
     under.receive(ByteView{whole}.first(39));
     under.receive(ByteView{whole}.first(whole.size() - 1));
     Bytes version = whole;
@@ -95,7 +86,7 @@ TEST_CASE("outer IPv6 with each broken field is dropped by name") {
 
 TEST_CASE("IKE over IPv6 goes up as an IP packet from both of its ports, its link padding cut") {
     Underlay under;
-    const Bytes plain = ipv6({}, udp(500, 500, pattern(28))), marked = ipv6({}, udp(4500, 4500, concat({Bytes(4, 0), pattern(28)})));
+    const Bytes plain = outer({}, udp(500, 500, pattern(28))), marked = outer({}, udp(4500, 4500, concat({Bytes(4, 0), pattern(28)})));
     under.receive(concat({plain, Bytes(6, 0xee)}));
     under.receive(marked);
     const auto punted = under.box.punted();
@@ -107,8 +98,8 @@ TEST_CASE("IKE over IPv6 goes up as an IP packet from both of its ports, its lin
 
 TEST_CASE("IKE from a peer's IPv6 address has a punt class of its own, from its neighbour's not") {
     Pair pair;
-    pair.b.put(kUnderlay, ethernet(kBoxMac, kNeighbourMac, kEtherTypeIpv6, ipv6({.source = "2001:db8::1", .destination = "2001:db8::2"}, udp(500, 500, pattern(28)))));
-    pair.b.put(kUnderlay, ethernet(kBoxMac, kNeighbourMac, kEtherTypeIpv6, ipv6({.source = "2001:db8::3", .destination = "2001:db8::2"}, udp(500, 500, pattern(28)))));
+    pair.b.put(kUnderlay, ethernet(kBoxMac, kNeighbourMac, kEtherTypeIpv6, outer({.source = "2001:db8::1", .destination = "2001:db8::2"}, udp(500, 500, pattern(28)))));
+    pair.b.put(kUnderlay, ethernet(kBoxMac, kNeighbourMac, kEtherTypeIpv6, outer({.source = "2001:db8::3", .destination = "2001:db8::2"}, udp(500, 500, pattern(28)))));
     pair.b.turn();
     const auto punted = pair.b.punted();
     REQUIRE(punted.size() == 2);
@@ -121,9 +112,9 @@ TEST_CASE("neighbour discovery goes up in the class of ARP, from the link only (
     Underlay under;
     under.box.command(AddLocalAddress{kInside, IpAddress::parse("2001:db8::1").value()});
     for (std::uint8_t type = 133; type <= 137; ++type)
-        under.frame(kSolicitedNode, ipv6({.destination = "ff02::1:ff00:1", .next_header = kProtocolIcmpv6, .hop_limit = 255}, discovery(type)), 0, port);
-    under.frame(kBoxMac, ipv6({.next_header = kProtocolIcmpv6, .hop_limit = 255}, discovery(136)), 0, port);
-    under.frame(kBoxMac, ipv6({.next_header = kProtocolIcmpv6, .hop_limit = 254}, discovery(136)), 0, port);
+        under.frame(kSolicitedNode, outer({.destination = "ff02::1:ff00:1", .next_header = kProtocolIcmpv6, .hop_limit = 255}, discovery(type)), 0, port);
+    under.frame(kBoxMac, outer({.next_header = kProtocolIcmpv6, .hop_limit = 255}, discovery(136)), 0, port);
+    under.frame(kBoxMac, outer({.next_header = kProtocolIcmpv6, .hop_limit = 254}, discovery(136)), 0, port);
     const auto punted = under.box.punted();
     REQUIRE(punted.size() == 6);
     for (const auto& each : punted) {
@@ -136,10 +127,10 @@ TEST_CASE("neighbour discovery goes up in the class of ARP, from the link only (
 
 TEST_CASE("other ICMPv6, TCP and what is for groups goes up as a frame, for the kernel") {
     Underlay under;
-    const Bytes echo = ipv6({.next_header = kProtocolIcmpv6}, Bytes{128, 0, 0, 0, 0, 1, 0, 1});
+    const Bytes echo = outer({.next_header = kProtocolIcmpv6}, Bytes{128, 0, 0, 0, 0, 1, 0, 1});
     under.receive(echo);
     under.receive({.next_header = kProtocolTcp}, pattern(20));
-    under.frame({{0x33, 0x33, 0, 0, 0, 1}}, ipv6({.source = "fe80::1", .destination = "ff02::1", .next_header = kProtocolHopByHop, .hop_limit = 1}, pattern(32)));
+    under.frame({{0x33, 0x33, 0, 0, 0, 1}}, outer({.source = "fe80::1", .destination = "ff02::1", .next_header = kProtocolHopByHop, .hop_limit = 1}, pattern(32)));
     const auto punted = under.box.punted();
     REQUIRE(punted.size() == 3);
     for (const auto& each : punted) CHECK(each.punt == Punt::local);
@@ -161,7 +152,7 @@ TEST_CASE("clear GRE, other tunnels in clear and extension headers over IPv6 are
 
 TEST_CASE("an IPv6 packet behind an inside port that is not for this box does not come in by the kernel") {
     Underlay under;
-    under.frame(kBoxMac, ipv6({.destination = "2001:db8::77"}, udp(1, 2, pattern(8))), 0, kInside);
+    under.frame(kBoxMac, outer({.destination = "2001:db8::77"}, udp(1, 2, pattern(8))), 0, kInside);
     CHECK(under.box.punted().empty());
     CHECK(under.box.drops() == 1);
 }
@@ -172,7 +163,7 @@ TEST_CASE("a whole packet that looks like a fragment is taken as what it is (RFC
     under.receive(fragment_of(kProtocolUdp, 0, ike));
     const auto punted = under.box.punted();
     REQUIRE(punted.size() == 1);
-    CHECK(punted[0].bytes == ipv6({}, ike));
+    CHECK(punted[0].bytes == outer({}, ike));
 }
 
 TEST_CASE("fragments of IPv6 in any order become the packet again, and neighbour discovery does not (RFC 6980)") {
@@ -183,10 +174,10 @@ TEST_CASE("fragments of IPv6 in any order become the packet again, and neighbour
     for (const Bytes& piece : pieces) under.receive(piece);
     const auto punted = under.box.punted();
     REQUIRE(punted.size() == 1);
-    CHECK(punted[0].bytes == ipv6({}, ike));
+    CHECK(punted[0].bytes == outer({}, ike));
     CHECK(under.box.counters().workers[0].reassembled.read() == 1);
 
-    const Ipv6 neighbour{.hop_limit = 255};
+    const Outer neighbour{.hop_limit = 255};
     const Bytes solicitation = discovery(135);
     under.receive(fragment_of(kProtocolIcmpv6, 0 | 1, ByteView{solicitation}.first(16), neighbour));
     under.receive(fragment_of(kProtocolIcmpv6, 16, ByteView{solicitation}.subspan(16), neighbour));
@@ -233,26 +224,26 @@ TEST_CASE("ESP leaves with an IPv6 header: lengths, hop limit of the tunnel, tra
     Pair pair;
     const Bytes first = pair.sent_frame(64), second = pair.sent_frame(1000);
     CHECK((first[12] << 8 | first[13]) == kEtherTypeIpv6);
-    const Ipv6Header& ip = ipv6_of(first);
+    const Ipv6Header& ip = outer_of(first);
     CHECK(ip.version() == 6);
     CHECK(ip.payload_length.host() == first.size() - kUpper);
     CHECK(ip.next_header == kProtocolEsp);
     CHECK(ip.hop_limit == 64);
     CHECK(IpAddress::v6(ip.source) == IpAddress::parse("2001:db8::1"));
     CHECK(IpAddress::v6(ip.destination) == IpAddress::parse("2001:db8::2"));
-    const auto label = [](const Bytes& frame) { return ipv6_of(frame).version_class_flow.host() & 0xfffff; };
+    const auto label = [](const Bytes& frame) { return outer_of(frame).version_class_flow.host() & 0xfffff; };
     CHECK(label(first) != 0);
     CHECK(label(first) == label(second));
     pair.a.from_host(ipv4({.source = "10.1.0.9", .destination = "10.2.0.9", .type_of_service = 0xb8}, pattern(40)));
     pair.a.turn();
-    CHECK(ipv6_of(pair.a.sent(kUnderlay).at(0)).traffic_class() == 0xb8);
+    CHECK(outer_of(pair.a.sent(kUnderlay).at(0)).traffic_class() == 0xb8);
 }
 
 TEST_CASE("ESP in UDP over IPv6 leaves with a right checksum at any length, and may come without one (RFC 6935)") {
     Pair pair{{.udp = true}};
     for (std::size_t size = 0; size < 80; ++size) {
         const Bytes frame = pair.sent_frame(size);
-        const Ipv6Header& ip = ipv6_of(frame);
+        const Ipv6Header& ip = outer_of(frame);
         REQUIRE(ip.next_header == kProtocolUdp);
         REQUIRE(ipv6_checksum(ip, kProtocolUdp, ByteView{frame}.subspan(kUpper)) == 0);
     }
