@@ -135,8 +135,9 @@ RouteOutcome Ipv6Routes::set(TableId id, const Prefix& prefix, std::uint32_t nex
     const bool is_there = rte_hash_lookup(hash_, &key) >= 0;
     if (!is_there && table.routes == routes_max_) return RouteOutcome::refused;
     if (rte_hash_add_key_data(hash_, &key, stored(next_hop)) != 0) {
-        // Every place that is not taken may be one that a reader still looks at.
-        return rte_rcu_qsbr_check(readers_, removal_token_, false) == 1 ? RouteOutcome::refused : RouteOutcome::wait;
+        // Every place that is not taken may be one that a reader still looks at; those that none does any more a second try takes.
+        if (rte_rcu_qsbr_check(readers_, removal_token_, false) != 1) return RouteOutcome::wait;
+        if (rte_hash_add_key_data(hash_, &key, stored(next_hop)) != 0) return RouteOutcome::refused;
     }
     if (is_there) return RouteOutcome::done;
     ++table.routes;
