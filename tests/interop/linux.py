@@ -139,6 +139,7 @@ class Linux:
 
     def speak(self, remote, changes=None, secrets=None, authorities=None):
         """Loads the connection towards `remote` in the place of what was there; existing SAs end."""
+        self.ask("unload-conn", name="dmvpn")  # its trap would begin anew between the two
         self.terminate()
         text = braces({"connections": {"dmvpn": self.connection(remote, changes or {})},
                        "secrets": secrets if secrets is not None else {"ike-any": {"secret": f'"{PSK}"'}}, **({"authorities": authorities} if authorities else {})})
