@@ -5,9 +5,19 @@
 
 namespace nave::dataplane {
 
+namespace {
+
+/// Of the process, as a packet's tag is compared by another worker than the one that made it.
+const auto& address_seeds() {
+    static const std::array<std::uint64_t, 4> seeds{rte_rand(), rte_rand(), rte_rand(), rte_rand()};
+    return seeds;
+}
+
+}  // namespace
+
 Tables::Tables(WorkerId worker, const GatewayConfig& config, AssociationStore& associations)
     : worker_{worker}, tunnels_(config.limits.tunnels), peers_{config.limits.peers},
-      peer_addresses_{{rte_rand(), rte_rand(), rte_rand(), rte_rand()}}, adjacencies_{config.limits.adjacencies},
+      peer_addresses_{address_seeds()}, adjacencies_{config.limits.adjacencies},
       associations_{associations}, outbound_owner_(associations.outbound.size()), local_(config.limits.tables) {
     for (const PortConfig& port : config.ports) {
         PortState state;

@@ -170,8 +170,7 @@ void Kernel::Impl::separate_routes(std::vector<overlay::Log>& log) {
 }
 
 bool Kernel::guard(PeerId peer, PortId port, const IpAddress& address) {
-    if (impl_->peers.is_at(peer, port, address)) return false;
-    impl_->peers.set(peer, port, address);
+    if (!impl_->peers.add(peer, port, address)) return false;
     const bool concerned = leads_into_tunnel(impl_->mirror, impl_->plan, address) || !view().refused.empty();
     impl_->look_again = impl_->look_again || concerned;
     return concerned;

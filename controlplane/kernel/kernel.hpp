@@ -56,7 +56,7 @@ public:
     /// Hands a punted packet to the kernel: arp and local to the port's twin, tunnel and glean to the tunnel's.
     void deliver(const PacketMessage& message);
 
-    /// Where on the underlay a peer is: routes that lead there into a tunnel are refused. True when synchronise() has to look at the routes again.
+    /// Where on the underlay a peer came up: routes that lead there into a tunnel are refused. True when synchronise() has to look at the routes again.
     [[nodiscard]] bool guard(PeerId peer, PortId port, const IpAddress& address);
     [[nodiscard]] bool unguard(PeerId peer);
     /// Puts a route of the overlay into its tunnel's table, or takes it out.

@@ -18,12 +18,14 @@ bool read(ByteView& bytes, Header& header) {
     return true;
 }
 
-bool is_ours(const Ipv6Header& quoted, ByteView behind) {
-    if (quoted.version() != 6) return false;
-    if (quoted.next_header == kProtocolEsp) return true;
+/// The SPI of the packet quoted, if it is ESP.
+std::optional<Spi> spi_of(const Ipv6Header& quoted, ByteView behind) {
+    if (quoted.version() != 6) return std::nullopt;
     UdpHeader udp;
-    if (quoted.next_header != kProtocolUdp || !read(behind, udp)) return false;
-    return udp.source_port.host() == kUdpPortIke || udp.source_port.host() == kUdpPortNatTraversal;
+    be32 spi;
+    if (quoted.next_header == kProtocolUdp && (!read(behind, udp) || udp.source_port.host() != kUdpPortNatTraversal)) return std::nullopt;
+    if ((quoted.next_header != kProtocolEsp && quoted.next_header != kProtocolUdp) || !read(behind, spi) || spi.host() == 0) return std::nullopt;
+    return Spi{spi.host()};
 }
 
 }  // namespace
@@ -36,9 +38,10 @@ std::optional<PacketTooBig> parse_packet_too_big(ByteView frame) {
     if (ip.version() != 6 || ip.next_header != kProtocolIcmpv6 || ip.payload_length.host() > frame.size()) return std::nullopt;
     const ByteView message = frame.first(ip.payload_length.host());
     ByteView rest = message;
-    if (!read(rest, icmp) || icmp.type != kTypePacketTooBig || !read(rest, quoted) || !is_ours(quoted, rest)) return std::nullopt;
-    if (ipv6_checksum(ip, kProtocolIcmpv6, message) != 0 || quoted.source != ip.destination) return std::nullopt;
-    return PacketTooBig{.local = {IpAddress::v6(quoted.source)}, .remote = {IpAddress::v6(quoted.destination)}, .mtu = icmp.mtu.host()};
+    if (!read(rest, icmp) || icmp.type != kTypePacketTooBig || !read(rest, quoted)) return std::nullopt;
+    const auto spi = spi_of(quoted, rest);
+    if (!spi || ipv6_checksum(ip, kProtocolIcmpv6, message) != 0 || quoted.source != ip.destination) return std::nullopt;
+    return PacketTooBig{.local = {IpAddress::v6(quoted.source)}, .remote = {IpAddress::v6(quoted.destination)}, .mtu = icmp.mtu.host(), .spi = *spi};
 }
 
 }  // namespace nave::kernel

@@ -12,10 +12,10 @@ std::string RecursiveRoute::text() const {
                        prefix.to_string(), gateway ? " via " + gateway->to_string() : "", table, peer.to_string());
 }
 
-void GuardedPeers::set(PeerId peer, PortId port, const IpAddress& address) {
-    remove(peer);
-    places_.emplace(peer, std::pair{port, address});
+bool GuardedPeers::add(PeerId peer, PortId port, const IpAddress& address) {
+    if (!places_.try_emplace(peer, port, address).second) return false;
     by_address_.emplace(address, port, peer);
+    return true;
 }
 
 void GuardedPeers::remove(PeerId peer) {
@@ -23,11 +23,6 @@ void GuardedPeers::remove(PeerId peer) {
     if (place == places_.end()) return;
     by_address_.erase({place->second.second, place->second.first, peer});
     places_.erase(place);
-}
-
-bool GuardedPeers::is_at(PeerId peer, PortId port, const IpAddress& address) const {
-    const auto place = places_.find(peer);
-    return place != places_.end() && place->second == std::pair{port, address};
 }
 
 std::optional<IpAddress> GuardedPeers::captured_by(const Prefix& prefix, const UnderlayView& underlay) const {

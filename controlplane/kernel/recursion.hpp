@@ -27,13 +27,13 @@ struct RecursiveRoute {
     std::string text() const;
 };
 
-/// The underlay addresses of the peers that are up.
+/// The underlay addresses at which peers came up, where they have shown that they receive. Where their packets come from later does not count:
+/// with a forged source a peer could have anybody's routes refused.
 class GuardedPeers {
 public:
-    /// A peer is, or moved, there.
-    void set(PeerId peer, PortId port, const IpAddress& address);
+    /// False if the peer is known already.
+    bool add(PeerId peer, PortId port, const IpAddress& address);
     void remove(PeerId peer);
-    bool is_at(PeerId peer, PortId port, const IpAddress& address) const;
 
     /// A peer that a route into the tunnel covers no less specifically than the underlay's own route to it does: as if both stood in one
     /// table. The default route covers nobody, as tables are apart so that there can be one in the tunnel.

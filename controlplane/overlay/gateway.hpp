@@ -61,6 +61,9 @@ public:
     void on_deadline(TimePoint now, Outbox& out);
     std::optional<TimePoint> next_deadline() const;
 
+    /// Whether an SA of ours with this SPI leads there; counted if not, as somebody has made up a message about it.
+    bool sends_under(Spi spi, const NbmaAddress& remote);
+
     // From the operator
     /// Closes every peer that the text names (identity, tunnel address, NBMA address or "all"); gives how many.
     std::size_t clear_peer(std::string_view text, TimePoint now, Outbox& out);

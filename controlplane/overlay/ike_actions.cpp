@@ -54,10 +54,14 @@ std::optional<Admission> Gateway::Impl::admit(TunnelState& tunnel, const ike::Sa
     const AccessRule* rule = tunnel.access.rule(up.remote_identity);
     if (rule) admission.role = rule->hub ? Role::hub : Role::spoke;
     const Peer* known = peers.find(tunnel.tunnel.id, up.remote_identity);
+    if (known && known->role == Role::hub) {
+        // A hub that begins by itself is what it was when we began: no rule for spokes is about it.
+        admission.role = Role::hub;
+        return admission;
+    }
     if (const AccessRule* treatment = tunnel.access.treatment(up.remote_identity, up.subject, known ? known->nhrp_group : std::string{}))
         admission.group = treatment->group, admission.rates = treatment->rates;
-    if (known && known->role == Role::hub) admission.role = Role::hub;
-    if (rule || (known && known->role == Role::hub)) return admission;
+    if (rule) return admission;
     count("overlay-identity-refused");
     log(out, ike::Severity::warning, "access-" + up.remote_identity.to_string(),
         fmt::format("{}: {} at {} refused: no access rule allows this identity", tunnel.tunnel.name, up.remote_identity.to_string(), up.remote_endpoint.to_string()));

@@ -31,17 +31,17 @@ void Gateway::Impl::handle(TunnelState&, nhrp::Send& send, TimePoint, Outbox& ou
 
 void Gateway::Impl::update_sources(TunnelState& home, Peer& peer, Outbox& out) {
     if (peer.leaving) return;
-    std::vector<Prefix> sources = peer.bindings;
+    std::vector<Prefix> sources = peer.bindings, kept;
     for (const TunnelAddress& address : peer.tunnel_addresses) {
-        sources.push_back(Prefix::host(address.value));
-        if (const auto link_local = link_local_of(address)) sources.push_back(Prefix::host(link_local->value));
+        // First, as none of the others must cost the peer its own: by them it speaks of the others.
+        kept.push_back(Prefix::host(address.value));
+        if (const auto link_local = link_local_of(address)) kept.push_back(Prefix::host(link_local->value));
         for (const Prefix& prefix : home.rib.prefixes_through(address))
             if (home.access.permits(peer.identity, prefix)) sources.push_back(prefix);
     }
     for (const auto& [prefix, shortcut] : home.shortcuts)
         if (shortcut.peer == peer.id) sources.push_back(prefix);
     std::ranges::sort(sources, {}, [](const Prefix& prefix) { return std::pair{prefix.length, prefix}; });
-    std::vector<Prefix> kept;
     for (const Prefix& prefix : sources)
         if (std::ranges::none_of(kept, [&](const Prefix& wider) { return wider.contains(prefix); })) kept.push_back(prefix);
     if (kept.size() > SetPeer::kSourcesMax) {

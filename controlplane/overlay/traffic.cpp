@@ -39,6 +39,16 @@ RateCounts rate_counts(PeerId peer, const Counters& counters) {
 }
 }  // namespace
 
+bool Gateway::sends_under(Spi spi, const NbmaAddress& remote) {
+    const bool is_known = std::ranges::any_of(impl_->peers.live(), [&](const Peer* peer) {
+        return std::ranges::any_of(peer->associations, [&](const Association& each) {
+            return each.remote.address == remote && std::ranges::any_of(each.children, [&](const Child& child) { return child.outbound && child.outbound_spi == spi; });
+        });
+    });
+    if (!is_known) impl_->count("overlay-packet-too-big-made-up");
+    return is_known;
+}
+
 void Gateway::Impl::read_counters(Peer& peer, const Counters& counters, TimePoint now) {
     if (peer.rates != RateLimits{}) peer.rate_counts = rate_counts(peer.id, counters);
     for (Association& association : peer.associations) {

@@ -29,7 +29,7 @@ void Runtime::Impl::take_packet(const PacketMessage& punted, TimePoint time) {
     case Punt::nhrp: return gateway.on_nhrp(punted.peer, punted.view(), time, out);
     case Punt::redirect: return gateway.on_redirect(punted.peer, punted.view(), time, out);
     case Punt::local:
-        if (const auto too_big = kernel::parse_packet_too_big(punted.view())) {
+        if (const auto too_big = kernel::parse_packet_too_big(punted.view()); too_big && gateway.sends_under(too_big->spi, too_big->remote)) {
             underlay.too_big(*too_big, time, underlay_out);
             perform_underlay();
         }

@@ -326,6 +326,13 @@ TEST_CASE("a routing daemon's route through a spoke lets that spoke send from th
         gateway.routes_followed(out);
     });
     CHECK_FALSE(arrives_from("10.50.0.1"));
+    play.world.with(play.fleet.hub(), [](overlay::Gateway& gateway, TimePoint now, overlay::Outbox& out) {
+        for (std::uint32_t i = 0; i < 20; ++i)
+            gateway.set_tunnel_route(TunnelId{0}, Prefix::of(IpAddress::v4(0x0a3c0000 + (i << 8)), 24), spoke_tunnel_address(0), true, now, out);
+        gateway.routes_followed(out);
+    });
+    CHECK(arrives_from("10.60.0.1"));
+    CHECK(arrives_from("10.255.0.1"));  // by which the routing daemon speaks, whatever the others cost
 }
 
 TEST_CASE("an unregistered address of the tunnel's subnet is rejected at the hub") {

@@ -89,8 +89,11 @@ TEST_CASE("a Packet Too Big about our ESP says whose way is how narrow") {
     CHECK(read->local.value == kUs);
     CHECK(read->remote.value == kPeer);
     CHECK(read->mtu == 1400);
-    const Bytes udp{500 >> 8, 500 & 0xff, 4500 >> 8, 4500 & 0xff, 0, 8, 0, 0};
-    CHECK(parse_packet_too_big(message(1400, kProtocolUdp, udp)));
+    CHECK(read->spi == Spi{0x11111111});
+    Bytes udp{4500 >> 8, 4500 & 0xff, 4500 >> 8, 4500 & 0xff, 0, 12, 0, 0, 1, 2, 3, 4};
+    CHECK(parse_packet_too_big(message(1400, kProtocolUdp, udp))->spi == Spi{0x01020304});
+    udp[11] = udp[10] = udp[9] = udp[8] = 0;  // IKE's marker, and IKE has its own fragments
+    CHECK_FALSE(parse_packet_too_big(message(1400, kProtocolUdp, udp)));
     CHECK_FALSE(parse_packet_too_big(message(1400, kProtocolUdp, Bytes{0, 53, 0, 53, 0, 8, 0, 0})));
     CHECK_FALSE(parse_packet_too_big(message(1400, kProtocolTcp)));
 }

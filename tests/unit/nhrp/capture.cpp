@@ -42,7 +42,10 @@ void append_to_capture(const std::vector<Flight>& flights) {
         ByteWriter out;
         out.u32(0x20002001), out.u32(42);  // GRE with a key
         out.bytes(flight.bytes);
-        const Bytes header = outer(flight.from->nbma, flight.to->nbma, out.size());
+        // A station with both underlays has one address here; the header around NHRP only has to be one.
+        const NbmaAddress& from = flight.from->nbma;
+        const bool one_family = from.value.family() == flight.to->nbma.value.family();
+        const Bytes header = outer(from, one_family ? flight.to->nbma : from, out.size());
         ByteWriter record;
         const auto size = static_cast<std::uint32_t>(header.size() + out.size());
         for (const std::uint32_t word : {0u, 0u, size, size}) record.u32(word);
