@@ -42,13 +42,23 @@ ByteView view(const Header& header) {
     return {reinterpret_cast<const std::uint8_t*>(&header), sizeof header};
 }
 
+/// Both headers and behind them what is quoted; `sum` of all but the first becomes ICMP's checksum. Gives the length.
+template <class Ip, class Icmp, class Sum>
+std::size_t put(const Ip& ip, Icmp icmp, ByteView quoted, std::span<std::uint8_t> out, Sum&& sum) {
+    std::memcpy(out.data(), &ip, sizeof ip);
+    std::memcpy(out.data() + sizeof ip, &icmp, sizeof icmp);
+    std::memcpy(out.data() + sizeof ip + sizeof icmp, quoted.data(), quoted.size());
+    icmp.checksum = be16(sum(out.subspan(sizeof ip, sizeof icmp + quoted.size())));
+    std::memcpy(out.data() + sizeof ip, &icmp, sizeof icmp);
+    return sizeof ip + sizeof icmp + quoted.size();
+}
+
 std::size_t write_ipv4(const IcmpError& error, const IpAddress& source, ByteView ip_packet, std::span<std::uint8_t> out) {
     const std::size_t quoted = std::min(ip_packet.size(), kIcmpErrorMax - sizeof(Ipv4Header) - sizeof(IcmpHeader));
-    const std::size_t length = sizeof(Ipv4Header) + sizeof(IcmpHeader) + quoted;
     Ipv4Header ip{};
     ip.version_and_length = 0x45;
     ip.type_of_service = 0xc0;  // internetwork control (RFC 1812 §4.3.2.5)
-    ip.total_length = be16(static_cast<std::uint16_t>(length));
+    ip.total_length = be16(static_cast<std::uint16_t>(sizeof ip + sizeof(IcmpHeader) + quoted));
     ip.time_to_live = 64;
     ip.protocol = kProtocolIcmp;
     ip.source = be32(source.v4_host());
@@ -57,20 +67,14 @@ std::size_t write_ipv4(const IcmpError& error, const IpAddress& source, ByteView
     IcmpHeader icmp{};
     icmp.type = error.v4.type, icmp.code = error.v4.code;
     icmp.next_hop_mtu = be16(error.mtu);
-    std::memcpy(out.data(), &ip, sizeof ip);
-    std::memcpy(out.data() + sizeof ip, &icmp, sizeof icmp);
-    std::memcpy(out.data() + sizeof ip + sizeof icmp, ip_packet.data(), quoted);
-    icmp.checksum = be16(internet_checksum(out.subspan(sizeof ip, length - sizeof ip)));
-    std::memcpy(out.data() + sizeof ip, &icmp, sizeof icmp);
-    return length;
+    return put(ip, icmp, ip_packet.first(quoted), out, internet_checksum);
 }
 
 std::size_t write_ipv6(const IcmpError& error, const IpAddress& source, ByteView ip_packet, std::span<std::uint8_t> out) {
     const std::size_t quoted = std::min(ip_packet.size(), kIcmpv6ErrorMax - sizeof(Ipv6Header) - sizeof(Icmpv6Header));
-    const std::size_t length = sizeof(Ipv6Header) + sizeof(Icmpv6Header) + quoted;
     Ipv6Header ip{};
     ip.version_class_flow = be32(6u << 28);
-    ip.payload_length = be16(static_cast<std::uint16_t>(length - sizeof ip));
+    ip.payload_length = be16(static_cast<std::uint16_t>(sizeof(Icmpv6Header) + quoted));
     ip.next_header = kProtocolIcmpv6;
     ip.hop_limit = 64;
     ip.source = source.v6_bytes();
@@ -78,12 +82,7 @@ std::size_t write_ipv6(const IcmpError& error, const IpAddress& source, ByteView
     Icmpv6Header icmp{};
     icmp.type = error.v6.type, icmp.code = error.v6.code;
     icmp.mtu = be32(error.mtu);
-    std::memcpy(out.data(), &ip, sizeof ip);
-    std::memcpy(out.data() + sizeof ip, &icmp, sizeof icmp);
-    std::memcpy(out.data() + sizeof ip + sizeof icmp, ip_packet.data(), quoted);
-    icmp.checksum = be16(ipv6_checksum(ip, kProtocolIcmpv6, out.subspan(sizeof ip, length - sizeof ip)));
-    std::memcpy(out.data() + sizeof ip, &icmp, sizeof icmp);
-    return length;
+    return put(ip, icmp, ip_packet.first(quoted), out, [&](ByteView message) { return ipv6_checksum(ip, kProtocolIcmpv6, message); });
 }
 
 }  // namespace

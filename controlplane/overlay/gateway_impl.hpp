@@ -65,6 +65,12 @@ struct Gateway::Impl {
     void update_sources(TunnelState& tunnel, Peer& peer, Outbox& out);
 
     // hub_links.cpp: a spoke's hubs
+    /// Whether we can send there: its address is known, and the underlay has one of that IP version.
+    bool has_way(const TunnelState& tunnel, const HubLink& link) const;
+    /// One identity has one peer, so of the addresses of its name one suffices, and which of them does not matter once it works.
+    bool is_spare_address(const TunnelState& tunnel, const HubLink& link) const;
+    /// Whether this hub is one of those that its cluster shall be connected to.
+    bool is_wanted(const TunnelState& tunnel, const HubLink& link) const;
     void connect_hub(TunnelState& tunnel, std::size_t index, TimePoint now, Outbox& out);
     void retry_hub(TunnelState& tunnel, std::size_t index, Duration pause, TimePoint now);
     /// From the beginning, as if no hub had ever failed: our own address is another.

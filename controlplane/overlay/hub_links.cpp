@@ -17,12 +17,13 @@ constexpr std::uint32_t kSilencePauseMin = 4000, kSilencePauseSpread = 4000;  //
 
 /// The order in which hubs are preferred; a configuration's order decides between equals.
 auto rank(const HubLink& link) { return std::pair{link.hub->priority, &link}; }
+}  // namespace
 
-/// Whether we can send there: its address is known, and the underlay has one of that IP version.
-bool has_way(const TunnelState& home, const HubLink& link) { return link.nbma && home.families.contains(link.nbma->value.family()); }
+bool Gateway::Impl::has_way(const TunnelState& home, const HubLink& link) const {
+    return link.nbma && underlay(home.tunnel.underlay, link.nbma->value.family());
+}
 
-/// One identity has one peer, so of the addresses of its name one suffices, and which of them does not matter once it works.
-bool is_spare_address(const TunnelState& home, const HubLink& link) {
+bool Gateway::Impl::is_spare_address(const TunnelState& home, const HubLink& link) const {
     if (link.hub->name.empty() || !link.hub->identity || !link.hub->identity->exact()) return false;
     return std::ranges::any_of(home.hubs, [&](const HubLink& other) {
         const bool is_sibling = &other != &link && other.hub == link.hub && has_way(home, other);
@@ -30,8 +31,7 @@ bool is_spare_address(const TunnelState& home, const HubLink& link) {
     });
 }
 
-/// Whether this hub is one of those that its cluster shall be connected to.
-bool is_wanted(const TunnelState& home, const HubLink& link) {
+bool Gateway::Impl::is_wanted(const TunnelState& home, const HubLink& link) const {
     if (!has_way(home, link) || is_spare_address(home, link)) return false;
     if (home.tunnel.hub_connections == 0) return true;
     const auto is_before = [&](const HubLink& other) {
@@ -39,7 +39,6 @@ bool is_wanted(const TunnelState& home, const HubLink& link) {
     };
     return std::ranges::count_if(home.hubs, is_before) < home.tunnel.hub_connections;
 }
-}  // namespace
 
 void Gateway::Impl::set_state(TunnelState& home, std::size_t index, HubLink::State state, std::string_view reason, TimePoint now, Outbox& out) {
     HubLink& link = home.hubs[index];

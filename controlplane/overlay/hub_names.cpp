@@ -49,8 +49,10 @@ void Gateway::Impl::place_addresses(TunnelState& home, const std::string& name, 
         if (!is_named(link) || !link.nbma || link.state != HubLink::State::down || std::ranges::find(addresses, *link.nbma) != addresses.end()) continue;
         link = HubLink{.hub = link.hub};
     }
+    // Without an address of our own nothing tells which of theirs serve; with one, those of the other IP version would only take places.
+    const bool some_way = underlay(home.tunnel.underlay, Family::v4) || underlay(home.tunnel.underlay, Family::v6);
     for (const NbmaAddress& address : addresses) {
-        if (!home.families.empty() && !home.families.contains(address.value.family())) continue;
+        if (some_way && !underlay(home.tunnel.underlay, address.value.family())) continue;
         if (std::ranges::any_of(home.hubs, [&](const HubLink& link) { return link.nbma == address; })) continue;
         const auto place = std::ranges::find_if(home.hubs, [&](const HubLink& link) { return is_named(link) && !link.nbma; });
         if (place == home.hubs.end()) return count("overlay-hub-addresses-full");

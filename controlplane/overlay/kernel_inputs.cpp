@@ -11,11 +11,6 @@ void Gateway::set_underlay_address(PortId port, Family family, std::optional<Nbm
     if (old == address) return;
     if (address) impl_->underlays[{port, family}] = *address;
     else impl_->underlays.erase({port, family});
-    for (const auto& tunnel : impl_->tunnels) {
-        if (tunnel->tunnel.underlay != port) continue;
-        if (address) tunnel->families.insert(family);
-        else tunnel->families.erase(family);
-    }
     const auto user = std::ranges::find_if(impl_->tunnels, [&](const auto& tunnel) { return tunnel->tunnel.underlay == port; });
     Impl::log(out, ike::Severity::notice, fmt::format("underlay-{}-{}", port.value, std::to_underlying(family)),
               fmt::format("{} underlay address of port {}: {} -> {}", family == Family::v4 ? "IPv4" : "IPv6",

@@ -75,7 +75,6 @@ public:
     nhrp::Node node;
     std::vector<HubLink> hubs;                  // in the order of tunnel.hubs
     std::map<std::string, HubName> names;       // of them
-    std::set<Family> families;                  // IP versions in which the underlay has an address
     std::set<Prefix> local_prefixes;
     std::optional<TunnelAddress> kernel_gateway;
     std::map<Prefix, Shortcut> shortcuts;

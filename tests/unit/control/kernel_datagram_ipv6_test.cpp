@@ -2,6 +2,7 @@
 #include "common/checksum.hpp"
 #include "common/headers.hpp"
 #include "controlplane/kernel/datagram.hpp"
+#include "tests/unit/control/kernel_datagrams.hpp"
 
 #include <catch2/catch.hpp>
 
@@ -14,22 +15,13 @@ const NbmaEndpoint kLocal{{*IpAddress::parse("2001:db8::1")}, 500}, kRemote{{*Ip
 const FrameShape kShape{.source = *MacAddress::parse("02:00:00:00:00:01"), .destination = *MacAddress::parse("02:00:00:00:00:02"), .identification = 0x12345678};
 constexpr std::size_t kIp = sizeof(EthernetHeader), kUdp = kIp + sizeof(Ipv6Header);
 
-Bytes payload_of(std::size_t size) {
-    Bytes bytes(size);
-    for (std::size_t i = 0; i < size; ++i) bytes[i] = static_cast<std::uint8_t>(i * 7 + 3);
-    return bytes;
-}
-
 Ipv6Header ip_of(const Bytes& frame) {
     Ipv6Header header;
     std::memcpy(&header, frame.data() + kIp, sizeof header);
     return header;
 }
 
-Bytes packet_of(std::size_t payload_size) {
-    const Bytes frame = datagram_frames(kShape, kLocal, kRemote, payload_of(payload_size)).at(0);
-    return {frame.begin() + kIp, frame.end()};
-}
+Bytes packet_of(std::size_t payload_size) { return Way{kShape, kLocal, kRemote}.packet(payload_size); }
 
 DatagramError error_with(std::size_t offset, std::uint8_t value) {
     Bytes packet = packet_of(40);
@@ -54,14 +46,7 @@ TEST_CASE("a datagram over IPv6 carries its lengths, hop limit 64 and addresses,
 }
 
 TEST_CASE("what we build over IPv6 is what a receiver reads, for even and odd payloads") {
-    for (const std::size_t size : {0u, 1u, 2u, 333u, 1452u}) {
-        const Bytes packet = packet_of(size);
-        const auto datagram = parse_datagram(packet);
-        REQUIRE(datagram);
-        CHECK(datagram->remote == kLocal);
-        CHECK(datagram->local == kRemote);
-        CHECK(Bytes{datagram->payload.begin(), datagram->payload.end()} == payload_of(size));
-    }
+    Way{kShape, kLocal, kRemote}.check_that_a_receiver_reads({0, 1, 2, 333, 1452});
 }
 
 TEST_CASE("a datagram beyond the MTU leaves behind fragment headers that join without gap (RFC 8200 section 4.5)") {

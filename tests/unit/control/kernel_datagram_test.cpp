@@ -2,6 +2,7 @@
 #include "common/checksum.hpp"
 #include "common/headers.hpp"
 #include "controlplane/kernel/datagram.hpp"
+#include "tests/unit/control/kernel_datagrams.hpp"
 
 #include <catch2/catch.hpp>
 
@@ -13,22 +14,13 @@ namespace {
 const NbmaEndpoint kLocal{{IpAddress::v4(0xc0000201)}, 500}, kRemote{{IpAddress::v4(0xc0000264)}, 4500};
 const FrameShape kShape{.source = *MacAddress::parse("02:00:00:00:00:01"), .destination = *MacAddress::parse("02:00:00:00:00:02"), .identification = 77};
 
-Bytes payload_of(std::size_t size) {
-    Bytes bytes(size);
-    for (std::size_t i = 0; i < size; ++i) bytes[i] = static_cast<std::uint8_t>(i * 7 + 3);
-    return bytes;
-}
-
 Ipv4Header ip_of(const Bytes& frame) {
     Ipv4Header header;
     std::memcpy(&header, frame.data() + sizeof(EthernetHeader), sizeof header);
     return header;
 }
 
-Bytes packet_of(std::size_t payload_size) {
-    const Bytes frame = datagram_frames(kShape, kLocal, kRemote, payload_of(payload_size)).at(0);
-    return {frame.begin() + sizeof(EthernetHeader), frame.end()};
-}
+Bytes packet_of(std::size_t payload_size) { return Way{kShape, kLocal, kRemote}.packet(payload_size); }
 
 void write_ip_checksum(Bytes& packet) {
     packet[10] = packet[11] = 0;
@@ -58,14 +50,7 @@ TEST_CASE("a frame's IPv4 header sums to zero") {
 }
 
 TEST_CASE("what we build is what a receiver reads, for even and odd payloads") {
-    for (const std::size_t size : {0u, 1u, 2u, 333u, 1000u, 1472u}) {
-        const Bytes packet = packet_of(size);
-        const auto datagram = parse_datagram(packet);
-        REQUIRE(datagram);
-        CHECK(datagram->remote == kLocal);
-        CHECK(datagram->local == kRemote);
-        CHECK(Bytes{datagram->payload.begin(), datagram->payload.end()} == payload_of(size));
-    }
+    Way{kShape, kLocal, kRemote}.check_that_a_receiver_reads({0, 1, 2, 333, 1000, 1472});
 }
 
 TEST_CASE("a UDP checksum that would be zero is sent as all ones (RFC 768)") {

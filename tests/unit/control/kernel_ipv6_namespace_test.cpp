@@ -3,41 +3,21 @@
 #include "common/headers.hpp"
 #include "controlplane/kernel/datagram.hpp"
 #include "controlplane/kernel/kernel.hpp"
+#include "tests/unit/control/kernel_namespace.hpp"
 
 #include <algorithm>
-#include <array>
 #include <catch2/catch.hpp>
-#include <cstdio>
 #include <memory>
 #include <poll.h>
-#include <sched.h>
 
 using namespace nave;
 using namespace nave::kernel;
 
 namespace {
 
-IpAddress ip(const char* text) { return *IpAddress::parse(text); }
 constexpr MacAddress kWanMac{{2, 0, 0, 0, 0, 1}}, kFarMac{{2, 0, 0, 0, 0, 9}};
 constexpr std::uint8_t kSolicitation = 135, kAdvertisement = 136;
 constexpr std::size_t kIcmp = sizeof(EthernetHeader) + sizeof(Ipv6Header), kTarget = kIcmp + 8;
-
-bool in_new_namespace() {
-    if (unshare(CLONE_NEWNET) == 0) return true;
-    WARN("skipped: making a network namespace needs root");
-    return false;
-}
-
-std::string run(const std::string& command) {
-    std::string output;
-    FILE* pipe = popen((command + " 2>&1").c_str(), "r");
-    std::array<char, 4096> room;
-    while (std::fgets(room.data(), room.size(), pipe)) output += room.data();
-    pclose(pipe);
-    return output;
-}
-
-bool contains(const std::string& text, const std::string& part) { return text.find(part) != std::string::npos; }
 
 Plan dual_stack() {
     Plan plan;

@@ -4,15 +4,14 @@
 #include "controlplane/kernel/kernel.hpp"
 #include "controlplane/kernel/twin.hpp"
 #include "controlplane/kernel/underlay.hpp"
+#include "tests/unit/control/kernel_namespace.hpp"
 
 #include <algorithm>
 #include <arpa/inet.h>
 #include <catch2/catch.hpp>
-#include <cstdio>
 #include <cstdlib>
 #include <memory>
 #include <poll.h>
-#include <sched.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -21,24 +20,7 @@ using namespace nave::kernel;
 
 namespace {
 
-IpAddress ip(const char* text) { return *IpAddress::parse(text); }
 Prefix prefix(const char* text) { return *Prefix::parse(text); }
-
-/// Moves this thread into a new network namespace; false, with a message, where that is not allowed.
-bool in_new_namespace() {
-    if (unshare(CLONE_NEWNET) == 0) return true;
-    WARN("skipped: making a network namespace needs root");
-    return false;
-}
-
-std::string run(const std::string& command) {
-    std::string output;
-    FILE* pipe = popen((command + " 2>&1").c_str(), "r");
-    std::array<char, 4096> room;
-    while (std::fgets(room.data(), room.size(), pipe)) output += room.data();
-    pclose(pipe);
-    return output;
-}
 
 Plan spoke_plan() {
     Plan plan;
@@ -98,8 +80,6 @@ Bytes udp_packet(const char* from, const char* to) {
     const Bytes frame = datagram_frames({.source = {}, .destination = {}}, {{ip(from)}, 7000}, {{ip(to)}, 7001}, Bytes(32)).at(0);
     return {frame.begin() + 14, frame.end()};
 }
-
-bool contains(const std::string& text, const std::string& part) { return text.find(part) != std::string::npos; }
 
 }  // namespace
 
