@@ -2,12 +2,7 @@
 #include "controlplane/runtime/crypto_pool.hpp"
 
 #include <algorithm>
-#include <cerrno>
-#include <cstring>
 #include <sched.h>
-#include <stdexcept>
-#include <string>
-#include <sys/eventfd.h>
 #include <sys/resource.h>
 #include <unistd.h>
 #include <utility>
@@ -26,27 +21,14 @@ int threads_wanted() {
 
 }  // namespace
 
-CryptoPool::CryptoPool() : done_event_{eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)} {
-    if (done_event_ < 0) throw std::runtime_error{std::string{"cannot make an event for the crypto pool: "} + std::strerror(errno)};
+CryptoPool::CryptoPool() {
     for (int i = threads_wanted(); i > 0; --i) threads_.emplace_back([this](std::stop_token stop) { work(std::move(stop)); });
-}
-
-CryptoPool::~CryptoPool() {
-    threads_.clear();
-    close(done_event_);
 }
 
 void CryptoPool::submit(ike::Compute job) {
     const std::lock_guard lock{mutex_};
     (job.urgent ? urgent_ : others_).push_back(std::move(job));
     wanted_.notify_one();
-}
-
-std::vector<ike::Compute> CryptoPool::take_done() {
-    const std::lock_guard lock{mutex_};
-    eventfd_t count;
-    eventfd_read(done_event_, &count);
-    return std::exchange(done_, {});
 }
 
 void CryptoPool::work(std::stop_token stop) {
@@ -58,9 +40,8 @@ void CryptoPool::work(std::stop_token stop) {
         jobs.pop_front();
         lock.unlock();
         ike::compute(job.work);
+        done_.put(std::move(job));
         lock.lock();
-        done_.push_back(std::move(job));
-        eventfd_write(done_event_, 1);
     }
 }
 

@@ -2,6 +2,7 @@
 #pragma once
 
 #include "controlplane/ike/endpoint.hpp"
+#include "controlplane/runtime/mailbox.hpp"
 
 #include <condition_variable>
 #include <deque>
@@ -18,23 +19,21 @@ public:
     /// One thread for each CPU that the caller may use besides its own, 1 to 4; the system prefers the caller to them. Throws std::runtime_error
     /// when the system has no descriptor left.
     CryptoPool();
-    ~CryptoPool();
     CryptoPool(const CryptoPool&) = delete;
     CryptoPool& operator=(const CryptoPool&) = delete;
 
     void submit(ike::Compute job);
     /// Those that are done; `descriptor` is readable while there are any.
-    std::vector<ike::Compute> take_done();
-    int descriptor() const { return done_event_; }
+    std::vector<ike::Compute> take_done() { return done_.take(); }
+    int descriptor() const { return done_.descriptor(); }
 
 private:
     void work(std::stop_token stop);
 
-    int done_event_;
-    std::mutex mutex_;  // of all below but the threads
+    Mailbox<ike::Compute> done_{"the crypto pool"};
+    std::mutex mutex_;  // of the jobs that wait
     std::condition_variable_any wanted_;
     std::deque<ike::Compute> urgent_, others_;
-    std::vector<ike::Compute> done_;
     std::vector<std::jthread> threads_;  // last: they end before anything that they use
 };
 

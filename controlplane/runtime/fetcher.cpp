@@ -3,15 +3,13 @@
 
 #include "common/deleter.hpp"
 #include "controlplane/runtime/event_loop.hpp"
+#include "controlplane/runtime/mailbox.hpp"
 
 #include <algorithm>
 #include <curl/curl.h>
 #include <deque>
 #include <mutex>
-#include <stdexcept>
-#include <sys/eventfd.h>
 #include <thread>
-#include <unistd.h>
 #include <utility>
 
 namespace nave::runtime {
@@ -76,22 +74,14 @@ bool FetchPace::admit(const std::string& host, TimePoint now) {
 }
 
 struct Fetcher::Impl {
-    int event = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+    Mailbox<Result> results{"what is fetched"};
     Multi multi{};
     std::thread thread{};
-    std::mutex mutex{};  // guards these three
+    std::mutex mutex{};  // guards these two
     std::deque<Request> waiting{};
-    std::vector<Result> results{};
     bool ending = false;
     std::map<CURL*, std::unique_ptr<Transfer>> transfers{};  // of the thread, like the rest
     FetchPace pace{};
-
-    void finish(std::uint64_t id, std::expected<Bytes, std::string> content) {
-        const std::scoped_lock lock{mutex};
-        results.push_back({id, std::move(content)});
-        const std::uint64_t one = 1;
-        if (write(event, &one, sizeof one) < 0) return;  // the counter is full: then it is readable anyway
-    }
 
     void begin(Request request) {
         auto transfer = std::make_unique<Transfer>(std::move(request));
@@ -130,8 +120,8 @@ struct Fetcher::Impl {
             curl_multi_remove_handle(multi.get(), message->easy_handle);
             auto transfer = std::move(found->second);
             transfers.erase(found);
-            if (code == CURLE_OK) finish(transfer->request.id, std::move(transfer->content));
-            else finish(transfer->request.id, std::unexpected{std::string{curl_easy_strerror(code)}});
+            if (code == CURLE_OK) results.put({transfer->request.id, std::move(transfer->content)});
+            else results.put({transfer->request.id, std::unexpected{std::string{curl_easy_strerror(code)}}});
         }
     }
 
@@ -154,9 +144,7 @@ struct Fetcher::Impl {
     }
 };
 
-Fetcher::Fetcher() : impl_{std::make_unique<Impl>()} {
-    if (impl_->event < 0) throw std::runtime_error{"cannot make a descriptor for what is fetched"};
-}
+Fetcher::Fetcher() : impl_{std::make_unique<Impl>()} {}
 
 Fetcher::~Fetcher() {
     if (impl_->thread.joinable()) {
@@ -167,7 +155,6 @@ Fetcher::~Fetcher() {
         curl_multi_wakeup(impl_->multi.get());
         impl_->thread.join();
     }
-    close(impl_->event);
 }
 
 void Fetcher::fetch(Request request) {
@@ -183,17 +170,12 @@ void Fetcher::fetch(Request request) {
         is_full = impl_->waiting.size() >= kWaitingMax;
         if (!is_full) impl_->waiting.push_back(std::move(request));
     }
-    if (is_full) return impl_->finish(request.id, std::unexpected{std::string{"too much waits to be fetched"}});
+    if (is_full) return impl_->results.put({request.id, std::unexpected{std::string{"too much waits to be fetched"}}});
     curl_multi_wakeup(impl_->multi.get());
 }
 
-int Fetcher::descriptor() const { return impl_->event; }
+int Fetcher::descriptor() const { return impl_->results.descriptor(); }
 
-std::vector<Fetcher::Result> Fetcher::take() {
-    std::uint64_t count = 0;
-    const std::scoped_lock lock{impl_->mutex};
-    if (read(impl_->event, &count, sizeof count) < 0) return {};  // nothing came
-    return std::exchange(impl_->results, {});
-}
+std::vector<Fetcher::Result> Fetcher::take() { return impl_->results.take(); }
 
 }  // namespace nave::runtime

@@ -4,15 +4,10 @@
 #include "common/deleter.hpp"
 
 #include <algorithm>
-#include <cstdint>
-#include <mutex>
 #include <netdb.h>
 #include <netinet/in.h>
 #include <optional>
-#include <stdexcept>
-#include <sys/eventfd.h>
 #include <thread>
-#include <unistd.h>
 #include <utility>
 
 namespace nave::runtime {
@@ -40,39 +35,10 @@ std::expected<std::vector<NbmaAddress>, std::string> look_up(const std::string& 
 
 }  // namespace
 
-struct Resolver::Shared {
-    int event = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-    std::mutex mutex{};  // guards the results
-    std::vector<Result> results{};
-
-    Shared() {
-        if (event < 0) throw std::runtime_error{"cannot make a descriptor for names that are looked up"};
-    }
-    ~Shared() { close(event); }
-    Shared(const Shared&) = delete;
-    Shared& operator=(const Shared&) = delete;
-
-    void finish(Result result) {
-        const std::scoped_lock lock{mutex};
-        results.push_back(std::move(result));
-        const std::uint64_t one = 1;
-        if (write(event, &one, sizeof one) < 0) return;  // the counter is full: then it is readable anyway
-    }
-};
-
-Resolver::Resolver() : shared_{std::make_shared<Shared>()} {}
+Resolver::Resolver() : results_{std::make_shared<Mailbox<Result>>("names that are looked up")} {}
 
 void Resolver::resolve(std::string name) {
-    std::thread{[shared = shared_, name = std::move(name)] { shared->finish({name, look_up(name)}); }}.detach();
-}
-
-int Resolver::descriptor() const { return shared_->event; }
-
-std::vector<Resolver::Result> Resolver::take() {
-    std::uint64_t count = 0;
-    const std::scoped_lock lock{shared_->mutex};
-    if (read(shared_->event, &count, sizeof count) < 0) return {};  // nothing came
-    return std::exchange(shared_->results, {});
+    std::thread{[results = results_, name = std::move(name)] { results->put({name, look_up(name)}); }}.detach();
 }
 
 }  // namespace nave::runtime

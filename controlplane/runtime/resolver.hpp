@@ -2,6 +2,7 @@
 #pragma once
 
 #include "common/addresses.hpp"
+#include "controlplane/runtime/mailbox.hpp"
 
 #include <expected>
 #include <memory>
@@ -24,12 +25,11 @@ public:
     /// Every name has a result. The questions go where the kernel's main table leads, never into a tunnel.
     void resolve(std::string name);
     /// Readable when there are results.
-    int descriptor() const;
-    std::vector<Result> take();
+    int descriptor() const { return results_->descriptor(); }
+    std::vector<Result> take() { return results_->take(); }
 
 private:
-    struct Shared;
-    std::shared_ptr<Shared> shared_;  // whose last owner may be a question that nobody waits for
+    std::shared_ptr<Mailbox<Result>> results_;  // whose last owner may be a question that nobody waits for
 };
 
 }  // namespace nave::runtime
