@@ -47,11 +47,11 @@ class Authority:
         openssl("x509", "-req", "-in", request, "-CA", self.folder / f"{issuer}.pem", "-CAkey", self.folder / f"{issuer}.key", "-set_serial", self.serials[name], "-days", 20,
                 "-copy_extensions", "copyall", "-out", out)
 
-    def issue(self, name, kind="ecdsa", extensions=()):
-        """A certificate for the domain name, from the intermediate authority; further extensions as openssl's configuration has them."""
+    def issue(self, name, kind="ecdsa", extensions=(), unit=""):
+        """A certificate for the domain name, from the intermediate authority; further extensions as openssl's configuration has them. `unit`: OU of its subject."""
         self.key(name, kind)
         words = [word for each in (f"subjectAltName=DNS:{name}", *extensions) for word in ("-addext", each)]
-        self.sign(name, "intermediate", f"/O=Example/CN={name}", words)
+        self.sign(name, "intermediate", f"/O=Example{unit and f'/OU={unit}'}/CN={name}", words)
         own = self.folder / f"{name}.pem"
         (self.folder / f"{name}-alone.pem").write_text(own.read_text())
         own.write_text(own.read_text() + self.intermediate.read_text())

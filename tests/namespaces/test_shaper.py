@@ -1,19 +1,28 @@
-"""A hub with a branch on a 20 Mbit/s line beside one on a fast line: what each gets, and who is spared."""
+"""A hub with a branch on a 20 Mbit/s line beside one on a fast line: what each gets, and who is spared. The subject of its certificate says which line
+a branch has, until it names a group."""
 
 import json
 import re
 import subprocess
 import time
 
+from authority import Authority
 from lab import Ping, wait_until
 
-RATE_TO, RATE_FROM = 20_000_000, 10_000_000
+RATE_TO, RATE_FROM, GROUP_RATE_TO = 20_000_000, 10_000_000, 5_000_000
+UNITS = {"hub": "Hubs", "spoke1": "Small", "spoke2": "Large"}
 SECONDS = 6  # of measuring; the flood lasts longer
-RULE = 'tunnel_addresses = ["10.255.0.0/24"], prefixes = ["172.16.0.0/16"]'
+ACCESS = """[{ identity = "*.example", nhrp_group = "kiosk", rate_to = "5Mbit" }, { identity = "O=Example, OU=Small, CN=*", rate_to = "20Mbit", rate_from = "10Mbit" },
+              { identity = "*.example", tunnel_addresses = ["10.255.0.0/24"], prefixes = ["172.16.0.0/16"] }]"""
 
 
 def setup(lab):
-    lab.start_all(each={"hub": {"access": f'[{{ identity = "spoke1.example", rate_to = "20Mbit", rate_from = "10Mbit", {RULE} }}, {{ identity = "*.example", {RULE} }}]'}})
+    lab.authority = Authority(lab.directory / "authority")
+    for name, unit in UNITS.items():
+        lab.authority.issue(f"{name}.example", unit=unit)
+    certificates = {name: lab.authority.tunnel(f"{name}.example") for name in UNITS}
+    certificates["hub"]["access"] = ACCESS
+    lab.start_all(each=certificates)
     # A rate is as exact as a worker gets its core: other tests on this machine must not take it.
     for gateway in lab.gateways.values():
         subprocess.run(["chrt", "--all-tasks", "--fifo", "--pid", "1", str(gateway.pid)], check=False, capture_output=True)
@@ -23,6 +32,13 @@ def wire_bytes(lab, interface):
     """IP bytes that the wide area's router sent towards a spoke: what its line has to carry."""
     counted = json.loads(lab.run("wan", f"ip -j -s link show dev {interface}"))[0]["stats64"]["tx"]
     return counted["bytes"] - 14 * counted["packets"]
+
+
+def wire_rate(lab, interface, seconds):
+    """Bits a second of the same, over that time."""
+    before, began = wire_bytes(lab, interface), time.monotonic()
+    time.sleep(seconds)
+    return 8 * (wire_bytes(lab, interface) - before) / (time.monotonic() - began)
 
 
 def socket_losses(lab, host):
@@ -48,9 +64,7 @@ def a_limited_branch_gets_its_rate_and_voice_gets_through_while_another_branch_l
     other = flood(lab, "host0", "172.16.12.10", "host2", 80, SECONDS + 2, "other")
     calls = lab.start("host0", f"ping -n -q -c {100 * SECONDS} -i 0.01 -W 1 -Q 0xb8 -s 172 172.16.11.10", "voice.log")
     time.sleep(0.5)
-    before, began = wire_bytes(lab, "w-nat"), time.monotonic()
-    time.sleep(SECONDS)
-    bits = 8 * (wire_bytes(lab, "w-nat") - before) / (time.monotonic() - began)
+    bits = wire_rate(lab, "w-nat", SECONDS)
     assert limited.poll() is None and other.poll() is None, "measured longer than the flood lasted"
     for process in (calls, other, limited):
         process.wait(timeout=10)
@@ -86,3 +100,20 @@ def a_branch_that_sends_more_than_it_may_is_cut_down_to_it(lab):
     assert abs(share - wanted) < 0.05 * wanted, (share, result)
     assert abs(policed - result["lost_packets"]) < 20, (policed, result)
     assert re.search(r"peer spoke1.example is gone", lab.log("hub")) is None, lab.log("hub")[-2000:]
+
+
+def a_branch_that_names_a_group_gets_the_rate_of_the_group(lab):
+    lab.stop("spoke1")
+    assert wait_until(lambda: "spoke1.example" not in lab.peers("hub"), 5), lab.peers("hub")
+    lab.gateway("spoke1", nhrp_group="kiosk", **lab.authority.tunnel("spoke1.example"))
+    assert wait_until(lab.registered, 10), lab.log("hub")[-2000:]
+    peer = lab.peers("hub")["spoke1.example"]
+    assert (peer["rate_to"], peer["rate_from"]) == (GROUP_RATE_TO, None), peer
+    assert lab.ping("host0", "172.16.11.10").received == 5
+    kiosk = flood(lab, "host0", "172.16.11.10", "host1", 20, 5, "kiosk")
+    time.sleep(0.5)
+    bits = wire_rate(lab, "w-nat", 3)
+    assert kiosk.poll() is None, "measured longer than the flood lasted"
+    kiosk.wait(timeout=10)
+    print(f"kiosk: {bits / 1e6:.2f} Mbit/s on the wire of {GROUP_RATE_TO / 1e6:.0f}", flush=True)
+    assert abs(bits - GROUP_RATE_TO) < 0.03 * GROUP_RATE_TO, bits
