@@ -75,9 +75,9 @@ class Linux:
         `start` starts FRR, and with it a spoke's registration."""
         self.number, self.nbma, self.hub_nbma, self.identity = number, nbma, hub_nbma, identity
         self.lab.plug(self.name, bridge)
-        nhrp = ["debug nhrp all", *(["nhrp nflog-group 1"] if not hub_nbma else []), "interface gre1", " ip nhrp network-id 1", " ip nhrp holdtime 60",
+        nhrp = ["debug nhrp all", "nhrp multicast-nflog-group 2" if hub_nbma else "nhrp nflog-group 1", "interface gre1", " ip nhrp network-id 1", " ip nhrp holdtime 60",
                 " ip nhrp registration no-unique",
-                *([f" ip nhrp nhs dynamic nbma {hub_nbma}"] if hub_nbma else [" ip nhrp redirect"]), *([" ip nhrp shortcut"] if hub_nbma and shortcut else []),
+                *([f" ip nhrp nhs dynamic nbma {hub_nbma}", f" ip nhrp map multicast {hub_nbma}"] if hub_nbma else [" ip nhrp redirect"]), *([" ip nhrp shortcut"] if hub_nbma and shortcut else []),
                 " tunnel source eth0", "exit", "line vty", " no login", "exit"]
         files = {"nhrpd": nhrp, "zebra": [f"hostname {self.name}"], "staticd": [f"ip route {route}" for route in routes]}
         links = ["addr flush dev eth0", "addr flush dev lan0", "neigh flush all", f"addr add {nbma}/24 dev eth0",

@@ -1,6 +1,7 @@
 """Routing daemons: FRR's BGP, OSPF and BFD on the twins of nave gateways, with the configurations of conf/frr, and a Linux peer with its own."""
 
 import re
+import shlex
 import threading
 import time
 
@@ -12,6 +13,8 @@ from pair import RESPONDER
 from scenario import Scenario
 
 BFD = ["bfd", " profile overlay", "  receive-interval 100", "  transmit-interval 100", " exit", "exit"]
+OSPF_TIMERS = ["interface nave0", " ip ospf hello-interval 1", " ip ospf dead-interval 3", "exit",
+               "router ospf", " timers throttle lsa all 0", " timers lsa min-arrival 0", "exit"]
 PHASE_2 = ["router bgp 65000", " address-family ipv4 unicast", "  no aggregate-address 172.16.0.0/16 summary-only"]
 ROUTED = {"table": TABLE, "routes": None}  # a spoke whose routes are all BGP's
 
@@ -84,19 +87,19 @@ def next_hop_preserving(world):
     assert way(one, "172.16.32.0/24") == ("10.255.0.32", "shortcut"), one.rows("routes")
 
 
-def failover(world):
-    """Two hubs; kill -9 of the one that carries the traffic. What BFD and BGP made of it is printed."""
+def two_hubs(world, **spoke):
+    """A hub and a spare one in a tunnel's table, and two spokes with these keys that know both."""
     world.hub_number = 2
-    hub, spare = world.nave_hub([], table=TABLE), world.nave(3)
-    spare.start("192.0.2.3", tunnel={"identity": "hub3.example", "table": TABLE})
+    hub, spare = world.nave_hub([], table=spoke["table"]), world.nave(3)
+    spare.start("192.0.2.3", tunnel={"identity": "hub3.example", "table": spoke["table"]})
     world.used.append(spare)
     hubs = [{"address": "192.0.2.2", "identity": "hub.example", "priority": 1}, {"address": "192.0.2.3", "identity": "hub3.example", "priority": 2}]
-    one, other = (world.nave_spoke(number, **ROUTED | {"shortcut": False, "hub": hubs}) for number in (31, 32))
-    for each in (hub, spare):
-        with_bgp(world, each)
-    for each in (one, other):
-        with_bgp(world, each, hubs=(hub, spare))
-        expect_routes(world, each, {"172.16.0.0/16": "10.255.0.2"})
+    one, other = (world.nave_spoke(number, **spoke | {"routes": None, "shortcut": False, "hub": hubs}) for number in (31, 32))
+    return hub, spare, one, other
+
+
+def fail_over(world, protocol, hub, one, other, prefix, table):
+    """Kill -9 of the hub that carries the traffic from one spoke to the other. What BFD and the routing protocol made of it is printed."""
     assert wait_until(lambda: all(each.frr.show("bfd peers brief").count(" up") == 2 for each in (one, other)), 15, 0.3), one.frr.show("bfd peers brief")
     assert one.reaches(other.host)
     count, interval, result = 400, 0.02, []
@@ -109,29 +112,84 @@ def failover(world):
     world.lab.gateways[hub.name].kill()
     assert wait_until(lambda: not is_up(), 10, 0.01), one.frr.show("bfd peers brief")
     known = time.monotonic() - killed
-    assert wait_until(lambda: routes(world, one) == {"172.16.0.0/16": "10.255.0.3"}, 10, 0.01), routes(world, one)
+    assert wait_until(lambda: routes(world, one, table).get(prefix) == "10.255.0.3", 10, 0.01), routes(world, one, table)
     moved = time.monotonic() - killed
     pings.join()
     lost = result[0].sent - len(result[0].ttls)
     assert result[0].ttls[-20:] == [RELAYED] * 20, result[0].output
-    print(f"    kill -9 of a hub: BFD (3 x 100 ms) knew after {known:.2f} s, BGP had the other hub's route after {moved:.2f} s, "
+    print(f"    kill -9 of a hub: BFD (3 x 100 ms) knew after {known:.2f} s, {protocol} had the other hub's route after {moved:.2f} s, "
           f"{lost * interval:.2f} s of traffic lost", flush=True)
 
 
+def bgp_failover(world):
+    """The hub of the lowest router id carries the traffic, then the other."""
+    hub, spare, one, other = two_hubs(world, table=TABLE)
+    for each in (hub, spare):
+        with_bgp(world, each)
+    for each in (one, other):
+        with_bgp(world, each, hubs=(hub, spare))
+        expect_routes(world, each, {"172.16.0.0/16": "10.255.0.2"})
+    fail_over(world, "BGP", hub, one, other, "172.16.0.0/16", TABLE)
+
+
+def with_ospf(world, gateway, role, *changes):
+    """Starts FRR on a gateway with OSPF that notices within seconds."""
+    world.frr(gateway, configuration(f"{role}-ospf", gateway.number, 2), ["ospfd", "bfdd"], [*OSPF_TIMERS, *changes, *BFD])
+
+
+def as_a_host(world, gateway):
+    """The tunnel address as a host's, as nhrpd wants it on Linux: conf/frr/spoke-ospf.conf says why."""
+    for change in (f"del 10.255.0.{gateway.number}/24", f"add 10.255.0.{gateway.number} peer 10.255.0.0/24 noprefixroute"):
+        world.lab.run(gateway.name, f"ip addr {change} dev nave0")
+
+
 def ospf(world):
-    """Hellos by multicast, that the dataplane replicates; each spoke's network through the hub, until a shortcut takes the same prefix straight."""
+    """Hellos by multicast, that the dataplane replicates; each spoke's network through the hub, until a shortcut takes the same prefix straight; and a
+    Linux spoke among nave's."""
     hub = world.nave_hub([], table=MAIN_TABLE)
     one, other = (world.nave_spoke(number, table=MAIN_TABLE, routes=None) for number in (31, 32))
+    linux = world.linux_spoke(21, connection={"child": {"reqid": "7"}})
+    linux_ospf(linux, hub)
     for each in (hub, one, other):
-        role = "hub" if each is hub else "spoke"
-        timers = ["interface nave0", " ip ospf hello-interval 1", " ip ospf dead-interval 3"]
-        world.frr(each, configuration(f"{role}-ospf", each.number, hub.number), ["ospfd", "bfdd"], [*timers, *BFD])
+        as_a_host(world, each)
+        with_ospf(world, each, "hub" if each is hub else "spoke")
     for spoke, far in ((one, other), (other, one)):
-        expect_routes(world, spoke, {f"172.16.{far.number}.0/24": "10.255.0.2", "172.16.2.0/24": "10.255.0.2"}, 30, MAIN_TABLE)
+        expect_routes(world, spoke, {f"172.16.{number}.0/24": "10.255.0.2" for number in (hub.number, far.number, linux.number)}, 30, MAIN_TABLE)
+    at_linux = lambda whose: set(re.findall(rf"^(172\S+) .*proto {whose}", linux.shell("ip route show dev gre1"), re.MULTILINE))
+    assert wait_until(lambda: at_linux("ospf") == {f"172.16.{each.number}.0/24" for each in (hub, one, other)}, 20, 0.3), at_linux("ospf")
     relay_and_shortcut(world, hub, one, other)
     assert way(one, "172.16.32.0/24") == ("10.255.0.32", "shortcut"), one.rows("routes")
     assert routes(world, one, MAIN_TABLE)["172.16.32.0/24"] == "10.255.0.2"
-    assert wait_until(lambda: hub.frr.show("bfd peers brief").count(" up") == 2, 15, 0.3), hub.frr.show("bfd peers brief")
+    relay_and_shortcut(world, hub, one, linux)
+    assert way(one, "172.16.21.0/24") == ("10.255.0.21", "shortcut") and "172.16.31.0/24" in at_linux("nhrp"), (one.rows("routes"), at_linux("nhrp"))
+    assert wait_until(lambda: hub.frr.show("bfd peers brief").count(" up") == 3, 15, 0.3), hub.frr.show("bfd peers brief")
+
+
+def ospf_failover(world):
+    """The hub whose cost is lower carries the traffic, then the other."""
+    hub, spare, one, other = two_hubs(world, table=MAIN_TABLE)
+    with_ospf(world, hub, "hub")
+    with_ospf(world, spare, "hub", "interface nave0", " ip ospf cost 20", "exit")
+    for each in (one, other):
+        with_ospf(world, each, "spoke")
+    for each, far in ((one, other), (other, one)):
+        expect_routes(world, each, {f"172.16.{far.number}.0/24": "10.255.0.2", "172.16.2.0/24": "10.255.0.2", "172.16.3.0/24": "10.255.0.3"}, 30, MAIN_TABLE)
+    fail_over(world, "OSPF", hub, one, other, "172.16.32.0/24", MAIN_TABLE)
+
+
+def in_guest(linux, daemons, text):
+    """Starts daemons of FRR in a guest whose zebra and nhrpd run."""
+    start = "\n".join(f"/usr/lib/frr/{daemon} -d -A 127.0.0.1 -f /dev/null -u frr -g frr --log file:/run/frr/{daemon}.log </dev/null >/dev/null 2>&1" for daemon in daemons)
+    output = linux.shell(f"{start}\necho {shlex.quote(text)} >/etc/frr/more.conf; vtysh -f /etc/frr/more.conf 2>&1")
+    assert not output.strip(), output
+
+
+def linux_ospf(linux, hub):
+    """OSPF in a guest, by the configuration for nave's spokes. nhrpd carries its multicast to the hub, as the kernel would send it in clear."""
+    linux.shell("ip link set gre1 multicast on\niptables-legacy -A OUTPUT -o gre1 -d 224.0.0.0/24 -j NFLOG --nflog-group 2 --nflog-threshold 1\n"
+                "iptables-legacy -A OUTPUT -o gre1 -d 224.0.0.0/24 -j DROP")
+    text = configuration("spoke-ospf", linux.number, hub.number) + "\n".join(OSPF_TIMERS)
+    in_guest(linux, ["bfdd", "ospfd"], text.replace("interface nave0", "interface gre1").replace("interface lan", "interface lan0"))
 
 
 def linux_bgp(linux, hub):
@@ -139,14 +197,13 @@ def linux_bgp(linux, hub):
     lines = ["router bgp 65000", f" bgp router-id 10.255.0.{linux.number}", f" neighbor 10.255.0.{hub.number} remote-as internal",
              f" neighbor 10.255.0.{hub.number} timers 1 3", f" neighbor 10.255.0.{hub.number} timers connect 1", f" neighbor 10.255.0.{hub.number} update-source gre1",
              " address-family ipv4 unicast", f"  network 172.16.{linux.number}.0/24", " exit-address-family"]
-    text = "\n".join(lines)
-    linux.shell(f"printf '%s\\n' '{text}' >/etc/frr/bgpd.conf; /usr/lib/frr/bgpd -d -A 127.0.0.1 -f /etc/frr/bgpd.conf -u frr -g frr --log file:/run/frr/bgpd.log "
-                "</dev/null >/dev/null 2>&1")
+    in_guest(linux, ["bgpd"], "\n".join(lines))
 
 
 SCENARIOS = [
     Scenario("bgp", bgp, (RESPONDER,), wide=True),
     Scenario("bgp-next-hop-preserving", next_hop_preserving, (RESPONDER,), wide=True),
-    Scenario("bgp-failover", failover, (RESPONDER,), wide=True),
+    Scenario("bgp-failover", bgp_failover, (RESPONDER,), wide=True),
     Scenario("ospf", ospf, (RESPONDER,), wide=True),
+    Scenario("ospf-failover", ospf_failover, (RESPONDER,), wide=True),
 ]

@@ -62,7 +62,8 @@ class World:
             if linux.charon_settings is not None:
                 linux.terminate()
             linux.forget_log()
-            linux.shell("pkill -9 -x 'bgpd|ospfd|nhrpd|staticd|zebra'; ip link del gre1 2>/dev/null; ip addr flush dev eth0")
+            # What the kernel asked charon for in vain is not asked for again as long as it waits.
+            linux.shell("pkill -9 -x 'bgpd|ospfd|bfdd|nhrpd|staticd|zebra'; ip link del gre1 2>/dev/null; ip addr flush dev eth0; ip xfrm state flush")
 
     @property
     def hub_nbma(self):
