@@ -37,7 +37,7 @@ Kernel::~Kernel() {
 }
 
 int Kernel::descriptor() const { return impl_->netlink.descriptor(); }
-const View& Kernel::view() const { return impl_->announcer.announced(); }
+const View& Kernel::view() const { return impl_->view; }
 const Plan& Kernel::plan() const { return impl_->plan; }
 std::size_t Kernel::twin_count() const { return impl_->twins.size(); }
 int Kernel::twin_descriptor(std::size_t twin) const { return impl_->twins.at(twin).descriptor(); }
@@ -79,16 +79,16 @@ std::expected<void, KernelError> Kernel::Impl::dump_all() {
 /// Puts one change into the mirror and notes what follows from it.
 void Kernel::Impl::take(const ObjectChange& change, Dirt& dirt) {
     if (!mirror.apply(change)) return;
+    touched.note(change.object);
     if (const auto* route = std::get_if<Route>(&change.object); route && route->protocol == kOurProtocol) {
         // Somebody took away what we still want; a routing daemon does so when it starts.
         if (!change.present && wanted_routes.contains({route->table, route->prefix})) dirt.separation = true;
     } else if (const auto* rule = std::get_if<Rule>(&change.object)) {
         if (change.present != wanted_rules.contains(*rule)) dirt.separation = true;
-    } else {
-        dirt.view = true;
-        // Routes that go with a link's state or with an address are not told one by one.
-        if (std::holds_alternative<Link>(change.object)) dirt.dump = true;
-        if (std::holds_alternative<Address>(change.object)) (change.present ? dirt.separation : dirt.dump) = true;
+    } else if (std::holds_alternative<Link>(change.object)) {
+        dirt.dump = true;  // routes that go with a link's state or with an address are not told one by one
+    } else if (std::holds_alternative<Address>(change.object)) {
+        (change.present ? dirt.separation : dirt.dump) = true;
     }
 }
 
@@ -101,25 +101,28 @@ Kernel::Report Kernel::synchronise() {
     for (const ObjectChange& change : changes.changes) impl.take(change, dirt);
     if (dirt.dump) {
         if (impl.announced) ++impl.counters.resynchronised;
+        impl.touched.everything = true;
         if (auto dumped = impl.dump_all(); !dumped) report.log.push_back(warning("kernel-dump", "cannot read the kernel's tables: " + dumped.error().text()));
     }
     if (dirt.dump || dirt.separation) impl.separate(report.log);
-    if (!dirt.dump && !dirt.view && !impl.look_again) return report;
-    impl.look_again = false;
-    if (!impl.announced && machine_reverse_path_filter() != 0) {
+    if (impl.touched.any()) impl.update_view(report);
+    return report;
+}
+
+void Kernel::Impl::update_view(Report& report) {
+    if (!announced && machine_reverse_path_filter() != 0) {
         report.log.push_back(warning("kernel-filter", "net.ipv4.conf.all.rp_filter is on and overrules the twins' own: packets that the kernel forwards for the tunnel "
                                                       "may be dropped; set it to 0"));
     }
-    impl.announced = true;
-    View view = view_of(impl.mirror, impl.plan, impl.peers);
-    if (view == impl.announcer.announced()) return report;
-    for (const RecursiveRoute& route : view.refused)
-        if (!impl.announcer.announced().refused.contains(route)) report.log.push_back(warning("kernel-recursive-" + route.prefix.to_string(), route.text()));
-    report.view_changed = true;
-    report.changes = impl.announcer.announce(std::move(view), impl.plan);
+    announced = true;
+    const auto refused_before = touched.everything ? view.refused : std::set<RecursiveRoute>{};
+    ViewChanges where = follow(view, mirror, plan, peers, std::exchange(touched, {.everything = false}));
+    for (const RecursiveRoute& route : where.refused)
+        if (!refused_before.contains(route)) report.log.push_back(warning("kernel-recursive-" + route.prefix.to_string(), route.text()));
+    report.underlay_changed = where.underlay;
+    report.changes = announcer.announce(view, std::move(where), plan);
     // New gateways are asked for at once.
-    if (!this->view().wanted.empty()) impl.ask_at = TimePoint{};
-    return report;
+    if (!view.wanted.empty()) ask_at = TimePoint{};
 }
 
 void Kernel::Impl::complete_ipv6(std::vector<overlay::Log>& log) {
@@ -169,17 +172,17 @@ void Kernel::Impl::separate_routes(std::vector<overlay::Log>& log) {
     for (const RouteRequest& route : steps.remove) (void)netlink.request(remove_route(route));
 }
 
-bool Kernel::guard(PeerId peer, PortId port, const IpAddress& address) {
-    if (!impl_->peers.add(peer, port, address)) return false;
-    const bool concerned = leads_into_tunnel(impl_->mirror, impl_->plan, address) || !view().refused.empty();
-    impl_->look_again = impl_->look_again || concerned;
-    return concerned;
+bool Kernel::Impl::suspect_routes_to(const IpAddress& address) {
+    const auto suspects = routes_around(mirror, plan, Prefix::host(address));
+    std::ranges::copy(suspects, std::back_inserter(touched.routes));
+    return !suspects.empty();
 }
 
+bool Kernel::guard(PeerId peer, PortId port, const IpAddress& address) { return impl_->peers.add(peer, port, address) && impl_->suspect_routes_to(address); }
+
 bool Kernel::unguard(PeerId peer) {
-    impl_->peers.remove(peer);
-    impl_->look_again = impl_->look_again || !view().refused.empty();
-    return impl_->look_again;
+    const auto address = impl_->peers.remove(peer);
+    return address && impl_->suspect_routes_to(*address);
 }
 
 std::optional<overlay::Log> Kernel::set_route(const overlay::KernelRoute& route) {
@@ -267,7 +270,7 @@ void Kernel::on_deadline(TimePoint now) {
         impl.confirm_at = now + Impl::kConfirm;
     }
     if (impl.ask_at > now) return;
-    for (const auto& key : view().wanted) {
+    for (const auto& [key, users] : view().wanted) {
         if (!view().adjacencies.contains(key)) resolve(key.first, key.second);
     }
     impl.ask_at = now + Impl::kAskAgain;
@@ -277,7 +280,7 @@ std::optional<TimePoint> Kernel::next_deadline() const {
     const Impl& impl = *impl_;
     std::optional<TimePoint> next;
     if (!view().adjacencies.empty()) next = impl.confirm_at;
-    const bool unknown = std::ranges::any_of(view().wanted, [&](const auto& key) { return !view().adjacencies.contains(key); });
+    const bool unknown = std::ranges::any_of(view().wanted, [&](const auto& router) { return !view().adjacencies.contains(router.first); });
     return unknown ? earlier(next, impl.ask_at) : next;
 }
 

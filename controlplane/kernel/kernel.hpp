@@ -24,7 +24,7 @@ public:
     struct Report {
         std::vector<Change> changes;
         std::vector<overlay::Log> log;
-        bool view_changed = false;
+        bool underlay_changed = false;  // of the view, perhaps
     };
 
     /// Makes and configures all twins; removes what a killed predecessor left in the tables of `plan`. The error says in words what is

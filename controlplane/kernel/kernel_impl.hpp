@@ -24,13 +24,15 @@ struct Kernel::Impl {
     std::vector<Twin> twins;  // ports', then tunnels'
     Mirror mirror;
     GuardedPeers peers;
+    View view;
+    Touched touched;  // since the view was brought up to date
     Announcer announcer;
     OurRoutes overlay_routes;  // what the overlay asked for
     OurRoutes wanted_routes;   // together with what addresses and configuration ask for
     std::set<Rule> wanted_rules;
     Counters counters;
     TimePoint ask_at{}, confirm_at{};
-    bool announced = false, look_again = false;
+    bool announced = false;
 
     // Setting up
     std::expected<void, std::string> open_twins();
@@ -41,8 +43,11 @@ struct Kernel::Impl {
 
     // Following
     std::expected<void, KernelError> dump_all();
-    struct Dirt { bool view = false, separation = false, dump = false; };
+    struct Dirt { bool separation = false, dump = false; };
     void take(const ObjectChange& change, Dirt& dirt);
+    void update_view(Report& report);
+    /// True when there are routes that a peer at this address matters to.
+    bool suspect_routes_to(const IpAddress& address);
     /// Brings our rules and routes in the kernel to what is wanted.
     void separate(std::vector<overlay::Log>& log);
     /// Ports' twins with an IPv6 address get what neighbour discovery needs beside it.

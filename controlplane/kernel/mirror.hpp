@@ -3,7 +3,9 @@
 
 #include "controlplane/kernel/objects.hpp"
 
+#include <cstdint>
 #include <map>
+#include <ranges>
 #include <set>
 #include <span>
 #include <tuple>
@@ -29,6 +31,10 @@ public:
     using RouteKey = std::tuple<TableNumber, Prefix, std::uint32_t>;  // table, prefix, metric
     /// Routes of others in the watched tables that lead out of a watched interface, or reject.
     const std::map<RouteKey, Route>& routes() const { return routes_; }
+    /// Those of one prefix, the best first.
+    auto routes_to(TableNumber table, const Prefix& prefix) const {
+        return std::ranges::subrange{routes_.lower_bound({table, prefix, 0}), routes_.upper_bound({table, prefix, UINT32_MAX})} | std::views::values;
+    }
     /// Routes of protocol 191 in the watched tables, through whatever interface.
     const std::map<RouteKey, Route>& our_routes() const { return our_routes_; }
     /// Rules of protocol 191 for the watched tables.

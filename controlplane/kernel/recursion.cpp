@@ -1,10 +1,20 @@
 // Which routes would lead the underlay into the overlay.
 #include "controlplane/kernel/recursion.hpp"
 
-#include <algorithm>
 #include <fmt/format.h>
 
 namespace nave::kernel {
+
+namespace {
+
+/// Whether a route of the underlay, at least so long, leads to the address.
+bool is_covered(const IpAddress& address, int length_min, const UnderlayPort& port) {
+    for (int length = address.bit_count(); length >= length_min; --length)
+        if (port.routes.contains(Prefix::of(address, static_cast<std::uint8_t>(length)))) return true;
+    return false;
+}
+
+}  // namespace
 
 std::string RecursiveRoute::text() const {
     return fmt::format("refused the route {}{} in table {}: it leads the underlay address {} of a peer into the tunnel that needs it (recursive routing); "
@@ -18,11 +28,13 @@ bool GuardedPeers::add(PeerId peer, PortId port, const IpAddress& address) {
     return true;
 }
 
-void GuardedPeers::remove(PeerId peer) {
+std::optional<IpAddress> GuardedPeers::remove(PeerId peer) {
     const auto place = places_.find(peer);
-    if (place == places_.end()) return;
-    by_address_.erase({place->second.second, place->second.first, peer});
+    if (place == places_.end()) return std::nullopt;
+    const auto [port, address] = place->second;
+    by_address_.erase({address, port, peer});
     places_.erase(place);
+    return address;
 }
 
 std::optional<IpAddress> GuardedPeers::captured_by(const Prefix& prefix, const UnderlayView& underlay) const {
@@ -32,10 +44,7 @@ std::optional<IpAddress> GuardedPeers::captured_by(const Prefix& prefix, const U
         if (!prefix.contains(address)) break;
         const auto facts = underlay.ports.find(port);
         if (facts == underlay.ports.end()) continue;
-        const bool is_known_better = std::ranges::any_of(facts->second.routes, [&](const UnderlayRoute& route) {
-            return route.prefix.length > prefix.length && route.prefix.contains(address);
-        });
-        if (!is_known_better) return address;
+        if (!is_covered(address, prefix.length + 1, facts->second)) return address;
     }
     return std::nullopt;
 }

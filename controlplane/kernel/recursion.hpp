@@ -33,7 +33,8 @@ class GuardedPeers {
 public:
     /// False if the peer is known already.
     bool add(PeerId peer, PortId port, const IpAddress& address);
-    void remove(PeerId peer);
+    /// The address at which it was; nothing if it was not known.
+    std::optional<IpAddress> remove(PeerId peer);
 
     /// A peer that a route into the tunnel covers no less specifically than the underlay's own route to it does: as if both stood in one
     /// table. The default route covers nobody, as tables are apart so that there can be one in the tunnel.

@@ -17,19 +17,15 @@ bool same_path(const SetPeerPath& a, const SetPeerPath& b) {
 
 }  // namespace
 
-RouteChoice::RouteChoice(const std::vector<UnderlayRoute>& routes) {
-    for (const UnderlayRoute& route : routes) {
-        const auto [entry, is_new] = best_.try_emplace(route.prefix, route);
-        if (!is_new && route.metric < entry->second.metric) entry->second = route;
-        lengths_.insert(route.prefix.length);
-    }
+RouteChoice::RouteChoice(const std::map<Prefix, std::optional<IpAddress>>& routes) : gateways_{routes.begin(), routes.end()} {
+    for (const auto& [prefix, gateway] : routes) lengths_.insert(prefix.length);
 }
 
 std::optional<IpAddress> RouteChoice::next_hop(const IpAddress& remote) const {
     for (const std::uint8_t length : lengths_) {
         if (length > remote.bit_count()) continue;
-        const auto found = best_.find(Prefix::of(remote, length));
-        if (found != best_.end()) return found->second.gateway.value_or(remote);
+        const auto found = gateways_.find(Prefix::of(remote, length));
+        if (found != gateways_.end()) return found->second.value_or(remote);
     }
     return std::nullopt;
 }

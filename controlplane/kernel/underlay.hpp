@@ -26,15 +26,15 @@ struct ResolveNeighbour { PortId port; IpAddress address; };
 using UnderlayAction = std::variant<Command, SendFrame, ResolveNeighbour>;
 using UnderlayOutbox = std::vector<UnderlayAction>;
 
-/// The next hop of a remote address by longest prefix, then lowest metric: the gateway, or the address itself when it is on the link.
+/// The next hop of a remote address by longest prefix: the gateway, or the address itself when it is on the link.
 class RouteChoice {
 public:
     RouteChoice() = default;
-    explicit RouteChoice(const std::vector<UnderlayRoute>& routes);
+    explicit RouteChoice(const std::map<Prefix, std::optional<IpAddress>>& routes);
     std::optional<IpAddress> next_hop(const IpAddress& remote) const;
 
 private:
-    std::unordered_map<Prefix, UnderlayRoute> best_;
+    std::unordered_map<Prefix, std::optional<IpAddress>> gateways_;
     std::set<std::uint8_t, std::greater<>> lengths_;  // that occur, longest first
 };
 

@@ -8,21 +8,13 @@
 #include <map>
 #include <optional>
 #include <utility>
-#include <vector>
 
 namespace nave::kernel {
-
-struct UnderlayRoute {
-    Prefix prefix;
-    std::uint32_t metric = 0;
-    std::optional<IpAddress> gateway{};  // nothing: on the link
-    bool operator==(const UnderlayRoute&) const = default;
-};
 
 struct UnderlayPort {
     MacAddress mac;
     std::uint16_t mtu = 1500;  // IP bytes
-    std::vector<UnderlayRoute> routes{};
+    std::map<Prefix, std::optional<IpAddress>> routes{};  // the best one's gateway; nothing: on the link
     bool operator==(const UnderlayPort&) const = default;
 };
 

@@ -13,14 +13,16 @@
 #include <optional>
 #include <set>
 #include <utility>
+#include <variant>
+#include <vector>
 
 namespace nave::kernel {
 
 /// Where a route out of an inside port leads.
 struct InsideTarget {
     enum class Kind : std::uint8_t {
-        twin,       // the kernel sorts it out: its own address, or a neighbour that is not known yet
-        neighbour,  // `port` and `address` name an entry of View::adjacencies
+        twin,       // the kernel sorts it out
+        neighbour,  // to `address` on `port`; by the twin as long as View::adjacencies lacks it
         reject,
     } kind = Kind::twin;
     PortId port;
@@ -28,25 +30,66 @@ struct InsideTarget {
     auto operator<=>(const InsideTarget&) const = default;
 };
 
-struct View {
+/// Where a route into a tunnel leads; without a gateway to whoever is the best hub.
+struct TunnelWay {
+    TunnelId tunnel;
+    std::optional<TunnelAddress> gateway{};
+    auto operator<=>(const TunnelWay&) const = default;
+};
+
+using Way = std::variant<InsideTarget, TunnelWay>;
+/// A prefix in a kernel table that is a tunnel's or an underlay's.
+using RouteKey = std::pair<TableNumber, Prefix>;
+/// A neighbour on a port.
+using NeighbourKey = std::pair<PortId, IpAddress>;
+
+/// What follows from links and addresses alone.
+struct Interfaces {
     std::map<PortId, std::uint16_t> port_mtus;                           // IP bytes, of ports whose twin exists
     std::set<std::pair<PortId, IpAddress>> local_addresses;
     std::set<std::pair<TunnelId, IpAddress>> tunnel_addresses;
     std::map<std::pair<PortId, Family>, IpAddress> underlay_addresses;   // the primary one of each family of each underlay port that is up
     std::set<std::pair<TunnelId, Prefix>> local_prefixes;                // connected on inside ports
-    std::map<std::pair<PortId, IpAddress>, MacAddress> adjacencies;      // neighbours on inside ports
-    std::map<std::pair<TunnelId, Prefix>, InsideTarget> inside_routes;
-    std::map<std::pair<TunnelId, Prefix>, std::optional<TunnelAddress>> tunnel_routes;
-    std::set<std::pair<PortId, IpAddress>> wanted;                       // inside neighbours whose MAC should be known
+
+    bool operator==(const Interfaces&) const = default;
+};
+
+struct View {
+    Interfaces interfaces;
+    std::map<NeighbourKey, MacAddress> adjacencies;                      // neighbours on inside ports
+    std::map<RouteKey, Way> routes;                                      // of the tunnels' tables
+    std::map<NeighbourKey, std::set<RouteKey>> wanted;                   // routers on inside ports whose MAC should be known, and what leads to them
     UnderlayView underlay;
     std::set<RecursiveRoute> refused;
 
     bool operator==(const View&) const = default;
 };
 
-/// Reads the mirror. Interfaces that `plan` has no index for do not exist yet. Routes that lead `peers` into a tunnel are left out.
+/// What became of the mirror or the guarded peers since a view was derived of them; may name more than changed.
+struct Touched {
+    bool everything = true;  // links, addresses, the plan; of a view that is empty
+    std::vector<RouteKey> routes{};
+    std::vector<std::pair<InterfaceIndex, IpAddress>> neighbours{};
+    /// The mirror has another such object than before.
+    void note(const Object& object);
+    bool any() const { return everything || !routes.empty() || !neighbours.empty(); }
+};
+
+/// What may differ in a view from what it was before.
+struct ViewChanges {
+    bool everything = false, underlay = false;
+    std::vector<RouteKey> routes{};
+    std::vector<NeighbourKey> adjacencies{};
+    std::vector<RecursiveRoute> refused{};  // that were not before
+};
+
+/// Brings a view up to date with the mirror, in which so much was touched since. Costs as much as was touched, however large the tables are.
+/// Interfaces that `plan` has no index for do not exist yet. Routes that lead `peers` into a tunnel are left out.
+ViewChanges follow(View& view, const Mirror& mirror, const Plan& plan, const GuardedPeers& peers, Touched touched);
+/// The same from nothing.
 View view_of(const Mirror& mirror, const Plan& plan, const GuardedPeers& peers = {});
-/// Whether some route of the mirror leads into a tunnel and covers this address; sparing for whoever asks before a view.
-bool leads_into_tunnel(const Mirror& mirror, const Plan& plan, const IpAddress& address);
+/// The routes in the tables of tunnels and underlays that cover all of this prefix, but for default routes: those that a peer there, or an
+/// underlay's route to it, may matter to.
+std::vector<RouteKey> routes_around(const Mirror& mirror, const Plan& plan, const Prefix& prefix);
 
 }  // namespace nave::kernel

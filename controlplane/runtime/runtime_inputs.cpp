@@ -78,7 +78,7 @@ void Runtime::Impl::follow_kernel(TimePoint time) {
         exit_code = 2;
     }
     // Addresses and routes of the underlay first: what the overlay wants sent on them finds its way at once.
-    if (report.view_changed) underlay.update(kernel.view().underlay, time, underlay_out);
+    if (report.underlay_changed) underlay.update(kernel.view().underlay, time, underlay_out);
     perform_underlay();
     for (const kernel::Change& change : report.changes) take_change(change, time);
     gateway.routes_followed(out);

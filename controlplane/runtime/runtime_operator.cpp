@@ -23,8 +23,9 @@ std::vector<management::PortView> Runtime::Impl::ports() const {
         if (port.role == config::PortRole::inside && port.tunnel) view.tunnel = around.config.overlay.tunnels.at(port.tunnel->value).name;
         view.mac = device.mac.to_string();
         view.link = device.up ? "up" : "down";
-        const auto mtu = kernel.view().port_mtus.find(port.id);
-        view.mtu = mtu == kernel.view().port_mtus.end() ? port.mtu : mtu->second;
+        const auto& mtus = kernel.view().interfaces.port_mtus;
+        const auto mtu = mtus.find(port.id);
+        view.mtu = mtu == mtus.end() ? port.mtu : mtu->second;
         view.queues = device.queues;
         view.addresses = kernel.addresses(port.id);
         for (const WorkerCounters& worker : around.counters.workers) {

@@ -107,9 +107,9 @@ TEST_CASE("a dual-stack port has both underlay addresses, and a link-local one t
     if (!in_new_namespace()) return;
     const Bench bench;
     const View& view = bench.kernel->view();
-    CHECK(view.underlay_addresses.at({PortId{0}, Family::v4}) == ip("192.0.2.7"));
-    CHECK(view.underlay_addresses.at({PortId{0}, Family::v6}) == ip("2001:db8::7"));
-    CHECK(view.local_addresses.contains({PortId{0}, ip("fe80::ff:fe00:1")}));
+    CHECK(view.interfaces.underlay_addresses.at({PortId{0}, Family::v4}) == ip("192.0.2.7"));
+    CHECK(view.interfaces.underlay_addresses.at({PortId{0}, Family::v6}) == ip("2001:db8::7"));
+    CHECK(view.interfaces.local_addresses.contains({PortId{0}, ip("fe80::ff:fe00:1")}));
     CHECK(contains(run("ip -6 route"), "default via fe80::99 dev wan"));
     CHECK_FALSE(contains(run("ip -6 address show nave0"), "inet6"));
 }

@@ -49,14 +49,14 @@ TEST_CASE("a port has an underlay address of each family: none that is tentative
     bench.put({.index = kWan, .address = ip("fe80::7"), .length = 64, .global = false});
     bench.put({.index = kWan, .address = ip("2001:db8::6"), .length = 64, .tentative = true});
     bench.put({.index = kWan, .address = ip("2001:db8::5"), .length = 64, .secondary = true});
-    CHECK(bench.view().underlay_addresses == std::map<std::pair<PortId, Family>, IpAddress>{{{kWanPort, Family::v4}, ip("192.0.2.7")}});
+    CHECK(bench.view().interfaces.underlay_addresses == std::map<std::pair<PortId, Family>, IpAddress>{{{kWanPort, Family::v4}, ip("192.0.2.7")}});
     bench.put({.index = kWan, .address = ip("2001:db8::4"), .length = 64, .deprecated = true});
-    CHECK(bench.view().underlay_addresses.at({kWanPort, Family::v6}) == ip("2001:db8::4"));
+    CHECK(bench.view().interfaces.underlay_addresses.at({kWanPort, Family::v6}) == ip("2001:db8::4"));
     bench.put({.index = kWan, .address = ip("2001:db8::3"), .length = 64});
-    CHECK(bench.view().underlay_addresses.at({kWanPort, Family::v6}) == ip("2001:db8::3"));
+    CHECK(bench.view().interfaces.underlay_addresses.at({kWanPort, Family::v6}) == ip("2001:db8::3"));
     bench.put({.index = kWan, .address = ip("2001:db8::6"), .length = 64});
-    CHECK(bench.view().underlay_addresses.at({kWanPort, Family::v6}) == ip("2001:db8::6"));
-    CHECK(bench.view().local_addresses.contains({kWanPort, ip("fe80::7")}));
+    CHECK(bench.view().interfaces.underlay_addresses.at({kWanPort, Family::v6}) == ip("2001:db8::6"));
+    CHECK(bench.view().interfaces.local_addresses.contains({kWanPort, ip("fe80::7")}));
 }
 
 TEST_CASE("one family's address that goes is no change of the other's") {
@@ -65,10 +65,10 @@ TEST_CASE("one family's address that goes is no change of the other's") {
     bench.put({.index = kWan, .address = ip("192.0.2.7"), .length = 24});
     const Address six{.index = kWan, .address = ip("2001:db8::3"), .length = 64};
     bench.put(six);
-    announcer.announce(bench.view(), bench.plan);
+    announcer.announce(bench.view(), {.everything = true}, bench.plan);
     bench.mirror.apply({six, false});
     std::vector<UnderlayAddressChange> told;
-    for (const Change& change : announcer.announce(bench.view(), bench.plan))
+    for (const Change& change : announcer.announce(bench.view(), {.everything = true}, bench.plan))
         if (const auto* each = std::get_if<UnderlayAddressChange>(&change)) told.push_back(*each);
     REQUIRE(told.size() == 1);
     CHECK(told[0].family == Family::v6);
@@ -104,13 +104,13 @@ TEST_CASE("inside neighbours of IPv6 become adjacencies: those of the network, a
     for (const char* neighbour : {"fd00:1::5", "fe80::5", "fe80::6"}) bench.neighbour(kLan, neighbour);
     bench.route(1000, "fd00:2::/32", "fe80::6", kLan);
     const View view = bench.view();
-    CHECK(view.local_prefixes.contains({kTunnel, prefix("fd00:1::/64")}));
+    CHECK(view.interfaces.local_prefixes.contains({kTunnel, prefix("fd00:1::/64")}));
     CHECK(view.adjacencies.contains({kLanPort, ip("fd00:1::5")}));
-    CHECK(view.inside_routes.at({kTunnel, prefix("fd00:1::5/128")}).kind == InsideTarget::Kind::neighbour);
+    CHECK(std::get<InsideTarget>(view.routes.at({1000, prefix("fd00:1::5/128")})).kind == InsideTarget::Kind::neighbour);
     CHECK_FALSE(view.adjacencies.contains({kLanPort, ip("fe80::5")}));
     CHECK(view.adjacencies.contains({kLanPort, ip("fe80::6")}));
-    CHECK(view.inside_routes.at({kTunnel, prefix("fd00:2::/32")}) == InsideTarget{InsideTarget::Kind::neighbour, kLanPort, ip("fe80::6")});
-    CHECK_FALSE(view.inside_routes.contains({kTunnel, prefix("fe80::6/128")}));
+    CHECK(view.routes.at({1000, prefix("fd00:2::/32")}) == Way{InsideTarget{InsideTarget::Kind::neighbour, kLanPort, ip("fe80::6")}});
+    CHECK_FALSE(view.routes.contains({1000, prefix("fe80::6/128")}));
 }
 
 TEST_CASE("separation stands for IPv6 as for IPv4, and what comes out of the tunnel is never answered on the underlay") {

@@ -63,7 +63,7 @@ struct Bench {
 
     Bench() {
         UnderlayView view;
-        view.ports[PortId{0}] = {.mac = {{2, 0, 0, 0, 0, 1}}, .mtu = 1500, .routes = {{*Prefix::parse("::/0"), 0, kRouter}}};
+        view.ports[PortId{0}] = {.mac = {{2, 0, 0, 0, 0, 1}}, .mtu = 1500, .routes = {{*Prefix::parse("::/0"), kRouter}}};
         view.neighbours[{PortId{0}, kRouter}] = {.mac = MacAddress{{2, 0, 0, 0, 0, 9}}};
         underlay.update(view, now, out);
         reach(kPeer);

@@ -19,7 +19,7 @@ const IpAddress kRouter = ip("192.0.2.254"), kNear = ip("192.0.2.7"), kFar = ip(
 /// 192.0.2.0/24 on the link, everything else through .254.
 UnderlayView lan() {
     UnderlayView view;
-    view.ports[kPort] = {.mac = mac(1), .mtu = 1500, .routes = {{prefix("192.0.2.0/24"), 0, {}}, {prefix("0.0.0.0/0"), 0, kRouter}}};
+    view.ports[kPort] = {.mac = mac(1), .mtu = 1500, .routes = {{prefix("192.0.2.0/24"), {}}, {prefix("0.0.0.0/0"), kRouter}}};
     return view;
 }
 
@@ -91,16 +91,15 @@ TEST_CASE("the next hop on the link is the remote itself, beyond it the gateway"
     CHECK(choice.next_hop(kFar) == kRouter);
 }
 
-TEST_CASE("the longest prefix decides before the metric, the lowest metric within a prefix") {
-    const RouteChoice choice{{{prefix("198.51.100.0/24"), 500, ip("192.0.2.3")}, {prefix("0.0.0.0/0"), 1, ip("192.0.2.1")},
-                              {prefix("198.51.100.0/24"), 100, ip("192.0.2.2")}}};
+TEST_CASE("the longest prefix decides") {
+    const RouteChoice choice{{{prefix("198.51.100.0/24"), ip("192.0.2.2")}, {prefix("0.0.0.0/0"), ip("192.0.2.1")}, {prefix("198.51.0.0/16"), ip("192.0.2.3")}}};
     CHECK(choice.next_hop(kFar) == ip("192.0.2.2"));
 }
 
 TEST_CASE("without a covering route there is no next hop") {
     CHECK_FALSE(RouteChoice{}.next_hop(kFar));
-    CHECK_FALSE(RouteChoice{{{prefix("192.0.2.0/24"), 0, {}}}}.next_hop(kFar));
-    CHECK_FALSE(RouteChoice{{{prefix("0.0.0.0/0"), 0, kRouter}}}.next_hop(ip("2001:db8::1")));
+    CHECK_FALSE(RouteChoice{{{prefix("192.0.2.0/24"), {}}}}.next_hop(kFar));
+    CHECK_FALSE(RouteChoice{{{prefix("0.0.0.0/0"), kRouter}}}.next_hop(ip("2001:db8::1")));
 }
 
 TEST_CASE("a peer beyond the gateway is reached by the gateway's MAC once it is known") {
@@ -136,7 +135,7 @@ TEST_CASE("a peer follows a route that changes") {
     bench.answers(kRouter, mac(9));
     bench.answers(ip("192.0.2.250"), mac(8));
     bench.reach(wish(3, kFar));
-    bench.view.ports[kPort].routes.push_back({prefix("198.51.100.0/24"), 0, ip("192.0.2.250")});
+    bench.view.ports[kPort].routes.emplace(prefix("198.51.100.0/24"), ip("192.0.2.250"));
     CHECK(all<SetPeerPath>(bench.update()).at(0).destination_mac == mac(8));
 }
 
@@ -254,7 +253,7 @@ TEST_CASE("a datagram that waited too long is dropped although its next hop answ
 
 TEST_CASE("a datagram without a route is counted, not queued") {
     Bench bench;
-    bench.view.ports[kPort].routes.pop_back();
+    bench.view.ports[kPort].routes.erase(prefix("0.0.0.0/0"));
     bench.update();
     CHECK(bench.send(datagram(kFar)).empty());
     CHECK(bench.underlay.counters().no_route == 1);

@@ -48,7 +48,7 @@ struct Bench {
                             .next_hops = {{index, gateway ? std::optional{ip(gateway)} : std::nullopt}}}, present});
     }
     View view() const { return view_of(mirror, plan); }
-    std::vector<Change> announce() { return announcer.announce(view(), plan); }
+    std::vector<Change> announce() { return announcer.announce(view(), {.everything = true}, plan); }
     /// As the dataplane acknowledges it.
     void gone(const RemoveAdjacency& remove) {
         for (const WorkerId by : {WorkerId{0}, kRouteWriter}) announcer.on_removed(AdjacencyRemoved{remove.adjacency, remove.removal, by});
@@ -92,8 +92,8 @@ TEST_CASE("the underlay address is the first global primary one") {
     bench.mirror.apply({Address{.index = kWan, .address = ip("192.0.2.8"), .length = 24, .secondary = true}});
     bench.address(kWan, "192.0.2.7", 24);
     bench.address(kWan, "198.51.100.1", 24);
-    CHECK(bench.view().underlay_addresses.at({kWanPort, Family::v4}) == ip("192.0.2.7"));
-    CHECK(bench.view().local_addresses.size() == 4);
+    CHECK(bench.view().interfaces.underlay_addresses.at({kWanPort, Family::v4}) == ip("192.0.2.7"));
+    CHECK(bench.view().interfaces.local_addresses.size() == 4);
 }
 
 TEST_CASE("a port that is down has no underlay address") {
@@ -203,7 +203,7 @@ TEST_CASE("a neighbour outside the connected networks is no host route") {
     bench.address(kLan, "10.1.0.1", 24);
     bench.neighbour(kLan, "10.9.0.5", mac(5));
     bench.neighbour(kLan, "fe80::1", mac(6));
-    CHECK(bench.view().inside_routes.size() == 1);
+    CHECK(bench.view().routes.size() == 1);
     CHECK(bench.view().adjacencies.empty());
 }
 
@@ -211,9 +211,9 @@ TEST_CASE("a route of the tunnel's table through an inside gateway waits at the 
     Bench bench;
     bench.address(kLan, "10.1.0.1", 24);
     bench.route(1000, "10.50.0.0/16", "10.1.0.254", kLan);
-    CHECK(bench.view().inside_routes.at({kTunnel, prefix("10.50.0.0/16")}).kind == InsideTarget::Kind::twin);
     CHECK(bench.view().wanted.contains({kLanPort, ip("10.1.0.254")}));
-    bench.announce();
+    for (const Change& change : bench.announce())
+        if (const auto* route = std::get_if<InsideRouteChange>(&change)) CHECK(route->target.kind == RouteTarget::Kind::twin);
     bench.neighbour(kLan, "10.1.0.254", mac(9));
     const auto changes = bench.announce();
     CHECK(std::ranges::count_if(changes, [](const Change& change) {
@@ -226,9 +226,9 @@ TEST_CASE("routes of the tunnel's table into the tunnel carry their gateway, if 
     Bench bench;
     bench.route(1000, "10.2.0.0/16", "10.255.0.9", kTun);
     bench.route(1000, "0.0.0.0/0", nullptr, kTun);
-    const auto routes = bench.view().tunnel_routes;
-    CHECK(routes.at({kTunnel, prefix("10.2.0.0/16")}) == TunnelAddress{ip("10.255.0.9")});
-    CHECK_FALSE(routes.at({kTunnel, prefix("0.0.0.0/0")}));
+    const auto routes = bench.view().routes;
+    CHECK(routes.at({1000, prefix("10.2.0.0/16")}) == Way{TunnelWay{kTunnel, TunnelAddress{ip("10.255.0.9")}}});
+    CHECK(routes.at({1000, prefix("0.0.0.0/0")}) == Way{TunnelWay{kTunnel, {}}});
 }
 
 TEST_CASE("a tunnel route with another gateway replaces the one before") {
@@ -247,8 +247,7 @@ TEST_CASE("among equal prefixes the lowest metric wins, whether it leads inside 
     bench.address(kLan, "10.1.0.1", 24);
     bench.route(1000, "10.50.0.0/16", nullptr, kTun, 20);
     bench.route(1000, "10.50.0.0/16", "10.1.0.254", kLan, 10);
-    CHECK(bench.view().inside_routes.contains({kTunnel, prefix("10.50.0.0/16")}));
-    CHECK(bench.view().tunnel_routes.empty());
+    CHECK(std::holds_alternative<InsideTarget>(bench.view().routes.at({1000, prefix("10.50.0.0/16")})));
 }
 
 TEST_CASE("the underlay's routes never become the tunnel's, nor the other way round") {
@@ -257,9 +256,9 @@ TEST_CASE("the underlay's routes never become the tunnel's, nor the other way ro
     bench.route(1000, "0.0.0.0/0", nullptr, kTun);
     const View view = bench.view();
     CHECK(view.underlay.ports.at(kWanPort).routes.size() == 1);
-    CHECK(view.underlay.ports.at(kWanPort).routes[0].gateway == ip("192.0.2.254"));
-    CHECK(view.inside_routes.empty());
-    CHECK(view.tunnel_routes.size() == 1);
+    CHECK(view.underlay.ports.at(kWanPort).routes.at(prefix("0.0.0.0/0")) == ip("192.0.2.254"));
+    CHECK(view.routes.size() == 1);
+    CHECK(view.routes.at({1000, prefix("0.0.0.0/0")}) == Way{TunnelWay{kTunnel, {}}});
 }
 
 TEST_CASE("an unreachable route of the tunnel's table rejects") {
@@ -271,8 +270,10 @@ TEST_CASE("an unreachable route of the tunnel's table rejects") {
 TEST_CASE("a configured gateway is the weakest default route") {
     Bench bench;
     bench.plan.ports[0].gateways = {ip("192.0.2.1")};
-    CHECK(bench.view().underlay.ports.at(kWanPort).routes.at(0).gateway == ip("192.0.2.1"));
-    CHECK(bench.view().underlay.ports.at(kWanPort).routes.at(0).prefix == prefix("0.0.0.0/0"));
+    CHECK(bench.view().underlay.ports.at(kWanPort).routes.at(prefix("0.0.0.0/0")) == ip("192.0.2.1"));
+    bench.route(kMainTable, "0.0.0.0/0", "192.0.2.3", kWan, 500);
+    bench.route(kMainTable, "0.0.0.0/0", "192.0.2.2", kWan, 100);
+    CHECK(bench.view().underlay.ports.at(kWanPort).routes.at(prefix("0.0.0.0/0")) == ip("192.0.2.2"));
 }
 
 TEST_CASE("addresses on the tunnel's twin are tunnel addresses") {
