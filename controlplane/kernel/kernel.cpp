@@ -120,9 +120,9 @@ void Kernel::Impl::update_view(Report& report) {
     for (const RecursiveRoute& route : where.refused)
         if (!refused_before.contains(route)) report.log.push_back(warning("kernel-recursive-" + route.prefix.to_string(), route.text()));
     report.underlay_changed = where.underlay;
-    report.changes = announcer.announce(view, std::move(where), plan);
     // New gateways are asked for at once.
-    if (!view.wanted.empty()) ask_at = TimePoint{};
+    if (where.routers) ask_at = TimePoint{};
+    report.changes = announcer.announce(view, std::move(where), plan);
 }
 
 void Kernel::Impl::complete_ipv6(std::vector<overlay::Log>& log) {

@@ -133,6 +133,7 @@ ViewChanges Follower::follow(Touched touched) {
         if (follow_underlay(key) && !changes_.everything) std::ranges::copy(routes_around(mirror_, plan_, key.second), std::back_inserter(touched.routes));
     }
     for (const RouteKey& key : touched.routes) follow_route(key);
+    changes_.routers = !routers_.empty();
     for (const auto& [port, address] : routers_)
         if (address.is_link_local()) follow_adjacency(plan_.ports[port.value], address);
     return std::move(changes_);

@@ -78,6 +78,7 @@ struct Touched {
 /// What may differ in a view from what it was before.
 struct ViewChanges {
     bool everything = false, underlay = false;
+    bool routers = false;                   // those wanted
     std::vector<RouteKey> routes{};
     std::vector<NeighbourKey> adjacencies{};
     std::vector<RecursiveRoute> refused{};  // that were not before

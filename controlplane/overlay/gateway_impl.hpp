@@ -63,6 +63,8 @@ struct Gateway::Impl {
     void report_refusals(TunnelState& tunnel, Outbox& out);
     /// What the peer may send from follows its bindings, shortcuts and the kernel's routes through it.
     void update_sources(TunnelState& tunnel, Peer& peer, Outbox& out);
+    /// Whether they may become others by a route through the peer that came or went. Nearly none of tens of thousands does.
+    bool changes_sources(const TunnelState& tunnel, const Peer& peer, const Prefix& prefix, bool present) const;
 
     // hub_links.cpp: a spoke's hubs
     /// Whether we can send there: its address is known, and the underlay has one of that IP version.

@@ -52,9 +52,11 @@ void Gateway::set_tunnel_route(TunnelId id, const Prefix& prefix, std::optional<
 
 void Gateway::routes_followed(Outbox& out) {
     for (const auto& tunnel : impl_->tunnels) {
-        for (const TunnelAddress& gateway : tunnel->rib.take_changed_gateways()) {
+        for (const auto& [gateway, prefixes] : tunnel->rib.take_changed()) {
             const auto holder = tunnel->rib.gateway(gateway);
-            if (Peer* peer = holder ? impl_->peers.find(*holder) : nullptr) impl_->update_sources(*tunnel, *peer, out);
+            Peer* peer = holder ? impl_->peers.find(*holder) : nullptr;
+            const auto matters = [&](const Prefix& prefix) { return impl_->changes_sources(*tunnel, *peer, prefix, tunnel->rib.leads_through(gateway, prefix)); };
+            if (peer && std::ranges::any_of(prefixes, matters)) impl_->update_sources(*tunnel, *peer, out);
         }
     }
 }

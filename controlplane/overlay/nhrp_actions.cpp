@@ -29,6 +29,15 @@ void Gateway::Impl::handle(TunnelState&, nhrp::Send& send, TimePoint, Outbox& ou
     out.push_back(SendNhrp{send.peer, std::move(send.bytes)});
 }
 
+/// Wide prefixes first: they may make narrow ones needless.
+static std::pair<std::uint8_t, Prefix> wideness(const Prefix& prefix) { return {prefix.length, prefix}; }
+
+bool Gateway::Impl::changes_sources(const TunnelState& home, const Peer& peer, const Prefix& prefix, bool present) const {
+    if (!present) return std::ranges::find(peer.sources, prefix) != peer.sources.end();
+    const bool is_full = peer.sources.size() == SetPeer::kSourcesMax && wideness(peer.sources.back()) < wideness(prefix);
+    return !is_full && std::ranges::none_of(peer.sources, [&](const Prefix& wider) { return wider.contains(prefix); }) && home.access.permits(peer.identity, prefix);
+}
+
 void Gateway::Impl::update_sources(TunnelState& home, Peer& peer, Outbox& out) {
     if (peer.leaving) return;
     std::vector<Prefix> sources = peer.bindings, kept;
@@ -41,7 +50,7 @@ void Gateway::Impl::update_sources(TunnelState& home, Peer& peer, Outbox& out) {
     }
     for (const auto& [prefix, shortcut] : home.shortcuts)
         if (shortcut.peer == peer.id) sources.push_back(prefix);
-    std::ranges::sort(sources, {}, [](const Prefix& prefix) { return std::pair{prefix.length, prefix}; });
+    std::ranges::sort(sources, {}, wideness);
     for (const Prefix& prefix : sources)
         if (std::ranges::none_of(kept, [&](const Prefix& wider) { return wider.contains(prefix); })) kept.push_back(prefix);
     if (kept.size() > SetPeer::kSourcesMax) {

@@ -99,6 +99,11 @@ std::vector<Prefix> Rib::prefixes_through(const TunnelAddress& gateway) const {
     return found == by_gateway_.end() ? std::vector<Prefix>{} : std::vector<Prefix>{found->second.begin(), found->second.end()};
 }
 
+bool Rib::leads_through(const TunnelAddress& gateway, const Prefix& prefix) const {
+    const auto found = by_gateway_.find(gateway);
+    return found != by_gateway_.end() && found->second.contains(prefix);
+}
+
 Rib::Match Rib::best(const Prefix& prefix, const Entry& entry) const {
     std::optional<RouteSource> first;
     for (std::size_t i = 0; i < entry.via.size(); ++i) {
@@ -136,7 +141,7 @@ void Rib::note_dependency(const Prefix& prefix, const Via& via, bool present) {
     }
     const auto* gateway_via = std::get_if<ToGateway>(&via);
     if (!gateway_via) return;
-    changed_gateways_.insert(gateway_via->gateway);
+    changed_[gateway_via->gateway].insert(prefix);
     auto& prefixes = by_gateway_[gateway_via->gateway];
     if (present) prefixes.insert(prefix);
     else prefixes.erase(prefix);

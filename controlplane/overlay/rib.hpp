@@ -57,8 +57,9 @@ public:
     std::vector<Match> routes() const;
     /// The kernel's routes through this tunnel address.
     std::vector<Prefix> prefixes_through(const TunnelAddress& gateway) const;
-    /// Tunnel addresses whose routes of the kernel changed since the last call.
-    std::set<TunnelAddress> take_changed_gateways() { return std::exchange(changed_gateways_, {}); }
+    bool leads_through(const TunnelAddress& gateway, const Prefix& prefix) const;
+    /// What of prefixes_through() may have changed since the last call.
+    std::map<TunnelAddress, std::set<Prefix>> take_changed() { return std::exchange(changed_, {}); }
     std::size_t size() const { return entries_.size(); }
 
 private:
@@ -77,8 +78,7 @@ private:
     std::array<std::array<std::uint32_t, 129>, 2> lengths_{};  // how many prefixes of each length, by family
     std::unordered_map<IpAddress, PeerId> gateways_;
     std::optional<ToPeer> best_hub_;
-    std::map<TunnelAddress, std::set<Prefix>> by_gateway_;
-    std::set<TunnelAddress> changed_gateways_;
+    std::map<TunnelAddress, std::set<Prefix>> by_gateway_, changed_;
     std::set<Prefix> by_best_hub_;
 };
 

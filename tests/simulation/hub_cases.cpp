@@ -335,6 +335,36 @@ TEST_CASE("a routing daemon's route through a spoke lets that spoke send from th
     CHECK(arrives_from("10.255.0.1"));  // by which the routing daemon speaks, whatever the others cost
 }
 
+TEST_CASE("what a spoke may send from follows each of its routes, those too that a wider one had made needless") {
+    Play play{{.spokes = 1}, Weather::fair()};
+    REQUIRE(play.registered());
+    const auto arrives_from = [&](const char* source) {
+        const auto id = play.world.ping(play.fleet.spoke(0), *IpAddress::parse(source), play.world.blueprint(play.fleet.hub()).host, play.fleet.hub());
+        play.world.run_for(500ms);
+        return play.world.trace(id).path.has_value();
+    };
+    const auto route = [&](const char* prefix, bool present) {
+        play.world.with(play.fleet.hub(), [&](overlay::Gateway& gateway, TimePoint now, overlay::Outbox& out) {
+            gateway.set_tunnel_route(TunnelId{0}, *Prefix::parse(prefix), spoke_tunnel_address(0), present, now, out);
+            gateway.routes_followed(out);
+        });
+    };
+    route("10.50.0.0/16", true);
+    route("10.50.1.0/24", true);
+    route("10.50.0.0/16", false);
+    CHECK(arrives_from("10.50.1.1"));
+    CHECK_FALSE(arrives_from("10.50.2.1"));
+    route("10.50.0.0/16", true);
+    route("10.50.1.0/24", false);
+    CHECK(arrives_from("10.50.1.1"));
+    route("10.50.0.0/16", false);
+    CHECK_FALSE(arrives_from("10.50.1.1"));
+    // A wide one counts though narrow ones have taken all places.
+    for (std::uint32_t i = 0; i < 20; ++i) route(Prefix::of(IpAddress::v4(0x0a3c0000 + (i << 8)), 24).to_string().c_str(), true);
+    route("10.50.0.0/16", true);
+    CHECK(arrives_from("10.50.1.1"));
+}
+
 TEST_CASE("an unregistered address of the tunnel's subnet is rejected at the hub") {
     Play play{{.spokes = 1}, Weather::fair()};
     REQUIRE(play.registered());
