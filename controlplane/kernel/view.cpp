@@ -146,9 +146,8 @@ const Neighbour* Follower::neighbour(InterfaceIndex index, const IpAddress& addr
 
 /// A neighbour outside every connected network is of no use as a route of its own.
 bool Follower::is_connected(const PortPlan& port, const IpAddress& address) const {
-    const auto& [locals, prefixes] = std::tie(view_.interfaces.local_addresses, view_.interfaces.local_prefixes);
-    return !locals.contains({port.port, address}) &&
-           std::ranges::any_of(prefixes, [&](const auto& local) { return local.first == *port.tunnel && local.second.contains(address); });
+    const auto covers = [&](const auto& local) { return local.first == *port.tunnel && local.second.contains(address); };
+    return !view_.interfaces.local_addresses.contains({port.port, address}) && std::ranges::any_of(view_.interfaces.local_prefixes, covers);
 }
 
 void Follower::follow_neighbour(const PortPlan& port, const IpAddress& address) {

@@ -79,7 +79,8 @@ struct World {
     explicit World(std::uint32_t seed) : random{seed} {
         mirror.watch({kWan, kFar, kLan, kLab, kTun, kTwo}, {kMainTable, 50, 100, 200});
         for (InterfaceIndex index = kWan; index <= kTwo; ++index) apply({Link{.index = index, .up = true, .mtu = 1500}});
-        for (const auto& [index, text] : {std::pair{kWan, "192.0.2.7"}, {kLan, "10.1.0.1"}, {kLab, "10.1.0.1"}}) apply({Address{.index = index, .address = ip(text), .length = 24}});
+        for (const auto& [index, text] : {std::pair{kWan, "192.0.2.7"}, {kLan, "10.1.0.1"}, {kLab, "10.1.0.1"}})
+            apply({Address{.index = index, .address = ip(text), .length = 24}});
     }
     ViewChanges follow(View& view) { return kernel::follow(view, mirror, plan, peers, std::exchange(touched, {.everything = false})); }
     bool coin() { return random() % 2 == 0; }
