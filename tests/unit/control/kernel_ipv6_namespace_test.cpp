@@ -39,8 +39,11 @@ struct Bench {
         auto opened = Kernel::open(dual_stack(), 100, 1);
         if (!opened) FAIL(opened.error());
         kernel.emplace(std::move(*opened));
-        for (int i = 0; i < 100 && contains(run("ip -6 address show tentative"), "inet6"); ++i) poll(nullptr, 0, 50);
-        for (int i = 0; i < 3; ++i) follow();
+        // The link-local address comes by the first look, and is told of in the kernel's own time.
+        for (int look = 0; look < 3; ++look) {
+            for (int i = 0; i < 100 && contains(run("ip -6 address show tentative"), "inet6"); ++i) poll(nullptr, 0, 50);
+            follow();
+        }
     }
     void follow() {
         for (const overlay::Log& line : kernel->synchronise().log) FAIL(line.text);
