@@ -16,6 +16,12 @@ struct Play {
     }
     ~Play() { CHECK(world.violations() == std::vector<std::string>{}); }
     bool registered(Duration limit = 60s) { return world.run_until([&] { return fleet.all_registered(); }, limit); }
+    /// Whether what the first spoke sends from there reaches a host behind the hub.
+    bool arrives_from(const char* source) {
+        const auto id = world.ping(fleet.spoke(0), *IpAddress::parse(source), world.blueprint(fleet.hub()).host, fleet.hub());
+        world.run_for(500ms);
+        return world.trace(id).path.has_value();
+    }
     World world;
     Fleet fleet;
 };
@@ -308,41 +314,31 @@ TEST_CASE("the kernel of a hub learns of its spokes' LANs, the kernel of a spoke
 TEST_CASE("a routing daemon's route through a spoke lets that spoke send from there, within its access rule") {
     Play play{{.spokes = 1}, Weather::fair()};
     REQUIRE(play.registered());
-    const auto arrives_from = [&](const char* source) {
-        const auto id = play.world.ping(play.fleet.spoke(0), *IpAddress::parse(source), play.world.blueprint(play.fleet.hub()).host, play.fleet.hub());
-        play.world.run_for(500ms);
-        return play.world.trace(id).path.has_value();
-    };
-    CHECK_FALSE(arrives_from("10.50.0.1"));
+    CHECK_FALSE(play.arrives_from("10.50.0.1"));
     play.world.with(play.fleet.hub(), [](overlay::Gateway& gateway, TimePoint now, overlay::Outbox& out) {
         gateway.set_tunnel_route(TunnelId{0}, *Prefix::parse("10.50.0.0/16"), spoke_tunnel_address(0), true, now, out);
         gateway.set_tunnel_route(TunnelId{0}, *Prefix::parse("172.16.0.0/16"), spoke_tunnel_address(0), true, now, out);
         gateway.routes_followed(out);
     });
-    CHECK(arrives_from("10.50.0.1"));
-    CHECK_FALSE(arrives_from("172.16.0.1"));
+    CHECK(play.arrives_from("10.50.0.1"));
+    CHECK_FALSE(play.arrives_from("172.16.0.1"));
     play.world.with(play.fleet.hub(), [](overlay::Gateway& gateway, TimePoint now, overlay::Outbox& out) {
         gateway.set_tunnel_route(TunnelId{0}, *Prefix::parse("10.50.0.0/16"), spoke_tunnel_address(0), false, now, out);
         gateway.routes_followed(out);
     });
-    CHECK_FALSE(arrives_from("10.50.0.1"));
+    CHECK_FALSE(play.arrives_from("10.50.0.1"));
     play.world.with(play.fleet.hub(), [](overlay::Gateway& gateway, TimePoint now, overlay::Outbox& out) {
         for (std::uint32_t i = 0; i < 20; ++i)
             gateway.set_tunnel_route(TunnelId{0}, Prefix::of(IpAddress::v4(0x0a3c0000 + (i << 8)), 24), spoke_tunnel_address(0), true, now, out);
         gateway.routes_followed(out);
     });
-    CHECK(arrives_from("10.60.0.1"));
-    CHECK(arrives_from("10.255.0.1"));  // by which the routing daemon speaks, whatever the others cost
+    CHECK(play.arrives_from("10.60.0.1"));
+    CHECK(play.arrives_from("10.255.0.1"));  // by which the routing daemon speaks, whatever the others cost
 }
 
 TEST_CASE("what a spoke may send from follows each of its routes, those too that a wider one had made needless") {
     Play play{{.spokes = 1}, Weather::fair()};
     REQUIRE(play.registered());
-    const auto arrives_from = [&](const char* source) {
-        const auto id = play.world.ping(play.fleet.spoke(0), *IpAddress::parse(source), play.world.blueprint(play.fleet.hub()).host, play.fleet.hub());
-        play.world.run_for(500ms);
-        return play.world.trace(id).path.has_value();
-    };
     const auto route = [&](const char* prefix, bool present) {
         play.world.with(play.fleet.hub(), [&](overlay::Gateway& gateway, TimePoint now, overlay::Outbox& out) {
             gateway.set_tunnel_route(TunnelId{0}, *Prefix::parse(prefix), spoke_tunnel_address(0), present, now, out);
@@ -352,17 +348,17 @@ TEST_CASE("what a spoke may send from follows each of its routes, those too that
     route("10.50.0.0/16", true);
     route("10.50.1.0/24", true);
     route("10.50.0.0/16", false);
-    CHECK(arrives_from("10.50.1.1"));
-    CHECK_FALSE(arrives_from("10.50.2.1"));
+    CHECK(play.arrives_from("10.50.1.1"));
+    CHECK_FALSE(play.arrives_from("10.50.2.1"));
     route("10.50.0.0/16", true);
     route("10.50.1.0/24", false);
-    CHECK(arrives_from("10.50.1.1"));
+    CHECK(play.arrives_from("10.50.1.1"));
     route("10.50.0.0/16", false);
-    CHECK_FALSE(arrives_from("10.50.1.1"));
+    CHECK_FALSE(play.arrives_from("10.50.1.1"));
     // A wide one counts though narrow ones have taken all places.
     for (std::uint32_t i = 0; i < 20; ++i) route(Prefix::of(IpAddress::v4(0x0a3c0000 + (i << 8)), 24).to_string().c_str(), true);
     route("10.50.0.0/16", true);
-    CHECK(arrives_from("10.50.1.1"));
+    CHECK(play.arrives_from("10.50.1.1"));
 }
 
 TEST_CASE("an unregistered address of the tunnel's subnet is rejected at the hub") {
