@@ -13,7 +13,8 @@ Verdict encap_gre(Packet& packet, WorkerState& worker);
 /// for any outer header.
 void esp_encrypt(Burst& burst, WorkerState& worker);
 
-/// Puts the peer's ready-made header around a packet that esp_encrypt made, and queues it for its port.
+/// Puts the peer's ready-made header around a packet that esp_encrypt made, and queues it for its port; in fragments when it is longer than
+/// the peer's path (RFC 8200 §5: a link that does not carry 1280 bytes in one piece fragments below IP).
 Verdict put_outer_header(Packet& packet, WorkerState& worker);
 
 }  // namespace nave::dataplane

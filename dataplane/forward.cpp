@@ -18,6 +18,11 @@ using Origin = PacketMeta::Origin;
 
 constexpr std::size_t kRedirectHead = 128;  // bytes of a packet that a traffic indication needs
 
+/// What a peer's path always carries, if need be in fragments of ESP (put_outer_header): of IPv6 what every link has to (RFC 8200 §5), of IPv4
+/// what every host takes (RFC 791 §3.1), and some take no smaller MTU for true.
+template <class Header>
+constexpr std::uint16_t kAlwaysCarried = kIsIpv6<Header> ? kIpv6MtuMin : std::uint16_t{576};
+
 /// For packets that somebody else sent: TTL or hop limit, decremented once (RFC 1812 §5.3.1, RFC 8200 §3).
 template <class Header>
 Drop spend_hop(Packet& packet, WorkerState& worker) {
@@ -87,7 +92,7 @@ Verdict to_peer(Packet& packet, PeerId id, WorkerState& worker) {
     const std::uint16_t mtu = std::min(tunnel->settings.mtu, peer->mtu);
     clamp<Header>(packet, *tunnel, mtu);
     const std::uint8_t outwards = type_of_service(*packet.header<Header>());
-    return fit<Header>(packet, mtu, worker, [&](Packet& piece) { queue_to_peer(piece, {id, kEtherTypeOf<Header>, outwards}, worker); });
+    return fit<Header>(packet, std::max(mtu, kAlwaysCarried<Header>), worker, [&](Packet& piece) { queue_to_peer(piece, {id, kEtherTypeOf<Header>, outwards}, worker); });
 }
 
 template <class Header>
@@ -175,7 +180,7 @@ Verdict follow(Packet& packet, std::uint32_t hop, WorkerState& worker) {
 
 template <class Header>
 Verdict copy_to_members(Packet& packet, const Tunnel& tunnel, WorkerState& worker) {
-    return fit<Header>(packet, tunnel.settings.mtu, worker, [&](Packet& piece) {
+    return fit<Header>(packet, std::max(tunnel.settings.mtu, kAlwaysCarried<Header>), worker, [&](Packet& piece) {
         for (const PeerId member : tunnel.members) {
             if (member == piece.meta().from_peer) continue;
             // Headers, and room for the ciphertext of the shared payload.

@@ -26,6 +26,8 @@ public:
     OuterHeader(const SetPeerPath& path, std::uint8_t ttl, std::optional<std::uint16_t> vlan);
 
     std::size_t size() const { return size_; }
+    /// Of it, what stands in front of the IP header.
+    std::size_t link_size() const { return size_ - (is_ipv6_ ? sizeof(Ipv6Header) : sizeof(Ipv4Header)) - (has_udp_ ? sizeof(UdpHeader) : 0); }
     bool has_udp() const { return has_udp_; }
     bool is_ipv6() const { return is_ipv6_; }
     /// The IP header as it stands in every packet, lengths, checksum and flow label aside. Header: of the right version.

@@ -188,12 +188,15 @@ bool Tables::update(const RemoveAdjacency& command) {
     return true;
 }
 
+std::uint16_t Tables::path_mtu(const Peer& peer) const {
+    const std::uint16_t port_mtu = ports_[peer.port.value].mtu;
+    return peer.path_mtu == 0 ? port_mtu : std::min(port_mtu, peer.path_mtu);
+}
+
 void Tables::refresh_mtu(Peer& peer) {
     if (!peer.has_path) return;
     const bool has_key = tunnels_[peer.tunnel.value].settings.has_key;
-    const std::uint16_t port_mtu = ports_[peer.port.value].mtu;
-    const std::uint16_t mtu = peer.path_mtu == 0 ? port_mtu : std::min(port_mtu, peer.path_mtu);
-    peer.mtu = inner_mtu(mtu, {.algorithm = peer.algorithm, .mode = peer.mode, .ipv6 = peer.outer.is_ipv6(), .udp = peer.outer.has_udp(), .gre_key = has_key});
+    peer.mtu = inner_mtu(path_mtu(peer), {.algorithm = peer.algorithm, .mode = peer.mode, .ipv6 = peer.outer.is_ipv6(), .udp = peer.outer.has_udp(), .gre_key = has_key});
 }
 
 void Tables::refresh_local(TableId table) {

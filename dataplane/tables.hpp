@@ -94,6 +94,8 @@ public:
     /// False if no peer's path leads to the underlay address of that tag; seldom true without one.
     bool may_be_of_peer(std::uint32_t address) const { return peer_addresses_.may_contain(address); }
     std::span<const Tunnel> tunnels() const { return tunnels_; }
+    /// Outer IP bytes that the path of a peer that has one carries, as far as is known.
+    std::uint16_t path_mtu(const Peer& peer) const;
     /// Fetches what a packet on its way to this target will need.
     void prefetch(std::uint32_t next_hop) const {
         const RouteTarget target = next_hop::decode(next_hop);

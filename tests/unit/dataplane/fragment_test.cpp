@@ -126,9 +126,9 @@ TEST_CASE("the path's MTU counts when it is smaller than the tunnel's, and follo
     CHECK(sealed[0].size() > 14 + 1300 - sizes_of(algorithm).alignment);
 }
 
-TEST_CASE("a tunnel whose MTU no fragment fits drops by name") {
+TEST_CASE("a port whose MTU no fragment fits drops by name") {
     Pair pair;
-    pair.a.command(SetTunnel{kTunnel, pair.a.table(), true, 42, 60, false, true, 64});
+    pair.a.command(SetPort{kUnderlay, kBoxMac, 60});
     pair.a.from_host(host_packet(pair.a, pair.b, 200));
     pair.a.turn();
     CHECK(pair.a.drops(Drop::fragmentation_failed) == 1);

@@ -172,10 +172,12 @@ TEST_CASE("IPv6 that is too long is never fragmented: the sender learns the MTU,
 TEST_CASE("no sender is told of an MTU below the minimum of IPv6") {
     Pair pair;
     pair.a.command(SetTunnel{kTunnel, pair.a.table(), true, 42, 1000, true, true, 64});
-    pair.send(to_host(pair.a, pair.b, 1100));
+    pair.send(to_host(pair.a, pair.b, 1280 - 48 + 1));
     const auto frames = pair.a.sent(kInside);
     REQUIRE(frames.size() == 1);
     CHECK(error_in(frames[0]).mtu == 1280);
+    pair.send(to_host(pair.a, pair.b, 1280 - 48));
+    CHECK(pair.a.sent(kUnderlay).size() == 1);
 }
 
 TEST_CASE("the kernel's own IPv6 packet that is too long is answered into the tunnel's twin, from its destination") {
