@@ -139,7 +139,8 @@ void Underlay::forget_remote(Peer& peer) {
 }
 
 void Underlay::too_big(const PacketTooBig& message, TimePoint now, UnderlayOutbox& out) {
-    const auto mtu = static_cast<std::uint16_t>(std::clamp<std::uint32_t>(message.mtu, kIpv6MtuMin, UINT16_MAX));
+    if (message.mtu < kIpv6MtuMin) return;  // RFC 8201 §4
+    const auto mtu = static_cast<std::uint16_t>(std::min<std::uint32_t>(message.mtu, UINT16_MAX));
     const auto [first, last] = by_remote_.equal_range(message.remote.value);
     for (auto each = first; each != last; ++each) {
         Peer& peer = peers_.at(each->second);
@@ -187,7 +188,9 @@ void Underlay::send(const overlay::SendDatagram& datagram, TimePoint now, Underl
 
 void Underlay::transmit(const overlay::SendDatagram& datagram, const MacAddress& destination, UnderlayOutbox& out) {
     const UnderlayPort& port = view_.ports.at(datagram.port);
-    auto frames = datagram_frames({.source = port.mac, .destination = destination, .mtu = port.mtu, .identification = ++identification_},
+    // What IKE does not cut itself, such as its first messages. Routers of IPv6 fragment nothing, and nobody learns here what they say of a datagram.
+    const std::uint16_t mtu = datagram.remote.address.value.is_v4() ? port.mtu : std::min(port.mtu, kIpv6MtuMin);
+    auto frames = datagram_frames({.source = port.mac, .destination = destination, .mtu = mtu, .identification = ++identification_},
                                   datagram.local, datagram.remote, datagram.payload);
     if (frames.empty()) ++counters_.unsupported;
     for (Bytes& frame : frames) out.push_back(SendFrame{.port = datagram.port, .frame = std::move(frame)});

@@ -52,8 +52,8 @@ public:
     /// The dataplane forgets the path with the peer.
     void forget(PeerId peer);
     void send(const overlay::SendDatagram& datagram, TimePoint now, UnderlayOutbox& out);
-    /// The way to a peer carries less than the port does: IPv6 routers do not fragment. Never below what every IPv6 link carries, whatever
-    /// the message says (RFC 8201 §4), and forgotten after kTryLarger.
+    /// The way to a peer carries less than the port does: IPv6 routers do not fragment. A message of less than every IPv6 link carries is
+    /// not heard (RFC 8201 §4); what one said is forgotten after kTryLarger.
     void too_big(const PacketTooBig& message, TimePoint now, UnderlayOutbox& out);
     void on_deadline(TimePoint now, UnderlayOutbox& out);
     std::optional<TimePoint> next_deadline() const;
