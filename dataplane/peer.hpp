@@ -94,7 +94,7 @@ struct alignas(64) Peer {
     TunnelId tunnel{};
     PortId port{};
     SaSlot sa_slot{};
-    std::uint16_t mtu = 0;  // inner IP bytes that the path carries
+    std::uint16_t mtu = 0;  // inner IP bytes that the path carries in one piece
     std::uint16_t nbma_udp_port = 0;
     std::uint32_t nbma_remote = 0;    // as Tables::tag_of() gives it
 

@@ -47,13 +47,13 @@ def port(name, *versions):
     return {key: values[0] if len(values) == 1 else str(values).replace("'", '"') for key, values in texts.items()}
 
 
-def start(lab, mixes, **changes):
-    """Three gateways anew, each with its mix; returns once the spokes are registered."""
+def start(lab, mixes, wan=None, **changes):
+    """Three gateways anew, each with its mix, and `wan` keys of all underlay ports; returns once the spokes are registered."""
     for name in lab.gateways:
         lab.stop(name)
     for name in GATEWAYS:
         versions = {mix.outside for mix in mixes.values()} if name == "hub" else {mixes[name].outside}
-        lab.gateway(name, mix=mixes[name], wan=port(name, *sorted(versions)), **SETTINGS, **changes)
+        lab.gateway(name, mix=mixes[name], wan=port(name, *sorted(versions)) | (wan or {}), **SETTINGS, **changes)
     assert wait_until(lab.registered, 20, 0.2), "\n".join(f"--- {name}\n{lab.log(name)[-2500:]}" for name in GATEWAYS)
     # How a first packet fares while its neighbour is asked for, is not the question here.
     for number, name in enumerate(GATEWAYS):

@@ -167,6 +167,22 @@ class Lab:
     def ping(self, name, target, count=5, interval=0.2, options=""):
         return Ping(self.run(name, f"ping -n -c {count} -i {interval} -W 1 {options} {target}", check=False, timeout=count * (interval + 1.2) + 10))
 
+    def echoes_tcp(self, client, server, address, size=1000000):
+        """Sends so many bytes from one host to the other, which holds that address, and back, and fails unless they come unchanged."""
+        family = "socket.AF_INET6" if ":" in address else "socket.AF_INET"
+        answer = (f"import socket;s=socket.create_server(('{address}', 7000), family={family});print('ready', flush=True);c,_=s.accept();n=0\n"
+                  f"while n < {size}:\n d=c.recv(65536); n+=len(d); c.sendall(d)")
+        ask = (f"import socket,os,threading;s=socket.create_connection(('{address}', 7000),5);out=os.urandom({size});got=b''\n"
+               "threading.Thread(target=s.sendall,args=(out,)).start()\n"
+               f"while len(got) < {size}: got+=s.recv(65536)\n"
+               "print('same' if got == out else 'different')")
+        log = f"echo-{server}-{client}"
+        (self.directory / f"{log}.log").unlink(missing_ok=True)
+        self.start(server, ["python3", "-c", answer], f"{log}.log")
+        assert wait_until(lambda: "ready" in self.log(log), 5), self.log(log)
+        said = self.run(client, ["timeout", "30", "python3", "-c", ask], check=False).strip()
+        assert said == "same", (said[-500:], self.log(log))
+
     # -- the DMVPN's underlay and hosts
 
     def underlay(self):

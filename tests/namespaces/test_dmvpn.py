@@ -82,15 +82,7 @@ def a_host_without_route_is_not_reached_and_the_drop_is_counted(lab):
 
 
 def tcp_carries_a_megabyte_each_way_unchanged(lab):
-    echo = ("import socket;s=socket.create_server(('172.16.12.10', 7000));c,_=s.accept();n=0\n"
-            "while n < 1000000:\n d=c.recv(65536); n+=len(d); c.sendall(d)")
-    client = ("import socket,os,threading;s=socket.create_connection(('172.16.12.10', 7000),5);out=os.urandom(1000000);got=b''\n"
-              "threading.Thread(target=s.sendall,args=(out,)).start()\n"
-              "while len(got) < 1000000: got+=s.recv(65536)\n"
-              "print('same' if got == out else 'different')")
-    lab.start("host2", ["python3", "-c", echo], "echo.log")
-    time.sleep(0.5)
-    assert lab.run("host1", ["timeout", "30", "python3", "-c", client]).strip() == "same", lab.log("echo")
+    lab.echoes_tcp("host1", "host2", "172.16.12.10")
 
 
 def a_multicast_of_the_hub_reaches_every_spokes_twin(lab):
