@@ -10,6 +10,7 @@ WAN = ("w-hub", "w-nat", "w-spoke2")
 SMALLEST = "-M do -s 1232"  # IPv6 of 1280 bytes
 LARGEST = "-M do -s 1352"   # IPv6 of the tunnel's 1400
 HOST = Mix(6).host
+WAYS = (("host0", 12), ("host2", 1))  # between the hosts behind the hub and spoke2
 
 
 def setup(lab):
@@ -30,9 +31,9 @@ def say_too_big(lab, protocol, behind, mtu=1280):
     lab.run("wan", ["python3", "-c", script])
 
 
-def spi_to_spoke2(lab):
-    """Of the hub's ESP as the wide area's router sees it."""
-    seen = lab.start("wan", f"timeout 5 tcpdump -c 1 -nnxi w-hub ip6 and src {address('hub')} and dst {address('spoke2')} and proto 50", "spi.log")
+def spi_between(lab, source, target):
+    """Of the ESP from one gateway to another, as the wide area's router sees it."""
+    seen = lab.start("wan", f"timeout 5 tcpdump -c 1 -nnxi w-hub ip6 and src {address(source)} and dst {address(target)} and proto 50", "spi.log")
     assert wait_until(lambda: "listening" in lab.log("spi"), 5), lab.log("spi")
     lab.ping("host0", HOST(12), count=3)
     assert seen.wait(timeout=8) == 0, lab.log("spi")
@@ -40,32 +41,32 @@ def spi_to_spoke2(lab):
     return bytes.fromhex(words)[40:44]
 
 
-def made_up(lab):
-    return lab.counters("hub").get("overlay-packet-too-big-made-up", 0)
+def made_up(lab, gateway):
+    return lab.counters(gateway).get("overlay-packet-too-big-made-up", 0)
 
 
 def a_packet_too_big_that_quotes_no_spi_of_ours_lowers_no_path(lab):
-    before = made_up(lab)
+    before = made_up(lab, "hub")
     for behind in (bytes.fromhex("0bad5b1e"), bytes(range(1, 5))):
         say_too_big(lab, 50, behind + bytes(60))
         say_too_big(lab, 17, struct.pack(">HHHH", 4500, 4500, 1400, 0) + behind + bytes(60))
     say_too_big(lab, 17, struct.pack(">HHHH", 500, 500, 1400, 0) + bytes(60))
     say_too_big(lab, 6, bytes(60))
-    assert wait_until(lambda: made_up(lab) == before + 4, 5), lab.counters("hub")
+    assert wait_until(lambda: made_up(lab, "hub") == before + 4, 5), lab.counters("hub")
     ping = lab.ping("host0", HOST(12), count=3, options=LARGEST)
     assert ping.received == 3, ping.output
 
 
 def nor_does_one_of_less_than_every_path_carries_though_it_quotes_our_spi(lab):
-    before, spi = made_up(lab), spi_to_spoke2(lab)
+    before, spi = made_up(lab, "hub"), spi_between(lab, "hub", "spoke2")
     say_too_big(lab, 50, spi + bytes(60), mtu=1279)
     ping = lab.ping("host0", HOST(12), count=3, options=LARGEST)
-    assert ping.received == 3 and made_up(lab) == before, ping.output
+    assert ping.received == 3 and made_up(lab, "hub") == before, ping.output
 
 
-def hosts_are_told(lab):
+def hosts_are_told(lab, *ways):
     """Packets of 1400 bytes both ways teach the gateways the path, and those their hosts what is left: no less than IPv6 has to carry."""
-    for name, block in (("host0", 12), ("host2", 1)):
+    for name, block in ways:
         lab.run(name, "ip -6 route flush cache")
         told = lambda: re.search(r"mtu.?=? ?1280", lab.ping(name, HOST(block), count=2, options=LARGEST).output)
         assert wait_until(told, 10), (name, lab.log("hub")[-2000:])
@@ -74,9 +75,9 @@ def hosts_are_told(lab):
 def one_that_quotes_our_spi_lowers_it(lab):
     for interface in WAN:
         lab.run("wan", f"sysctl -qw net.ipv6.conf.{interface}.mtu=1280")
-    before = made_up(lab)
-    hosts_are_told(lab)
-    assert made_up(lab) == before
+    before = made_up(lab, "hub")
+    hosts_are_told(lab, *WAYS)
+    assert made_up(lab, "hub") == before
 
 
 def passes_in_fragments(lab, names, options=SMALLEST):
@@ -97,7 +98,7 @@ def ipv6_of_1280_bytes_passes_a_path_of_1280_of_ipv6_both_ways_and_tcp_flows(lab
 
 def and_in_udp(lab):
     start(lab, {name: Mix(6, 6) for name in GATEWAYS}, mss_clamp=False, force_encapsulation=True)
-    hosts_are_told(lab)
+    hosts_are_told(lab, *WAYS)
     passes_in_fragments(lab, ((2, 12),))
 
 
@@ -116,7 +117,7 @@ def a_fragmentation_needed_lowers_no_path_of_ipv4_as_its_routers_may_fragment(la
     lab.run("wan", ["python3", "-c", script])
     for network_of, interface in (("192.0.2.0/24", "w-hub"), ("203.0.113.0/24", "w-spoke2")):
         lab.run("wan", f"ip route change {network_of} dev {interface} mtu lock 1280")
-    for host, block in (("host0", 12), ("host2", 1)):
+    for host, block in WAYS:
         lab.run(host, "ip -6 route flush cache")
         ping = lab.ping(host, HOST(block), count=3, options=LARGEST)
         assert ping.received == 3, (ping.output, lab.drops("hub"), lab.drops("spoke2"))
