@@ -6,6 +6,7 @@
 #include "common/plane_messages.hpp"
 #include "dataplane/ipv6_words.hpp"
 
+#include <algorithm>
 #include <array>
 #include <cstddef>
 #include <cstring>
@@ -42,9 +43,14 @@ public:
         std::uint16_t payload_length = 0, identification = 0;
         std::uint8_t type_of_service = 0;
     };
+    /// Tells what the path carries, in bytes of an IP packet.
+    void fit_to(std::uint16_t path_mtu) { plain_max_ = is_ipv6_ ? 0 : static_cast<std::uint16_t>(std::max(0, path_mtu - static_cast<int>(size_ - link_size()))); }
+    /// The longest ESP packet for which the header is plain: IPv4's, around all of it. One question for both keeps the common path short.
+    std::uint16_t plain_max() const { return plain_max_; }
     /// Puts the header, size() bytes, right in front of `esp`.
-    void write(std::uint8_t* esp, const PerPacket& packet) const {
-        if (is_ipv6_) return write_ipv6(esp, packet);
+    void write(std::uint8_t* esp, const PerPacket& packet) const { is_ipv6_ ? write_ipv6(esp, packet) : write_ipv4(esp, packet); }
+    /// The same, of IPv4.
+    void write_ipv4(std::uint8_t* esp, const PerPacket& packet) const {
         // The header stands at the end of its room, so that a copy of constant size does for all; what it overwrites in front
         // of the header is headroom.
         std::memcpy(esp - kRoomIpv4, bytes_.data(), kRoomIpv4);
@@ -60,10 +66,11 @@ public:
 
 private:
     static constexpr std::size_t kRoomIpv4 = 48;
-    [[gnu::noinline]] void write_ipv6(std::uint8_t* esp, const PerPacket& packet) const;
+    void write_ipv6(std::uint8_t* esp, const PerPacket& packet) const;
 
     std::uint8_t size_ = 0;
     bool has_udp_ = false, is_ipv6_ = false;
+    std::uint16_t plain_max_ = 0;
     std::uint16_t checksum_base_ = 0;         // sum over the IPv4 header, or over IPv6 addresses, UDP ports and protocol, as they stand in bytes_
     std::array<std::uint8_t, kRoom> bytes_{};  // IPv4 uses the first kRoomIpv4, and no second cache line
     static_assert(kRoomIpv4 >= sizeof(EthernetHeader) + sizeof(VlanHeader) + sizeof(Ipv4Header) + sizeof(UdpHeader));

@@ -196,7 +196,9 @@ std::uint16_t Tables::path_mtu(const Peer& peer) const {
 void Tables::refresh_mtu(Peer& peer) {
     if (!peer.has_path) return;
     const bool has_key = tunnels_[peer.tunnel.value].settings.has_key;
-    peer.mtu = inner_mtu(path_mtu(peer), {.algorithm = peer.algorithm, .mode = peer.mode, .ipv6 = peer.outer.is_ipv6(), .udp = peer.outer.has_udp(), .gre_key = has_key});
+    const std::uint16_t mtu = path_mtu(peer);
+    peer.outer.fit_to(mtu);
+    peer.mtu = inner_mtu(mtu, {.algorithm = peer.algorithm, .mode = peer.mode, .ipv6 = peer.outer.is_ipv6(), .udp = peer.outer.has_udp(), .gre_key = has_key});
 }
 
 void Tables::refresh_local(TableId table) {
