@@ -13,7 +13,7 @@ namespace {
 std::uint32_t identification_for_fragments(std::uint32_t spi, std::uint64_t sequence) { return std::rotl(spi * 2654435761u, 16) + static_cast<std::uint32_t>(sequence); }
 
 /// Of a packet that begins with its Ethernet header and is longer than the path. Fragments are made of ESP, which the peer joins before it decrypts
-/// (RFC 4303 §3.3.4). Those of IPv6 have the length that every path carries, as a Packet Too Big about a fragment quotes no SPI in the place of one.
+/// (RFC 4303 §3.3.4). Those of IPv6 have the length that every path carries: a Packet Too Big that quotes a fragment is not believed.
 [[gnu::cold, gnu::noinline]] Verdict send_in_fragments(Packet& packet, const Peer& peer, std::uint32_t identification, WorkerState& worker) {
     const std::size_t link_size = peer.outer.link_size();
     std::array<std::uint8_t, OuterHeader::kRoom> link;
