@@ -1,4 +1,5 @@
 // What must hold for the gateway as a whole and for its ports.
+#include "common/headers.hpp"
 #include "controlplane/config/finish.hpp"
 #include "controlplane/config/texts.hpp"
 

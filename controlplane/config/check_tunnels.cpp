@@ -1,6 +1,8 @@
 // What must hold for tunnels: tables apart from the underlay's, networks apart from each other, one GRE key each.
 #include "controlplane/config/finish.hpp"
 
+#include "common/headers.hpp"
+
 #include <algorithm>
 #include <fmt/format.h>
 

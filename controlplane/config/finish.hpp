@@ -23,9 +23,6 @@ void check_certificates(Reader& reader, const Draft& draft);
 /// Pre-shared keys, hubs and access rules of each tunnel; limits of the gateway, whose sections stand in `root`.
 void check_trust(Reader& reader, const Draft& draft, const Value& root);
 
-/// Bytes of the smallest packet that every link of IPv6 carries (RFC 8200 §5); the kernel has no IPv6 on a link below it.
-inline constexpr std::uint16_t kIpv6MtuMin = 1280;
-
 /// The place to complain at: the member of that key, or the table when it has none.
 const Value& at(const Value& table, std::string_view key);
 

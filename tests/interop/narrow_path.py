@@ -37,7 +37,7 @@ def certificates(pair):
             said = pair.linux.shell(f"ping -n -c 1 -W 1 -M do -s {size - 28} {pair.nave.nbma}")
             assert f" {received} received" in said, said
         counted = [pair.nave.counter(name) for name in ("ike-sent-in-fragments", "ike-fragments-complete")]
-        assert counted == [1, 1], pair.nave.rows("counters")
+        assert counted[0] >= 1 and counted[1] == 1, pair.nave.rows("counters")
     finally:
         capture.terminate()
         capture.wait(timeout=5)
