@@ -16,8 +16,44 @@ int longest(const std::vector<Prefix>& blocks, const Prefix& prefix) {
 }
 }  // namespace
 
-Access::Access(std::vector<AccessRule> rules, const Prefix& network, const TunnelAddress& own)
-    : rules_{std::move(rules)}, network_{network}, own_{own} {}
+bool Claims::is_exact(const Claim& claim) {
+    return std::ranges::any_of(claim.exact, [](const auto& each) { return each.second; });
+}
+
+void Claims::claim(const ike::Identity& identity, const Prefix& prefix, TunnelId tunnel, bool exact) {
+    const auto [found, is_new] = claims_.try_emplace(prefix, Claim{identity, {}});
+    if (found->second.identity != identity) found->second = Claim{identity, {}};
+    found->second.exact.insert_or_assign(tunnel, exact);
+}
+
+void Claims::release(const ike::Identity& identity, const Prefix& prefix, TunnelId tunnel) {
+    const auto found = claims_.find(prefix);
+    if (found == claims_.end() || found->second.identity != identity) return;
+    found->second.exact.erase(tunnel);
+    if (found->second.exact.empty()) claims_.erase(found);
+}
+
+const ike::Identity* Claims::holder(const Prefix& prefix) const {
+    const auto found = claims_.find(prefix);
+    return found == claims_.end() ? nullptr : &found->second.identity;
+}
+
+std::optional<nhrp::CieCode> Claims::conflict(const ike::Identity& identity, const Prefix& prefix, bool exact) const {
+    using enum nhrp::CieCode;
+    if (const auto* current = holder(prefix); current && *current != identity) return already_registered;
+    if (exact) return std::nullopt;
+    // What lies inside the prefix is sorted right behind it.
+    for (auto inner = claims_.lower_bound(prefix); inner != claims_.end() && prefix.contains(inner->first); ++inner)
+        if (inner->second.identity != identity) return not_unique;
+    for (int length = prefix.length - 1; length >= 0; --length) {
+        const auto outer = claims_.find(Prefix::of(prefix.address, static_cast<std::uint8_t>(length)));
+        if (outer != claims_.end() && !is_exact(outer->second) && outer->second.identity != identity) return not_unique;
+    }
+    return std::nullopt;
+}
+
+Access::Access(const Tunnel& tunnel, Claims& claims)
+    : rules_{tunnel.access}, network_{Prefix::of(tunnel.address.value, tunnel.address_length)}, own_{tunnel.address}, tunnel_{tunnel.id}, claims_{claims} {}
 
 const AccessRule* Access::rule(const ike::Identity& identity) const {
     const auto found = std::ranges::find_if(rules_, [&](const AccessRule& rule) { return !rule.nhrp_group && rule.identity.matches(identity); });
@@ -58,15 +94,14 @@ std::optional<nhrp::CieCode> Access::prohibition(const ike::Identity& identity, 
     using enum nhrp::CieCode;
     const AccessRule* found = rule(identity);
     if (!found || !is_permitted(*found, prefix) || is_reserved(*found, prefix) || prefix == Prefix::host(own_.value)) return administratively_prohibited;
-    const bool touches_ours = std::ranges::any_of(local_, [&](const Prefix& local) { return overlaps(local, prefix); });
-    if (touches_ours && !names_exactly(*found, prefix)) return administratively_prohibited;
+    if (touches_local(prefix) && !names_exactly(*found, prefix)) return administratively_prohibited;
     if (local_.contains(prefix)) return administratively_prohibited;
     return std::nullopt;
 }
 
 std::optional<nhrp::CieCode> Access::refusal(const ike::Identity& identity, const Prefix& prefix) const {
     const auto code = prohibition(identity, prefix);
-    return code ? code : conflict(identity, *rule(identity), prefix);
+    return code ? code : claims_.conflict(identity, prefix, names_exactly(identity, prefix));
 }
 
 bool Access::names_exactly(const ike::Identity& identity, const Prefix& prefix) const {
@@ -79,33 +114,11 @@ bool Access::names_exactly(const AccessRule& rule, const Prefix& prefix) {
     return std::ranges::any_of(rule.prefixes, is_it) || std::ranges::any_of(rule.tunnel_addresses, is_it);
 }
 
-std::optional<nhrp::CieCode> Access::conflict(const ike::Identity& identity, const AccessRule& rule, const Prefix& prefix) const {
-    using enum nhrp::CieCode;
-    if (const auto* current = holder(prefix); current && *current != identity) return already_registered;
-    if (names_exactly(rule, prefix)) return std::nullopt;
-    // What lies inside the prefix is sorted right behind it.
-    for (auto inner = claims_.lower_bound(prefix); inner != claims_.end() && prefix.contains(inner->first); ++inner)
-        if (inner->second.identity != identity) return not_unique;
-    for (int length = prefix.length - 1; length >= 0; --length) {
-        const auto outer = claims_.find(Prefix::of(prefix.address, static_cast<std::uint8_t>(length)));
-        if (outer != claims_.end() && !outer->second.exact && outer->second.identity != identity) return not_unique;
-    }
-    return std::nullopt;
-}
+void Access::claim(const ike::Identity& identity, const Prefix& prefix) { claims_.claim(identity, prefix, tunnel_, names_exactly(identity, prefix)); }
+void Access::release(const ike::Identity& identity, const Prefix& prefix) { claims_.release(identity, prefix, tunnel_); }
 
-void Access::claim(const ike::Identity& identity, const Prefix& prefix) {
-    const AccessRule* found = rule(identity);
-    claims_.insert_or_assign(prefix, Claim{identity, found && names_exactly(*found, prefix)});
-}
-
-void Access::release(const ike::Identity& identity, const Prefix& prefix) {
-    const auto found = claims_.find(prefix);
-    if (found != claims_.end() && found->second.identity == identity) claims_.erase(found);
-}
-
-const ike::Identity* Access::holder(const Prefix& prefix) const {
-    const auto found = claims_.find(prefix);
-    return found == claims_.end() ? nullptr : &found->second.identity;
+bool Access::touches_local(const Prefix& prefix) const {
+    return std::ranges::any_of(local_, [&](const Prefix& local) { return overlaps(local, prefix); });
 }
 
 void Access::set_local(const Prefix& prefix, bool present) {

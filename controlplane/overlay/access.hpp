@@ -15,10 +15,32 @@
 
 namespace nave::overlay {
 
+/// Who holds what in one route table, through whichever of its tunnels: an identity is one party in all of them.
+class Claims {
+public:
+    /// `exact`: the holder's rule names this very prefix: the operator decided, so it bounds nobody else.
+    void claim(const ike::Identity& identity, const Prefix& prefix, TunnelId tunnel, bool exact);
+    /// Gives it up; ignored when another identity holds it.
+    void release(const ike::Identity& identity, const Prefix& prefix, TunnelId tunnel);
+    const ike::Identity* holder(const Prefix& prefix) const;
+    /// Why this identity came too late for the prefix; nothing when it is free, or its own.
+    std::optional<nhrp::CieCode> conflict(const ike::Identity& identity, const Prefix& prefix, bool exact) const;
+    std::size_t size() const { return claims_.size(); }
+
+private:
+    struct Claim {
+        ike::Identity identity;
+        std::map<TunnelId, bool> exact;  // of each tunnel through which it is held; at least one
+    };
+    static bool is_exact(const Claim& claim);
+
+    std::map<Prefix, Claim> claims_;
+};
+
 class Access {
 public:
-    /// `network`: the tunnel's own subnet, in which every host address is a tunnel address.
-    Access(std::vector<AccessRule> rules, const Prefix& network, const TunnelAddress& own);
+    /// Of one tunnel, in whose network every host address is a tunnel address. `claims` outlives it.
+    Access(const Tunnel& tunnel, Claims& claims);
 
     /// The first rule that matches, of those that give rights; nullptr refuses. Valid as long as this object.
     const AccessRule* rule(const ike::Identity& identity) const;
@@ -38,28 +60,23 @@ public:
     void claim(const ike::Identity& identity, const Prefix& prefix);
     /// Gives it up; ignored when another identity holds it.
     void release(const ike::Identity& identity, const Prefix& prefix);
-    const ike::Identity* holder(const Prefix& prefix) const;
-    std::size_t claims() const { return claims_.size(); }
-    /// A prefix behind ourselves, which nobody else may register.
+    /// A prefix behind ourselves, or the network of another tunnel of our table, which nobody else may register.
     void set_local(const Prefix& prefix, bool present);
+    bool touches_local(const Prefix& prefix) const;
     bool is_tunnel_address(const Prefix& prefix) const { return prefix.is_host() && network_.contains(prefix); }
 
 private:
-    struct Claim {
-        ike::Identity identity;
-        bool exact;  // the holder's rule names this very prefix: the operator decided, so it bounds nobody else
-    };
     static bool names_exactly(const AccessRule& rule, const Prefix& prefix);
     bool is_permitted(const AccessRule& rule, const Prefix& prefix) const;
     /// True if another rule names a smaller block around the prefix: the most specific rule decides.
     bool is_reserved(const AccessRule& rule, const Prefix& prefix) const;
-    std::optional<nhrp::CieCode> conflict(const ike::Identity& identity, const AccessRule& rule, const Prefix& prefix) const;
 
     std::vector<AccessRule> rules_;
     Prefix network_;
     TunnelAddress own_;
+    TunnelId tunnel_;
     std::set<Prefix> local_;
-    std::map<Prefix, Claim> claims_;
+    Claims& claims_;
 };
 
 }  // namespace nave::overlay

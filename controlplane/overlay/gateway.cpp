@@ -37,9 +37,13 @@ Gateway::Impl::Impl(Settings given, Random& source)
       introduction_ids{kIntroductionsMax} {
     std::size_t hubs = 0;
     for (const Tunnel& each : settings.tunnels) {
-        tunnels.push_back(std::make_unique<TunnelState>(each, random, peers));
+        tunnels.push_back(std::make_unique<TunnelState>(each, insides.try_emplace(each.table, each.table).first->second, random, peers));
         hubs = std::max(hubs, tunnels.back()->hubs.size());
     }
+    // Who is in one tunnel has no business with the addresses of another.
+    for (const auto& each : tunnels)
+        for (const TunnelState* other : tunnels_of(each->inside))
+            if (other != each.get()) each->access.set_local(other->network(), true);
     for (std::size_t i = 0; i < hubs; ++i) (void)introduction_ids.take();
 }
 
@@ -48,9 +52,9 @@ Gateway::Gateway(Settings settings, Random& random, TimePoint now, Outbox& out) 
     for (const auto& tunnel : impl_->tunnels) {
         out.push_back(Dataplane{tunnel_command(tunnel->tunnel)});
         out.push_back(Dataplane{AddTunnelAddress{tunnel->tunnel.id, tunnel->tunnel.address}});
-        tunnel->rib.set(RouteSource::connected, Prefix::host(tunnel->tunnel.address.value), ToTarget{{RouteTarget::Kind::twin, 0}}, out);
-        tunnel->rib.set(RouteSource::configuration, tunnel->network(), ToBestHub{}, out);
-        for (const Prefix& prefix : tunnel->tunnel.routes) tunnel->rib.set(RouteSource::configuration, prefix, ToBestHub{}, out);
+        tunnel->rib.set(tunnel->id(), RouteSource::connected, Prefix::host(tunnel->tunnel.address.value), ToTarget{{RouteTarget::Kind::twin, 0}}, out);
+        tunnel->rib.set(tunnel->id(), RouteSource::configuration, tunnel->network(), ToBestHub{}, out);
+        for (const Prefix& prefix : tunnel->tunnel.routes) tunnel->rib.set(tunnel->id(), RouteSource::configuration, prefix, ToBestHub{}, out);
     }
 }
 
@@ -60,6 +64,13 @@ TunnelState& Gateway::Impl::tunnel(TunnelId id) {
     for (const auto& each : tunnels)
         if (each->tunnel.id == id) return *each;
     return *tunnels.front();
+}
+
+std::vector<TunnelState*> Gateway::Impl::tunnels_of(const Inside& inside) const {
+    std::vector<TunnelState*> found;
+    for (const auto& each : tunnels)
+        if (&each->inside == &inside) found.push_back(each.get());
+    return found;
 }
 
 std::optional<NbmaAddress> Gateway::Impl::underlay(PortId port, Family family) const {

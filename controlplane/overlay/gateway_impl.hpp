@@ -61,6 +61,8 @@ struct Gateway::Impl {
     void handle(TunnelState& tunnel, const nhrp::Answered& answered, TimePoint now, Outbox& out);
     void handle(TunnelState& tunnel, nhrp::Log& log, TimePoint now, Outbox& out);
     void report_refusals(TunnelState& tunnel, Outbox& out);
+    /// The kernel's route to a prefix that spokes register follows the one that counts of those that hold it in several tunnels.
+    static void tell_kernel_of_registration(const TunnelState& tunnel, const Prefix& prefix, const TunnelAddress& next_hop, Outbox& out);
     /// What the peer may send from follows its bindings, shortcuts and the kernel's routes through it.
     void update_sources(TunnelState& tunnel, Peer& peer, Outbox& out);
     /// Whether they may become others by a route through the peer that came or went. Nearly none of tens of thousands does.
@@ -86,8 +88,9 @@ struct Gateway::Impl {
     void hub_peer_gone(TunnelState& tunnel, Peer& peer, TimePoint now, Outbox& out);
     /// It may be dead: traffic goes through another hub, if there is one, until it answers and has settled.
     void hub_silent(TunnelState& tunnel, std::size_t index, bool silent, TimePoint now, Outbox& out);
+    /// Of the tunnel, and then of all tunnels of its IP version that share its inside.
     void choose_best_hub(TunnelState& tunnel, Outbox& out);
-    void tell_kernel_of_hub(TunnelState& tunnel, Outbox& out);
+    void tell_kernel_of_hubs(Inside& inside, Outbox& out);
 
     // hub_names.cpp: hubs that the configuration names by domain name
     void ask_for_hubs(TunnelState& tunnel, TimePoint now, Outbox& out);
@@ -144,6 +147,8 @@ struct Gateway::Impl {
     std::optional<TimePoint> next_deadline() const;
 
     TunnelState& tunnel(TunnelId id);
+    /// Tunnels that share this inside, in the order of the configuration.
+    std::vector<TunnelState*> tunnels_of(const Inside& inside) const;
     const TunnelState& tunnel(TunnelId id) const { return const_cast<Impl*>(this)->tunnel(id); }
     std::optional<NbmaAddress> underlay(PortId port, Family family) const;
     void count(std::string_view name) { ++counts[std::string{name}]; }
@@ -160,6 +165,7 @@ struct Gateway::Impl {
     SpiAllocator spis;
     Peers peers;
     ike::Endpoint endpoint;
+    std::map<TableId, Inside> insides;
     std::vector<std::unique_ptr<TunnelState>> tunnels;
     std::map<std::pair<PortId, Family>, NbmaAddress> underlays;
     std::unordered_map<std::uint64_t, Purpose> purposes;  // by token

@@ -17,6 +17,17 @@ constexpr std::uint32_t kSilencePauseMin = 4000, kSilencePauseSpread = 4000;  //
 
 /// The order in which hubs are preferred; a configuration's order decides between equals.
 auto rank(const HubLink& link) { return std::pair{link.hub->priority, &link}; }
+
+ToPeer way_to(const HubLink& registered) { return {*registered.peer, *registered.address}; }
+
+/// Of registered hubs the one to use, of equal ones the first. The one in use is left for one that works, not for one that has yet to show it.
+const HubLink* best_of(const std::vector<const HubLink*>& registered, const HubLink* in_use) {
+    const auto order = [](const HubLink* link) { return std::tuple{link->silent, !link->settled, link->hub->priority}; };
+    const auto best = std::ranges::min_element(registered, {}, order);
+    if (best == registered.end()) return nullptr;
+    const bool stays = in_use && !in_use->silent && !(*best)->settled && std::ranges::find(registered, in_use) != registered.end();
+    return stays ? in_use : *best;
+}
 }  // namespace
 
 bool Gateway::Impl::has_way(const TunnelState& home, const HubLink& link) const {
@@ -58,8 +69,8 @@ void Gateway::Impl::set_state(TunnelState& home, std::size_t index, HubLink::Sta
         }
     }
     if (state != HubLink::State::registered && link.address) {
-        home.rib.unbind_gateway(*link.address, out);
-        home.rib.remove(RouteSource::registration, Prefix::host(link.address->value), out);
+        home.unbind(*link.address, out);
+        home.rib.remove(home.id(), RouteSource::registration, Prefix::host(link.address->value), out);
         link.address.reset();
     }
     choose_best_hub(home, out);
@@ -169,34 +180,46 @@ void Gateway::Impl::hub_silent(TunnelState& home, std::size_t index, bool silent
 }
 
 void Gateway::Impl::choose_best_hub(TunnelState& home, Outbox& out) {
-    const auto& current = home.rib.best_hub();
-    const auto order = [](const HubLink& link) { return std::tuple{link.silent, !link.settled, rank(link)}; };
-    const HubLink* best = nullptr;
+    std::vector<const HubLink*> registered;
+    for (const HubLink& link : home.hubs)
+        if (link.state == HubLink::State::registered) registered.push_back(&link);
+    home.best_hub = best_of(registered, home.best_hub);
+
+    Rib& rib = home.rib;
+    const auto preferred = rib.preferred(home.family());
+    const auto before = preferred ? rib.best_hub(*preferred) : std::nullopt;
+    std::vector<const HubLink*> hubs;
     const HubLink* in_use = nullptr;
-    for (const HubLink& link : home.hubs) {
-        if (link.state != HubLink::State::registered) continue;
-        if (!best || order(link) < order(*best)) best = &link;
-        if (current && current->peer == *link.peer && current->next_hop == *link.address) in_use = &link;
+    for (const TunnelState* each : tunnels_of(home.inside)) {
+        if (!each->best_hub || each->family() != home.family()) continue;
+        hubs.push_back(each->best_hub);
+        if (each->id() == preferred) in_use = each->best_hub;
     }
-    if (in_use && !in_use->silent && !best->settled) best = in_use;
-    std::optional<ToPeer> chosen;
-    if (best) chosen = ToPeer{*best->peer, *best->address};
-    if (chosen.has_value() == current.has_value() && (!chosen || (chosen->peer == current->peer && chosen->next_hop == current->next_hop))) return;
-    home.rib.set_best_hub(chosen, out);
+    const HubLink* best = best_of(hubs, in_use);
+    const auto carrier = std::ranges::find_if(tunnels, [&](const auto& each) { return best && each->best_hub == best; });
+    rib.prefer(home.family(), best ? std::optional{(*carrier)->id()} : std::nullopt, out);
+    rib.set_best_hub(home.id(), home.best_hub ? std::optional{way_to(*home.best_hub)} : std::nullopt, out);
+    tell_kernel_of_hubs(home.inside, out);
+    if (before == (best ? std::optional{way_to(*best)} : std::nullopt)) return;
     log(out, ike::Severity::notice, "best-hub",
-        fmt::format("{}: traffic {}", home.tunnel.name, best ? "goes through hub " + best->nbma->value.to_string() : "is stopped: no hub is registered with"));
-    tell_kernel_of_hub(home, out);
+        best ? fmt::format("{}: traffic goes through hub {}", (*carrier)->tunnel.name, best->nbma->value.to_string())
+             : fmt::format("{}: traffic is stopped: no hub is registered with", home.tunnel.name));
 }
 
-void Gateway::Impl::tell_kernel_of_hub(TunnelState& home, Outbox& out) {
-    const auto& hub = home.rib.best_hub();
-    const auto gateway = hub ? std::optional{hub->next_hop} : std::nullopt;
-    if (gateway == home.kernel_gateway) return;
-    for (const Prefix& prefix : home.tunnel.routes) {
-        if (gateway) out.push_back(KernelRoute{home.tunnel.id, prefix, *gateway, true});
-        else out.push_back(KernelRoute{home.tunnel.id, prefix, *home.kernel_gateway, false});
+void Gateway::Impl::tell_kernel_of_hubs(Inside& inside, Outbox& out) {
+    std::map<Prefix, Rib::Gateway> wanted;
+    for (const TunnelState* each : tunnels_of(inside)) {
+        const auto hub = inside.rib.best_hub(each->id());
+        const bool is_preferred = inside.rib.preferred(each->family()) == each->id();
+        for (const Prefix& prefix : each->tunnel.routes)
+            if (hub && (is_preferred || !wanted.contains(prefix))) wanted[prefix] = {each->id(), hub->next_hop};
     }
-    home.kernel_gateway = gateway;
+    for (const auto& [prefix, way] : inside.kernel_routes)
+        if (!wanted.contains(prefix)) out.push_back(KernelRoute{way.tunnel, prefix, way.address, false});
+    for (const auto& [prefix, way] : wanted)
+        if (const auto told = inside.kernel_routes.find(prefix); told == inside.kernel_routes.end() || told->second != way)
+            out.push_back(KernelRoute{way.tunnel, prefix, way.address, true});
+    inside.kernel_routes = std::move(wanted);
 }
 
 }  // namespace nave::overlay

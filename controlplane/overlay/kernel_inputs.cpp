@@ -29,42 +29,45 @@ void Gateway::set_underlay_address(PortId port, Family family, std::optional<Nbm
 }
 
 void Gateway::set_local_prefix(TunnelId id, const Prefix& prefix, bool present, TimePoint now, Outbox& out) {
-    TunnelState& tunnel = impl_->tunnel(id);
-    tunnel.access.set_local(prefix, present);
-    if (present) tunnel.rib.set(RouteSource::connected, prefix, ToTarget{{RouteTarget::Kind::twin, 0}}, out);
-    else tunnel.rib.remove(RouteSource::connected, prefix, out);
-    // The kernel may have put an address of the other family on an inside port; the overlay knows no way there.
-    if (prefix.address.family() != tunnel.tunnel.address.value.family()) return;
-    if (present) tunnel.local_prefixes.insert(prefix);
-    else tunnel.local_prefixes.erase(prefix);
-    nhrp::Outbox actions;
-    tunnel.node.set_local_prefixes({tunnel.local_prefixes.begin(), tunnel.local_prefixes.end()}, now, actions);
-    impl_->run_nhrp(tunnel, std::move(actions), now, out);
-    impl_->review(tunnel, now, out);
+    TunnelState& named = impl_->tunnel(id);
+    if (present) named.rib.set(id, RouteSource::connected, prefix, ToTarget{{RouteTarget::Kind::twin, 0}}, out);
+    else named.rib.remove(id, RouteSource::connected, prefix, out);
+    for (TunnelState* tunnel : impl_->tunnels_of(named.inside)) {
+        tunnel->access.set_local(prefix, present);
+        // Without a tunnel of that family the overlay knows no way there.
+        if (prefix.address.family() != tunnel->family()) continue;
+        if (present) tunnel->local_prefixes.insert(prefix);
+        else tunnel->local_prefixes.erase(prefix);
+        nhrp::Outbox actions;
+        tunnel->node.set_local_prefixes({tunnel->local_prefixes.begin(), tunnel->local_prefixes.end()}, now, actions);
+        impl_->run_nhrp(*tunnel, std::move(actions), now, out);
+        impl_->review(*tunnel, now, out);
+    }
 }
 
 void Gateway::set_tunnel_route(TunnelId id, const Prefix& prefix, std::optional<TunnelAddress> gateway, bool present, TimePoint, Outbox& out) {
     TunnelState& tunnel = impl_->tunnel(id);
-    if (!present) tunnel.rib.remove(RouteSource::kernel, prefix, out);
-    else if (gateway) tunnel.rib.set(RouteSource::kernel, prefix, ToGateway{*gateway}, out);
-    else tunnel.rib.set(RouteSource::kernel, prefix, ToBestHub{}, out);
+    if (!present) tunnel.rib.remove(tunnel.id(), RouteSource::kernel, prefix, out);
+    else if (gateway) tunnel.rib.set(tunnel.id(), RouteSource::kernel, prefix, ToGateway{*gateway}, out);
+    else tunnel.rib.set(tunnel.id(), RouteSource::kernel, prefix, ToBestHub{}, out);
 }
 
 void Gateway::routes_followed(Outbox& out) {
-    for (const auto& tunnel : impl_->tunnels) {
-        for (const auto& [gateway, prefixes] : tunnel->rib.take_changed()) {
-            const auto holder = tunnel->rib.gateway(gateway);
+    for (auto& [table, inside] : impl_->insides) {
+        for (const auto& [gateway, prefixes] : inside.rib.take_changed()) {
+            TunnelState& tunnel = impl_->tunnel(gateway.tunnel);
+            const auto holder = inside.rib.gateway(gateway.tunnel, gateway.address);
             Peer* peer = holder ? impl_->peers.find(*holder) : nullptr;
-            const auto matters = [&](const Prefix& prefix) { return impl_->changes_sources(*tunnel, *peer, prefix, tunnel->rib.leads_through(gateway, prefix)); };
-            if (peer && std::ranges::any_of(prefixes, matters)) impl_->update_sources(*tunnel, *peer, out);
+            const auto matters = [&](const Prefix& prefix) { return impl_->changes_sources(tunnel, *peer, prefix, inside.rib.leads_through(gateway, prefix)); };
+            if (peer && std::ranges::any_of(prefixes, matters)) impl_->update_sources(tunnel, *peer, out);
         }
     }
 }
 
 void Gateway::set_inside_route(TunnelId id, const Prefix& prefix, RouteTarget target, bool present, TimePoint, Outbox& out) {
     TunnelState& tunnel = impl_->tunnel(id);
-    if (present) tunnel.rib.set(RouteSource::inside, prefix, ToTarget{target}, out);
-    else tunnel.rib.remove(RouteSource::inside, prefix, out);
+    if (present) tunnel.rib.set(tunnel.id(), RouteSource::inside, prefix, ToTarget{target}, out);
+    else tunnel.rib.remove(tunnel.id(), RouteSource::inside, prefix, out);
 }
 
 }  // namespace nave::overlay

@@ -1,6 +1,5 @@
 // What NHRP says: bindings, registrations and resolutions become routes and what each peer may send.
 #include "controlplane/overlay/gateway_impl.hpp"
-#include "controlplane/overlay/link_local.hpp"
 
 #include <algorithm>
 #include <fmt/format.h>
@@ -44,8 +43,8 @@ void Gateway::Impl::update_sources(TunnelState& home, Peer& peer, Outbox& out) {
     for (const TunnelAddress& address : peer.tunnel_addresses) {
         // First, as none of the others must cost the peer its own: by them it speaks of the others.
         kept.push_back(Prefix::host(address.value));
-        if (const auto link_local = link_local_of(address)) kept.push_back(Prefix::host(link_local->value));
-        for (const Prefix& prefix : home.rib.prefixes_through(address))
+        if (const auto link_local = home.link_local_of(address)) kept.push_back(Prefix::host(link_local->value));
+        for (const Prefix& prefix : home.rib.prefixes_through({home.id(), address}))
             if (home.access.permits(peer.identity, prefix)) sources.push_back(prefix);
     }
     for (const auto& [prefix, shortcut] : home.shortcuts)
@@ -79,9 +78,14 @@ void Gateway::Impl::handle(TunnelState& home, const nhrp::BindingAdded& added, T
             fmt::format("{}: {} is at {} ({})", home.tunnel.name, added.prefix.to_string(), peer->identity.to_string(), home.observed_nbma(added.peer).value.to_string()));
     // At a spoke a binding says who speaks on an SA; routes come from resolution, which the hub vouches for.
     if (home.is_spoke()) return review(home, now, out);
-    home.rib.set(RouteSource::registration, added.prefix, ToPeer{added.peer, added.next_hop}, out);
-    if (is_tunnel_address) home.rib.bind_gateway(added.next_hop, added.peer, out);
-    else out.push_back(KernelRoute{home.tunnel.id, added.prefix, added.next_hop, true});
+    home.rib.set(home.id(), RouteSource::registration, added.prefix, ToPeer{added.peer, added.next_hop}, out);
+    if (is_tunnel_address) home.bind(added.next_hop, added.peer, out);
+    else tell_kernel_of_registration(home, added.prefix, added.next_hop, out);
+}
+
+void Gateway::Impl::tell_kernel_of_registration(const TunnelState& home, const Prefix& prefix, const TunnelAddress& next_hop, Outbox& out) {
+    const auto held = home.rib.said_by(RouteSource::registration, prefix);
+    out.push_back(held ? KernelRoute{held->tunnel, prefix, held->next_hop, true} : KernelRoute{home.id(), prefix, next_hop, false});
 }
 
 void Gateway::Impl::handle(TunnelState& home, const nhrp::BindingRemoved& removed, TimePoint now, Outbox& out) {
@@ -89,9 +93,9 @@ void Gateway::Impl::handle(TunnelState& home, const nhrp::BindingRemoved& remove
     if (!peer) return;
     const bool is_tunnel_address = removed.prefix == Prefix::host(removed.next_hop.value);
     if (!home.is_spoke()) {
-        home.rib.remove(RouteSource::registration, removed.prefix, out);
-        if (is_tunnel_address) home.rib.unbind_gateway(removed.next_hop, out);
-        else out.push_back(KernelRoute{home.tunnel.id, removed.prefix, removed.next_hop, false});
+        home.rib.remove(home.id(), RouteSource::registration, removed.prefix, out);
+        if (is_tunnel_address) home.unbind(removed.next_hop, out);
+        else tell_kernel_of_registration(home, removed.prefix, removed.next_hop, out);
     } else if (is_tunnel_address) {
         std::vector<Prefix> lost;
         for (const auto& [prefix, shortcut] : home.shortcuts)
@@ -129,17 +133,24 @@ void Gateway::Impl::handle(TunnelState& home, const nhrp::Registered& registered
         return review(home, now, out);
     }
     HubLink& link = home.hubs[registered.nhs.value];
+    if (const Prefix own = Prefix::host(registered.hub.value); !home.network().contains(registered.hub.value) && home.access.touches_local(own)) {
+        count("overlay-hub-address-refused");
+        log(out, ike::Severity::warning, fmt::format("refused-hub-{}", registered.nhs.value),
+            fmt::format("{}: hub {} refused: it calls itself {}, which is ours or of another tunnel; correct the address of its tunnel", home.tunnel.name,
+                        link.nbma->value.to_string(), registered.hub.value.to_string()));
+        return close(*link.sa, ike::DownReason::closed_by_us, false, now, out);
+    }
     if (link.address && *link.address != registered.hub) {
-        home.rib.unbind_gateway(*link.address, out);
-        home.rib.remove(RouteSource::registration, Prefix::host(link.address->value), out);
+        home.unbind(*link.address, out);
+        home.rib.remove(home.id(), RouteSource::registration, Prefix::host(link.address->value), out);
     }
     link.address = registered.hub;
     link.backoff.reset();
     if (!peer->holds(registered.hub)) peer->tunnel_addresses.push_back(registered.hub);
     home.access.claim(peer->identity, Prefix::host(registered.hub.value));
-    home.rib.bind_gateway(registered.hub, registered.peer, out);
+    home.bind(registered.hub, registered.peer, out);
     // Of several hubs each is reached itself, not by way of the best one: routing daemons speak with all.
-    home.rib.set(RouteSource::registration, Prefix::host(registered.hub.value), ToPeer{registered.peer, registered.hub}, out);
+    home.rib.set(home.id(), RouteSource::registration, Prefix::host(registered.hub.value), ToPeer{registered.peer, registered.hub}, out);
     if (registered.observed) log(out, ike::Severity::info, "nat", fmt::format("{}: the hub sees us at {}", home.tunnel.name, registered.observed->value.to_string()));
     set_state(home, registered.nhs.value, HubLink::State::registered, "the hub confirmed our tunnel address", now, out);
     review(home, now, out);

@@ -149,9 +149,9 @@ std::vector<SaView> Gateway::sas(TimePoint now) const {
 
 std::vector<RouteView> Gateway::routes() const {
     std::vector<RouteView> rows;
-    for (const auto& home : impl_->tunnels)
-        for (const Rib::Match& match : home->rib.routes())
-            rows.push_back({home->tunnel.name, match.prefix.to_string(), via_words(match, impl_->peers), std::string{name(match.source)}});
+    for (const auto& [table, inside] : impl_->insides)
+        for (const Rib::Match& match : inside.rib.routes())
+            rows.push_back({impl_->tunnel(match.tunnel).tunnel.name, match.prefix.to_string(), via_words(match, impl_->peers), std::string{name(match.source)}});
     return rows;
 }
 

@@ -1,7 +1,5 @@
-// One tunnel's routes; see the header.
+// The routes of one table; see the header.
 #include "controlplane/overlay/rib.hpp"
-
-#include "controlplane/overlay/link_local.hpp"
 
 #include <algorithm>
 #include <utility>
@@ -21,54 +19,58 @@ std::string_view name(RouteSource source) {
     return "unknown";
 }
 
-void Rib::set(RouteSource source, const Prefix& prefix, const Via& via, Outbox& out) {
+void Rib::set(TunnelId tunnel, RouteSource source, const Prefix& prefix, const Via& via, Outbox& out) {
     const auto [found, is_new] = entries_.try_emplace(prefix);
     if (is_new) ++lengths_[std::to_underlying(prefix.address.family())][prefix.length];
-    auto& slot = found->second.via[std::to_underlying(source)];
-    const std::optional<Via> old = std::exchange(slot, via);
-    if (old) note_dependency(prefix, *old, false);
-    // Another source of the same prefix may share the dependency that was just taken away.
-    for (const auto& other : found->second.via)
-        if (other) note_dependency(prefix, *other, true);
+    auto& said = found->second.said;
+    const Said mine{source, tunnel, via};
+    const auto place = std::ranges::lower_bound(said, mine.order(), {}, &Said::order);
+    if (place != said.end() && place->order() == mine.order()) {
+        note_dependency(prefix, *place, false);
+        *place = mine;
+    } else {
+        said.insert(place, mine);
+    }
+    note_dependencies(prefix, found->second);
     tell(prefix, found->second, out);
 }
 
-void Rib::remove(RouteSource source, const Prefix& prefix, Outbox& out) {
+void Rib::remove(TunnelId tunnel, RouteSource source, const Prefix& prefix, Outbox& out) {
     const auto found = entries_.find(prefix);
     if (found == entries_.end()) return;
-    Entry& entry = found->second;
-    const std::optional<Via> old = std::exchange(entry.via[std::to_underlying(source)], std::nullopt);
-    if (!old) return;
-    note_dependency(prefix, *old, false);
-    bool any = false;
-    for (const auto& other : entry.via) {
-        if (!other) continue;
-        any = true;
-        note_dependency(prefix, *other, true);
-    }
-    if (any) return tell(prefix, entry, out);
+    auto& said = found->second.said;
+    const auto place = std::ranges::find(said, std::pair{source, tunnel}, &Said::order);
+    if (place == said.end()) return;
+    note_dependency(prefix, *place, false);
+    said.erase(place);
+    note_dependencies(prefix, found->second);
+    if (!said.empty()) return tell(prefix, found->second, out);
     out.push_back(Dataplane{RemoveRoute{table_, prefix}});
     --lengths_[std::to_underlying(prefix.address.family())][prefix.length];
     entries_.erase(found);
 }
 
-void Rib::bind_gateway(const TunnelAddress& address, PeerId peer, Outbox& out) {
-    gateways_.insert_or_assign(address.value, peer);
-    if (const auto link_local = link_local_of(address)) set(RouteSource::registration, Prefix::host(link_local->value), ToPeer{peer, address}, out);
-    if (const auto found = by_gateway_.find(address); found != by_gateway_.end()) refresh(found->second, out);
+void Rib::bind_gateway(TunnelId tunnel, const TunnelAddress& address, PeerId peer, Outbox& out) {
+    gateways_.insert_or_assign({tunnel, address}, peer);
+    if (const auto found = by_gateway_.find({tunnel, address}); found != by_gateway_.end()) refresh(found->second, out);
 }
 
-void Rib::unbind_gateway(const TunnelAddress& address, Outbox& out) {
-    if (gateways_.erase(address.value) == 0) return;
-    if (const auto link_local = link_local_of(address)) remove(RouteSource::registration, Prefix::host(link_local->value), out);
-    if (const auto found = by_gateway_.find(address); found != by_gateway_.end()) refresh(found->second, out);
+void Rib::unbind_gateway(TunnelId tunnel, const TunnelAddress& address, Outbox& out) {
+    if (gateways_.erase({tunnel, address}) == 0) return;
+    if (const auto found = by_gateway_.find({tunnel, address}); found != by_gateway_.end()) refresh(found->second, out);
 }
 
-void Rib::set_best_hub(std::optional<ToPeer> hub, Outbox& out) {
-    best_hub_ = hub;
+void Rib::set_best_hub(TunnelId tunnel, std::optional<ToPeer> hub, Outbox& out) {
+    if (hub == best_hub(tunnel)) return;
+    if (hub) best_hubs_.insert_or_assign(tunnel, *hub);
+    else best_hubs_.erase(tunnel);
     refresh(by_best_hub_, out);
     for (const auto& [gateway, prefixes] : by_gateway_)
-        if (!gateways_.contains(gateway.value)) refresh(prefixes, out);
+        if (gateway.tunnel == tunnel && !gateways_.contains(gateway)) refresh(prefixes, out);
+}
+
+void Rib::prefer(Family family, std::optional<TunnelId> tunnel, Outbox& out) {
+    if (std::exchange(preferred_[std::to_underlying(family)], tunnel) != tunnel) refresh(by_best_hub_, out);
 }
 
 std::optional<Rib::Match> Rib::lookup(const IpAddress& destination) const {
@@ -81,9 +83,21 @@ std::optional<Rib::Match> Rib::lookup(const IpAddress& destination) const {
     return std::nullopt;
 }
 
-std::optional<PeerId> Rib::gateway(const TunnelAddress& address) const {
-    const auto found = gateways_.find(address.value);
+std::optional<Rib::Match> Rib::said_by(RouteSource source, const Prefix& prefix) const {
+    const auto found = entries_.find(prefix);
+    if (found == entries_.end()) return std::nullopt;
+    const auto said = std::ranges::find(found->second.said, source, &Said::source);
+    return said == found->second.said.end() ? std::nullopt : std::optional{match(prefix, *said)};
+}
+
+std::optional<PeerId> Rib::gateway(TunnelId tunnel, const TunnelAddress& address) const {
+    const auto found = gateways_.find({tunnel, address});
     return found == gateways_.end() ? std::nullopt : std::optional{found->second};
+}
+
+std::optional<ToPeer> Rib::best_hub(TunnelId tunnel) const {
+    const auto found = best_hubs_.find(tunnel);
+    return found == best_hubs_.end() ? std::nullopt : std::optional{found->second};
 }
 
 std::vector<Rib::Match> Rib::routes() const {
@@ -94,33 +108,40 @@ std::vector<Rib::Match> Rib::routes() const {
     return rows;
 }
 
-std::vector<Prefix> Rib::prefixes_through(const TunnelAddress& gateway) const {
+std::vector<Prefix> Rib::prefixes_through(const Gateway& gateway) const {
     const auto found = by_gateway_.find(gateway);
     return found == by_gateway_.end() ? std::vector<Prefix>{} : std::vector<Prefix>{found->second.begin(), found->second.end()};
 }
 
-bool Rib::leads_through(const TunnelAddress& gateway, const Prefix& prefix) const {
+bool Rib::leads_through(const Gateway& gateway, const Prefix& prefix) const {
     const auto found = by_gateway_.find(gateway);
     return found != by_gateway_.end() && found->second.contains(prefix);
 }
 
 Rib::Match Rib::best(const Prefix& prefix, const Entry& entry) const {
-    std::optional<RouteSource> first;
-    for (std::size_t i = 0; i < entry.via.size(); ++i) {
-        if (!entry.via[i]) continue;
-        const auto source = static_cast<RouteSource>(i);
-        if (!first) first = source;
-        if (const auto* target = std::get_if<ToTarget>(&*entry.via[i])) return {prefix, source, target->target, {}};
-        if (const auto peer = resolve(*entry.via[i])) return {prefix, source, {RouteTarget::Kind::peer, peer->peer.value}, peer->next_hop};
+    std::optional<Match> found;
+    for (const Said& said : entry.said) {
+        if (found && found->source != said.source) break;
+        const Match each = match(prefix, said);
+        if (each.target.kind == RouteTarget::Kind::reject && !std::holds_alternative<ToTarget>(said.via)) continue;
+        const bool is_preferred = std::holds_alternative<ToBestHub>(said.via) && said.tunnel == preferred(prefix.address.family());
+        if (!found || is_preferred) found = each;
     }
-    return {prefix, first.value_or(RouteSource::configuration), {}, {}};
+    return found.value_or(Match{prefix, entry.said.front().source, {}, {}, entry.said.front().tunnel});
 }
 
-std::optional<ToPeer> Rib::resolve(const Via& via) const {
-    if (const auto* peer = std::get_if<ToPeer>(&via)) return *peer;
-    if (const auto* gateway_via = std::get_if<ToGateway>(&via))
-        if (const auto peer = gateway(gateway_via->gateway)) return ToPeer{*peer, gateway_via->gateway};
-    return best_hub_;
+Rib::Match Rib::match(const Prefix& prefix, const Said& said) const {
+    if (const auto* target = std::get_if<ToTarget>(&said.via)) return {prefix, said.source, target->target, {}, said.tunnel};
+    const auto peer = resolve(said);
+    if (!peer) return {prefix, said.source, {}, {}, said.tunnel};
+    return {prefix, said.source, {RouteTarget::Kind::peer, peer->peer.value}, peer->next_hop, said.tunnel};
+}
+
+std::optional<ToPeer> Rib::resolve(const Said& said) const {
+    if (const auto* peer = std::get_if<ToPeer>(&said.via)) return *peer;
+    if (const auto* gateway_via = std::get_if<ToGateway>(&said.via))
+        if (const auto peer = gateway(said.tunnel, gateway_via->gateway)) return ToPeer{*peer, gateway_via->gateway};
+    return best_hub(said.tunnel);
 }
 
 void Rib::tell(const Prefix& prefix, Entry& entry, Outbox& out) {
@@ -134,18 +155,23 @@ void Rib::refresh(const std::set<Prefix>& prefixes, Outbox& out) {
     for (const Prefix& prefix : prefixes) tell(prefix, entries_.at(prefix), out);
 }
 
-void Rib::note_dependency(const Prefix& prefix, const Via& via, bool present) {
-    if (std::holds_alternative<ToBestHub>(via)) {
+void Rib::note_dependencies(const Prefix& prefix, const Entry& entry) {
+    for (const Said& said : entry.said) note_dependency(prefix, said, true);
+}
+
+void Rib::note_dependency(const Prefix& prefix, const Said& said, bool present) {
+    if (std::holds_alternative<ToBestHub>(said.via)) {
         if (present) by_best_hub_.insert(prefix);
         else by_best_hub_.erase(prefix);
     }
-    const auto* gateway_via = std::get_if<ToGateway>(&via);
+    const auto* gateway_via = std::get_if<ToGateway>(&said.via);
     if (!gateway_via) return;
-    changed_[gateway_via->gateway].insert(prefix);
-    auto& prefixes = by_gateway_[gateway_via->gateway];
+    const Gateway gateway{said.tunnel, gateway_via->gateway};
+    changed_[gateway].insert(prefix);
+    auto& prefixes = by_gateway_[gateway];
     if (present) prefixes.insert(prefix);
     else prefixes.erase(prefix);
-    if (prefixes.empty()) by_gateway_.erase(gateway_via->gateway);
+    if (prefixes.empty()) by_gateway_.erase(gateway);
 }
 
 }  // namespace nave::overlay

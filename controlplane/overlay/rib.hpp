@@ -1,4 +1,4 @@
-// One tunnel's routes: merges what every source says about a prefix and tells the dataplane the best.
+// The routes of one table: merges what every source in each of its tunnels says about a prefix and tells the dataplane the best.
 #pragma once
 
 #include "common/addresses.hpp"
@@ -18,16 +18,20 @@
 
 namespace nave::overlay {
 
-/// Who says so; among routes of one prefix the first one wins.
+/// Who says so; among routes of one prefix the first one wins, of one source that of the first tunnel.
 enum class RouteSource : std::uint8_t { inside, connected, shortcut, kernel, registration, configuration, count };
 std::string_view name(RouteSource source);
 
 /// Straight to a dataplane target: the twin, a neighbour on an inside port, or nowhere.
 struct ToTarget { RouteTarget target; };
-struct ToPeer { PeerId peer; TunnelAddress next_hop; };
-/// To whoever holds this tunnel address; while nobody is known to, to the best hub.
+struct ToPeer {
+    PeerId peer;
+    TunnelAddress next_hop;
+    bool operator==(const ToPeer&) const = default;
+};
+/// To whoever holds this address in the tunnel; while nobody is known to, to the tunnel's best hub.
 struct ToGateway { TunnelAddress gateway; };
-/// To the hub that carries this spoke's traffic; nowhere on a hub, and while no hub is registered.
+/// To the tunnel's best hub; nowhere on a hub, and while no hub is registered. Of several tunnels that say so the preferred one's is taken.
 struct ToBestHub {};
 using Via = std::variant<ToTarget, ToPeer, ToGateway, ToBestHub>;
 
@@ -37,48 +41,71 @@ class Rib {
 public:
     explicit Rib(TableId table) : table_{table} {}
 
-    void set(RouteSource source, const Prefix& prefix, const Via& via, Outbox& out);
-    void remove(RouteSource source, const Prefix& prefix, Outbox& out);
-    /// A peer holds this tunnel address (or no longer does): routes with that gateway follow, and so does its link-local address.
-    void bind_gateway(const TunnelAddress& address, PeerId peer, Outbox& out);
-    void unbind_gateway(const TunnelAddress& address, Outbox& out);
-    void set_best_hub(std::optional<ToPeer> hub, Outbox& out);
+    void set(TunnelId tunnel, RouteSource source, const Prefix& prefix, const Via& via, Outbox& out);
+    void remove(TunnelId tunnel, RouteSource source, const Prefix& prefix, Outbox& out);
+    /// A peer holds this address in the tunnel (or no longer does): routes with that gateway follow.
+    void bind_gateway(TunnelId tunnel, const TunnelAddress& address, PeerId peer, Outbox& out);
+    void unbind_gateway(TunnelId tunnel, const TunnelAddress& address, Outbox& out);
+    void set_best_hub(TunnelId tunnel, std::optional<ToPeer> hub, Outbox& out);
+    /// For prefixes of this IP version.
+    void prefer(Family family, std::optional<TunnelId> tunnel, Outbox& out);
 
     struct Match {
         Prefix prefix;
         RouteSource source;
         RouteTarget target;
         TunnelAddress next_hop;  // of a peer
+        TunnelId tunnel;         // that says so
+        bool leads_to_peer() const { return target.kind == RouteTarget::Kind::peer; }
     };
     /// Longest match; its target may be `reject`.
     std::optional<Match> lookup(const IpAddress& destination) const;
-    std::optional<PeerId> gateway(const TunnelAddress& address) const;
-    const std::optional<ToPeer>& best_hub() const { return best_hub_; }
+    /// What this source alone says; nothing if it says nothing.
+    std::optional<Match> said_by(RouteSource source, const Prefix& prefix) const;
+    std::optional<PeerId> gateway(TunnelId tunnel, const TunnelAddress& address) const;
+    std::optional<ToPeer> best_hub(TunnelId tunnel) const;
+    std::optional<TunnelId> preferred(Family family) const { return preferred_[std::to_underlying(family)]; }
     std::vector<Match> routes() const;
-    /// The kernel's routes through this tunnel address.
-    std::vector<Prefix> prefixes_through(const TunnelAddress& gateway) const;
-    bool leads_through(const TunnelAddress& gateway, const Prefix& prefix) const;
+
+    struct Gateway {
+        TunnelId tunnel;
+        TunnelAddress address;
+        auto operator<=>(const Gateway&) const = default;
+    };
+    /// The kernel's routes through this gateway.
+    std::vector<Prefix> prefixes_through(const Gateway& gateway) const;
+    bool leads_through(const Gateway& gateway, const Prefix& prefix) const;
     /// What of prefixes_through() may have changed since the last call.
-    std::map<TunnelAddress, std::set<Prefix>> take_changed() { return std::exchange(changed_, {}); }
+    std::map<Gateway, std::set<Prefix>> take_changed() { return std::exchange(changed_, {}); }
     std::size_t size() const { return entries_.size(); }
 
 private:
+    struct Said {
+        RouteSource source;
+        TunnelId tunnel;
+        Via via;
+        auto order() const { return std::pair{source, tunnel}; }
+    };
     struct Entry {
-        std::array<std::optional<Via>, static_cast<std::size_t>(RouteSource::count)> via;
+        std::vector<Said> said;           // in their order; at least one
         std::optional<RouteTarget> told;  // what the dataplane was told
     };
     Match best(const Prefix& prefix, const Entry& entry) const;
-    std::optional<ToPeer> resolve(const Via& via) const;
+    Match match(const Prefix& prefix, const Said& said) const;
+    std::optional<ToPeer> resolve(const Said& said) const;
     void tell(const Prefix& prefix, Entry& entry, Outbox& out);
     void refresh(const std::set<Prefix>& prefixes, Outbox& out);
-    void note_dependency(const Prefix& prefix, const Via& via, bool present);
+    void note_dependency(const Prefix& prefix, const Said& said, bool present);
+    /// Another who says something of the same prefix may share the dependency that was just taken away.
+    void note_dependencies(const Prefix& prefix, const Entry& entry);
 
     TableId table_;
     std::unordered_map<Prefix, Entry> entries_;
     std::array<std::array<std::uint32_t, 129>, 2> lengths_{};  // how many prefixes of each length, by family
-    std::unordered_map<IpAddress, PeerId> gateways_;
-    std::optional<ToPeer> best_hub_;
-    std::map<TunnelAddress, std::set<Prefix>> by_gateway_, changed_;
+    std::map<Gateway, PeerId> gateways_;
+    std::map<TunnelId, ToPeer> best_hubs_;
+    std::array<std::optional<TunnelId>, 2> preferred_{};  // by family
+    std::map<Gateway, std::set<Prefix>> by_gateway_, changed_;
     std::set<Prefix> by_best_hub_;
 };
 

@@ -48,12 +48,13 @@ struct AccessRule {
 struct Tunnel {
     std::string name;
     TunnelId id;
-    TableId table;
+    TableId table;                         // of its inside, which tunnels of one table share
     PortId underlay;
     std::string underlay_name{};           // for log lines
     ike::ProfileId profile;
     TunnelAddress address;
     std::uint8_t address_length = 24;      // bits of the tunnel's network
+    bool link_local = true;                // an IPv6 tunnel: link-local addresses too; in a table their interface identifiers would meet those of another's
     std::optional<std::uint32_t> gre_key;
     std::uint16_t mtu = 1400;              // inner IP bytes
     bool mss_clamp = true;

@@ -220,8 +220,8 @@ void Gateway::Impl::try_activate(TunnelState& home, const Prefix& prefix, Shortc
     shortcut.state = Shortcut::State::active, shortcut.peer = peer->id;
     const NbmaEndpoint contact = shortcut.contact;
     update_sources(home, *peer, out);
-    home.rib.set(RouteSource::shortcut, prefix, ToPeer{peer->id, shortcut.next_hop}, out);
-    if (peer->role == Role::spoke && prefix == Prefix::host(shortcut.next_hop.value)) home.rib.bind_gateway(shortcut.next_hop, peer->id, out);
+    home.rib.set(home.id(), RouteSource::shortcut, prefix, ToPeer{peer->id, shortcut.next_hop}, out);
+    if (peer->role == Role::spoke && prefix == Prefix::host(shortcut.next_hop.value)) home.bind(shortcut.next_hop, peer->id, out);
     peer->last_data_out = now;
     count("overlay-shortcuts-made");
     log(out, ike::Severity::notice, "shortcut-" + prefix.to_string(),
@@ -230,9 +230,9 @@ void Gateway::Impl::try_activate(TunnelState& home, const Prefix& prefix, Shortc
 }
 
 void Gateway::Impl::unroute(TunnelState& home, const Prefix& prefix, const Shortcut& shortcut, Outbox& out) {
-    home.rib.remove(RouteSource::shortcut, prefix, out);
+    home.rib.remove(home.id(), RouteSource::shortcut, prefix, out);
     const bool is_hub = std::ranges::any_of(home.hubs, [&](const HubLink& link) { return link.address == shortcut.next_hop; });
-    if (!is_hub && prefix == Prefix::host(shortcut.next_hop.value)) home.rib.unbind_gateway(shortcut.next_hop, out);
+    if (!is_hub && prefix == Prefix::host(shortcut.next_hop.value)) home.unbind(shortcut.next_hop, out);
 }
 
 void Gateway::Impl::remove_shortcut(TunnelState& home, const Prefix& prefix, bool forget, std::string_view reason, Outbox& out) {

@@ -1,6 +1,8 @@
 // One tunnel of this gateway: the answers to what its NHRP node asks; see the header.
 #include "controlplane/overlay/tunnel_state.hpp"
 
+#include "controlplane/overlay/link_local.hpp"
+
 #include <algorithm>
 
 namespace nave::overlay {
@@ -48,10 +50,11 @@ std::string_view name(Shortcut::State state) {
     return "unknown";
 }
 
-TunnelState::TunnelState(const Tunnel& settings, Random& random, const Peers& peers)
+TunnelState::TunnelState(const Tunnel& settings, Inside& shared, Random& random, const Peers& peers)
     : tunnel{settings},
-      rib{settings.table},
-      access{settings.access, Prefix::of(settings.address.value, settings.address_length), settings.address},
+      inside{shared},
+      rib{shared.rib},
+      access{settings, shared.claims},
       node{node_settings(settings), settings.address, settings.address_length, random, *this},
       hubs{links_to(settings)},
       peers_{peers} {
@@ -63,11 +66,27 @@ std::size_t TunnelState::active_through(PeerId peer) const {
     return static_cast<std::size_t>(std::ranges::count_if(shortcuts, [&](const auto& entry) { return entry.second.peer == peer; }));
 }
 
+std::optional<TunnelAddress> TunnelState::link_local_of(const TunnelAddress& address) const {
+    return tunnel.link_local ? overlay::link_local_of(address) : std::nullopt;
+}
+
+void TunnelState::bind(const TunnelAddress& address, PeerId peer, Outbox& out) {
+    rib.bind_gateway(id(), address, peer, out);
+    if (const auto other = link_local_of(address)) rib.set(id(), RouteSource::registration, Prefix::host(other->value), ToPeer{peer, address}, out);
+}
+
+void TunnelState::unbind(const TunnelAddress& address, Outbox& out) {
+    if (const auto other = link_local_of(address)) rib.remove(id(), RouteSource::registration, Prefix::host(other->value), out);
+    rib.unbind_gateway(id(), address, out);
+}
+
 nhrp::Route TunnelState::route(const IpAddress& destination) const {
     if (destination == tunnel.address.value) return nhrp::LocalRoute{Prefix::host(destination)};
     const auto match = rib.lookup(destination);
     if (!match || match->target.kind == RouteTarget::Kind::reject) return nhrp::NoRoute{};
-    if (match->target.kind == RouteTarget::Kind::peer) return nhrp::PeerRoute{PeerId{match->target.index}, match->next_hop, match->prefix};
+    if (match->leads_to_peer() && match->tunnel == id()) return nhrp::PeerRoute{PeerId{match->target.index}, match->next_hop, match->prefix};
+    // Another tunnel of our table carries it: a hub is the way there, a spoke leads nobody on.
+    if (match->leads_to_peer() && is_spoke()) return nhrp::NoRoute{};
     // A neighbour's host route lies within a network of ours: one answer for the network spares one for each neighbour.
     for (const Prefix& local : local_prefixes)
         if (local.contains(match->prefix)) return nhrp::LocalRoute{local};
@@ -75,10 +94,11 @@ nhrp::Route TunnelState::route(const IpAddress& destination) const {
 }
 
 nhrp::Route TunnelState::way_to_ask(const IpAddress& destination) const {
-    const nhrp::Route route_there = route(destination);
-    const auto* next = std::get_if<nhrp::PeerRoute>(&route_there);
-    if (!next || !rib.best_hub() || is_server(next->peer)) return route_there;
-    return nhrp::PeerRoute{rib.best_hub()->peer, rib.best_hub()->next_hop, next->prefix};
+    const auto match = destination == tunnel.address.value ? std::nullopt : rib.lookup(destination);
+    const auto hub = rib.best_hub(id());
+    const bool leads_to_hub = match && match->tunnel == id() && is_server(PeerId{match->target.index});
+    if (!match || !match->leads_to_peer() || !hub || leads_to_hub) return route(destination);
+    return nhrp::PeerRoute{hub->peer, hub->next_hop, match->prefix};
 }
 
 bool TunnelState::is_server(PeerId id) const {

@@ -65,25 +65,44 @@ struct Introduction {
     std::set<Prefix> accepted;     // of our local prefixes
 };
 
+/// The inside of one table, which all its tunnels share.
+struct Inside {
+    explicit Inside(TableId table) : rib{table} {}
+
+    Rib rib;
+    Claims claims;
+    /// What the kernel was told of the routes to hubs: the tunnel, and the hub in it.
+    std::map<Prefix, Rib::Gateway> kernel_routes{};
+};
+
 class TunnelState final : public nhrp::Directory {
 public:
-    TunnelState(const Tunnel& tunnel, Random& random, const Peers& peers);
+    /// `inside` and `peers` outlive it.
+    TunnelState(const Tunnel& tunnel, Inside& inside, Random& random, const Peers& peers);
 
     const Tunnel& tunnel;
-    Rib rib;
+    Inside& inside;
+    Rib& rib;
     Access access;
     nhrp::Node node;
     std::vector<HubLink> hubs;                  // in the order of tunnel.hubs
+    const HubLink* best_hub = nullptr;          // of those that are registered
     std::map<std::string, HubName> names;       // of them
     std::set<Prefix> local_prefixes;
-    std::optional<TunnelAddress> kernel_gateway;
     std::map<Prefix, Shortcut> shortcuts;
     std::map<NbmaEndpoint, Attempt> attempts;
     std::map<PeerId, Introduction> introductions;
     std::optional<TimePoint> review_at;         // when shortcuts that wait are looked at again
 
+    TunnelId id() const { return tunnel.id; }
     bool is_spoke() const { return !tunnel.hubs.empty(); }
     Prefix network() const { return Prefix::of(tunnel.address.value, tunnel.address_length); }
+    Family family() const { return tunnel.address.value.family(); }
+    /// Where else whoever holds this tunnel address is reached (link_local.hpp).
+    std::optional<TunnelAddress> link_local_of(const TunnelAddress& address) const;
+    /// A peer holds this tunnel address (or no longer does).
+    void bind(const TunnelAddress& address, PeerId peer, Outbox& out);
+    void unbind(const TunnelAddress& address, Outbox& out);
     /// Shortcuts that are routed to the peer.
     std::size_t active_through(PeerId peer) const;
 
