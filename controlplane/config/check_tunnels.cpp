@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <fmt/format.h>
+#include <map>
 
 namespace nave::config {
 namespace {
@@ -29,8 +30,37 @@ void check_table(Reader& reader, const Draft& draft, const TunnelDraft& tunnel) 
                 table, port.port.name));
     }
     for (const TunnelDraft& other : draft.tunnels) {
-        if (other.tunnel.id < tunnel.tunnel.id && other.twin.table == table)
-            reader.problem(place, fmt::format("table {} is that of tunnel \"{}\" already", table, other.tunnel.name));
+        if (&other == &tunnel || other.twin.table != table || tunnel.source->member("table") == nullptr || other.source->member("table") != nullptr) continue;
+        reader.problem(place, fmt::format("tunnel \"{}\" has table {} by default; to share one inside give it \"table = {}\" too, else choose another", other.tunnel.name, table, table));
+    }
+}
+
+bool share_inside(const TunnelDraft& a, const TunnelDraft& b) { return a.twin.table == b.twin.table; }
+
+/// What shares an inside with the port: its tunnel, and those with the same table.
+std::vector<const TunnelDraft*> tunnels_of(const Draft& draft, const PortDraft& port) {
+    std::vector<const TunnelDraft*> found;
+    for (const TunnelDraft& tunnel : draft.tunnels)
+        if (!port.tunnel.empty() && tunnel.twin.table == port.port.table) found.push_back(&tunnel);
+    return found;
+}
+
+Prefix network_of(const TunnelDraft& tunnel) { return Prefix::of(tunnel.tunnel.address.value, tunnel.tunnel.address_length); }
+
+/// Tunnels of one table: a packet to a tunnel address must have one way.
+void check_shared_inside(Reader& reader, const Draft& draft, const TunnelDraft& tunnel) {
+    const Prefix network = network_of(tunnel);
+    for (const TunnelDraft& other : draft.tunnels) {
+        if (&other == &tunnel || !share_inside(tunnel, other) || other.tunnel.address.value.is_unspecified()) continue;
+        const Prefix others = network_of(other);
+        if (other.tunnel.id < tunnel.tunnel.id && overlap(network, others))
+            reader.problem(at(*tunnel.source, "address"), fmt::format("network {} overlaps {}, that of tunnel \"{}\", and both have table {}; give each another network, or "
+                                                                      "another table",
+                                                                      network.to_string(), others.to_string(), other.tunnel.name, tunnel.twin.table));
+        for (const Prefix& prefix : tunnel.tunnel.routes)
+            if (others.contains(prefix))
+                reader.problem(at(*tunnel.source, "routes"), fmt::format("{} is in the network of tunnel \"{}\", which has the same table and leads there itself; leave it out",
+                                                                         prefix.to_string(), other.tunnel.name));
     }
 }
 
@@ -42,30 +72,33 @@ void check_gre_key(Reader& reader, const Draft& draft, const TunnelDraft& tunnel
     }
 }
 
-void check_networks(Reader& reader, const Draft& draft, const TunnelDraft& tunnel) {
-    const Prefix network = Prefix::of(tunnel.tunnel.address.value, tunnel.tunnel.address_length);
-    std::vector<std::pair<Prefix, std::string>> taken{{network, "the tunnel's network"}};
+void check_networks(Reader& reader, const Draft& draft) {
+    std::map<std::uint32_t, std::vector<std::pair<Prefix, std::string>>> taken;  // by table
+    for (const TunnelDraft& tunnel : draft.tunnels)
+        if (!tunnel.tunnel.address.value.is_unspecified()) taken[tunnel.twin.table].emplace_back(network_of(tunnel), fmt::format("tunnel \"{}\"", tunnel.tunnel.name));
     for (const PortDraft& port : draft.ports) {
-        if (port.tunnel != tunnel.tunnel.name) continue;
+        if (port.tunnel.empty()) continue;
         for (const InterfaceAddress& address : port.port.addresses) {
             const Prefix mine = address.network();
-            for (const auto& [other, owner] : taken) {
+            auto& others = taken[port.port.table];
+            for (const auto& [other, owner] : others) {
                 if (overlap(mine, other))
                     reader.problem(at(*port.source, "address"), fmt::format("network {} overlaps {} ({})", mine.to_string(), other.to_string(), owner));
             }
-            taken.emplace_back(mine, fmt::format("port \"{}\"", port.port.name));
+            others.emplace_back(mine, fmt::format("port \"{}\"", port.port.name));
         }
     }
 }
 
 std::string_view name(Family family) { return family == Family::v4 ? "IPv4" : "IPv6"; }
 
-/// A tunnel is of one IP version inside: NHRP registers and resolves within one.
+/// A tunnel is of one IP version inside: NHRP registers and resolves within one. The inside has those of its tunnels.
 void check_families(Reader& reader, const Draft& draft, const TunnelDraft& tunnel) {
     const Family family = tunnel.tunnel.address.value.family();
     const auto check = [&](const Value& place, const IpAddress& address) {
         if (address.family() != family)
-            reader.problem(place, fmt::format("found {}, and the tunnel's address is of {}; a tunnel carries one of them, so give the other a tunnel of its own",
+            reader.problem(place, fmt::format("found {}, and the tunnel's address is of {}; a tunnel carries one of them, so give the other a tunnel of its own, with the same "
+                                              "table",
                                               name(address.family()), name(family)));
     };
     for (const Prefix& prefix : tunnel.tunnel.routes) check(at(*tunnel.source, "routes"), prefix.address);
@@ -75,7 +108,11 @@ void check_families(Reader& reader, const Draft& draft, const TunnelDraft& tunne
     }
     for (const PortDraft& port : draft.ports) {
         if (port.tunnel != tunnel.tunnel.name) continue;
-        for (const InterfaceAddress& each : port.port.addresses) check(at(*port.source, "address"), each.address);
+        const auto sharing = tunnels_of(draft, port);
+        for (const InterfaceAddress& each : port.port.addresses) {
+            const auto carries = [&](const TunnelDraft* other) { return other->tunnel.address.value.family() == each.address.family(); };
+            if (std::ranges::none_of(sharing, carries)) check(at(*port.source, "address"), each.address);
+        }
     }
 }
 
@@ -130,6 +167,7 @@ void check_told_apart(Reader& reader, const Draft& draft, const TunnelDraft& tun
 }  // namespace
 
 void check_tunnels(Reader& reader, const Draft& draft) {
+    check_networks(reader, draft);
     for (const TunnelDraft& tunnel : draft.tunnels) {
         check_table(reader, draft, tunnel);
         if (!tunnel.underlay.empty()) {
@@ -137,7 +175,7 @@ void check_tunnels(Reader& reader, const Draft& draft) {
             check_told_apart(reader, draft, tunnel);
         }
         if (!tunnel.tunnel.address.value.is_unspecified()) {
-            check_networks(reader, draft, tunnel);
+            check_shared_inside(reader, draft, tunnel);
             check_families(reader, draft, tunnel);
         }
         check_mtu(reader, draft, tunnel);

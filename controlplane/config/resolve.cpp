@@ -9,7 +9,7 @@
 namespace nave::config {
 namespace {
 
-constexpr std::uint32_t kMemoryOfTable = 96;       // MiB of a route table of the default size, for each tunnel but the first
+constexpr std::uint32_t kMemoryOfTable = 96;       // MiB of a route table of the default size, for each but the first
 constexpr std::uint32_t kFirstTunnelTable = 1000;  // kernel route tables of tunnels that name none
 
 void resolve_underlay(Reader& reader, Draft& draft, TunnelDraft& tunnel) {
@@ -88,6 +88,21 @@ void resolve_trust(TunnelDraft& draft) {
     if (nobody_has_rights) std::ranges::copy(default_access(tunnel, network), std::back_inserter(tunnel.access));
 }
 
+/// Tunnels with one kernel table share an inside. Gives how many insides there are.
+std::uint16_t resolve_tables(Draft& draft) {
+    std::vector<std::uint32_t> tables;
+    for (TunnelDraft& tunnel : draft.tunnels) {
+        const auto found = std::ranges::find(tables, tunnel.twin.table);
+        tunnel.tunnel.table = TableId{static_cast<std::uint16_t>(found - tables.begin())};
+        if (found == tables.end()) tables.push_back(tunnel.twin.table);
+        // What is sent to such an address goes by the table, which could not tell two tunnels apart.
+        tunnel.tunnel.link_local = std::ranges::count_if(draft.tunnels, [&](const TunnelDraft& other) {
+            return other.twin.table == tunnel.twin.table && !other.tunnel.address.value.is_v4();
+        }) <= 1;
+    }
+    return static_cast<std::uint16_t>(tables.size());
+}
+
 /// The dataplane says so early that the last tenth suffices for a new SA.
 SaLimits with_soft_limits(SaLimits limits) {
     limits.soft_bytes = limits.hard_bytes - limits.hard_bytes / 10;
@@ -103,8 +118,6 @@ const Value& at(const Value& table, std::string_view key) {
 }
 
 void resolve(Reader& reader, Draft& draft, const Value& root) {
-    const bool memory_is_given = at(root, "dataplane").member("memory") != nullptr;
-    if (!memory_is_given && draft.tunnels.size() > 1) draft.config.dataplane.memory_mib += kMemoryOfTable * static_cast<std::uint32_t>(draft.tunnels.size() - 1);
     if (draft.config.control.socket.empty()) draft.config.control.socket = default_socket(draft.config.name);
     draft.config.overlay.workers = draft.config.dataplane.workers;
     for (std::size_t i = 0; i < draft.ports.size(); ++i) {
@@ -116,7 +129,6 @@ void resolve(Reader& reader, Draft& draft, const Value& root) {
         TunnelDraft& tunnel = draft.tunnels[i];
         const auto index = static_cast<std::uint16_t>(i);
         tunnel.tunnel.id = TunnelId{index};
-        tunnel.tunnel.table = TableId{index};
         tunnel.tunnel.profile = ike::ProfileId{index};
         tunnel.profile.name = tunnel.tunnel.name;
         tunnel.profile.child_limits = with_soft_limits(tunnel.profile.child_limits);
@@ -126,6 +138,9 @@ void resolve(Reader& reader, Draft& draft, const Value& root) {
         resolve_certificates(reader, tunnel);
         resolve_trust(tunnel);
     }
+    const std::uint16_t tables = resolve_tables(draft);
+    const bool memory_is_given = at(root, "dataplane").member("memory") != nullptr;
+    if (!memory_is_given && tables > 1) draft.config.dataplane.memory_mib += kMemoryOfTable * (tables - 1U);
     for (PortDraft& port : draft.ports) resolve_inside(reader, draft, port);
 }
 

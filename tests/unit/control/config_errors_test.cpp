@@ -150,7 +150,7 @@ TEST_CASE("no address, network, device or twin is used twice") {
     check_problem(spoke({{3, "device = \"af_packet:eth0\"\naddress = \"10.255.0.11/24\""}}),
                   "spoke.toml:11:11: tunnel.nave0.address: address 10.255.0.11 is that of port \"wan\" already");
     check_problem(spoke({{6, "address = \"10.255.0.12/16\""}}),
-                  "spoke.toml:6:11: port.lan.address: network 10.255.0.0/16 overlaps 10.255.0.0/24 (the tunnel's network)");
+                  "spoke.toml:6:11: port.lan.address: network 10.255.0.0/16 overlaps 10.255.0.0/24 (tunnel \"nave0\")");
     check_problem(spoke({{5, "device = \"af_packet:eth0\""}}), "spoke.toml:5:10: port.lan.device: device \"af_packet:eth0\" is that of port \"wan\" already");
     check_problem(tunnel("twin = \"lan\""), "spoke.toml:16:8: tunnel.nave0.twin: the twin's name \"lan\" is that of port \"lan\" already");
 }
@@ -164,7 +164,7 @@ TEST_CASE("a twin cannot have the name of an interface that a port holds, or one
     CHECK(problems.find("the twin's name \"lan-of-the-branch-office\" is no kernel interface name; accepted: twin = ") != std::string::npos);
 }
 
-TEST_CASE("a tunnel's table is never the underlay's, nor another tunnel's") {
+TEST_CASE("a tunnel's table is never the underlay's, nor by chance another tunnel's") {
     check_problem(
         tunnel("table = 254"),
         "spoke.toml:16:9: tunnel.nave0.table: table 254 is that of underlay port \"wan\"; a route into the overlay must never capture the underlay");
@@ -173,7 +173,7 @@ TEST_CASE("a tunnel's table is never the underlay's, nor another tunnel's") {
     const std::string second =
         "[tunnel.two]\nunderlay = \"wan\"\naddress = \"10.1.0.1/24\"\ntable = 1000\nidentity = \"two.example\"\npsk = [{ identity = \"*\", key = "
         "\"0123456789abcdef\" }]";
-    check_problem(tunnel(second), "spoke.toml:19:9: tunnel.two.table: table 1000 is that of tunnel \"nave0\" already");
+    check_problem(tunnel(second), "spoke.toml:19:9: tunnel.two.table: tunnel \"nave0\" has table 1000 by default; to share one inside give it \"table = 1000\" too, else choose another");
 }
 
 TEST_CASE("two tunnels on one underlay have different GRE keys") {
