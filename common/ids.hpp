@@ -9,7 +9,7 @@ namespace nave {
 
 using PortId = Strong<struct PortIdTag, std::uint16_t>;          // index into the configured ports
 using TunnelId = Strong<struct TunnelIdTag, std::uint16_t>;      // index into the configured tunnels
-using TableId = Strong<struct TableIdTag, std::uint16_t>;        // one inside route table per tunnel
+using TableId = Strong<struct TableIdTag, std::uint16_t>;        // an inside and its routes, of one tunnel or several
 // Slots of a peer and of a layer-2 neighbour on an inside port: chosen by the control plane, reused after all have acknowledged the removal.
 using PeerId = Strong<struct PeerIdTag, std::uint32_t>;
 using AdjacencyId = Strong<struct AdjacencyIdTag, std::uint32_t>;

@@ -109,15 +109,24 @@ Verdict to_neighbour(Packet& packet, AdjacencyId id, WorkerState& worker) {
     return fit<Header>(packet, port->mtu, worker, [&](Packet& piece) { send_to_neighbour(piece, *adjacency, *port, kEtherTypeOf<Header>, worker); });
 }
 
+/// The twin for what the kernel is to see of an inside: that of a tunnel with an address of its IP version, as others refuse it.
+const Tunnel* tunnel_with_twin_for(const Packet& packet, const Tables& tables) {
+    const Tunnel* found = nullptr;
+    for (const Tunnel& each : tables.tunnels()) {
+        if (!each.valid || each.settings.table != packet.meta().table) continue;
+        if (packet.is_ipv6() ? !each.addresses.v6.empty() : !each.addresses.v4.empty()) return &each;
+        if (!found) found = &each;
+    }
+    return found;
+}
+
 /// The kernel resolves the neighbour (index 0) or takes the packet for itself (any other index). What came from the kernel does not go back.
 [[gnu::cold, gnu::noinline]] Verdict to_twin(Packet& packet, std::uint32_t index, WorkerState& worker) {
     PacketMeta& meta = packet.meta();
     if (meta.origin == Origin::own) return Drop::no_route;
     if (meta.origin == Origin::inside) {
-        // The twin of the tunnel whose table the packet was routed in.
-        const auto tunnels = worker.tables.tunnels();
-        const auto tunnel = std::find_if(tunnels.begin(), tunnels.end(), [&](const Tunnel& each) { return each.valid && each.settings.table == meta.table; });
-        if (tunnel == tunnels.end()) return Drop::tunnel_unknown;
+        const Tunnel* tunnel = tunnel_with_twin_for(packet, worker.tables);
+        if (!tunnel) return Drop::tunnel_unknown;
         meta.tunnel = tunnel->settings.tunnel;
     }
     return worker.punt(packet, index == 0 ? Punt::glean : Punt::tunnel);

@@ -249,9 +249,10 @@ bool Kernel::glean_ipv6(const PacketMessage& message) {
     std::memcpy(&ip, message.bytes.data(), sizeof ip);
     if (ip.version() != 6) return false;
     const IpAddress destination = IpAddress::v6(ip.destination);
+    const TableNumber table = impl_->plan.tunnels.at(message.tunnel.value).table;
     for (const Address& address : impl_->mirror.addresses()) {
         const auto port = std::ranges::find(impl_->plan.ports, address.index, &PortPlan::index);
-        if (port == impl_->plan.ports.end() || port->tunnel != message.tunnel || !address.global || !address.network().contains(destination)) continue;
+        if (port == impl_->plan.ports.end() || !port->tunnel || port->table != table || !address.global || !address.network().contains(destination)) continue;
         return impl_->inside_output.send(message.view(), port->twin);
     }
     return false;

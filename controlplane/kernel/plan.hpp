@@ -24,7 +24,7 @@ struct PortPlan {
     std::string twin{};                        // name of the TAP interface
     MacAddress mac;
     std::uint16_t mtu = 1500;                // IP bytes
-    std::optional<TunnelId> tunnel{};          // inside ports: whose routes it shares; nothing: an underlay
+    std::optional<TunnelId> tunnel{};          // inside ports: the first tunnel of the table; nothing: an underlay
     TableNumber table = kMainTable;          // of an inside port, its tunnel's
     std::vector<NetworkAddress> addresses{};   // at most one of each family; none: whatever the operator's tools put on the twin
     std::vector<IpAddress> gateways{};         // underlay: next hop of what of its family is not on the link; may be link-local

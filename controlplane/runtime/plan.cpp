@@ -3,7 +3,16 @@
 
 #include "controlplane/overlay/link_local.hpp"
 
+#include <algorithm>
+
 namespace nave::runtime {
+
+namespace {
+/// Ports of one table are in one inside, whichever of its tunnels they name.
+TunnelId first_of_table(const std::vector<overlay::Tunnel>& tunnels, TunnelId named) {
+    return std::ranges::find(tunnels, tunnels.at(named.value).table, &overlay::Tunnel::table)->id;
+}
+}  // namespace
 
 kernel::Plan plan_of(const config::Config& config, const std::function<MacAddress(PortId)>& mac) {
     kernel::Plan plan;
@@ -13,7 +22,7 @@ kernel::Plan plan_of(const config::Config& config, const std::function<MacAddres
         planned.twin = port.twin;
         planned.mac = mac(port.id);
         planned.mtu = port.mtu;
-        planned.tunnel = port.role == config::PortRole::inside ? port.tunnel : std::nullopt;
+        if (port.role == config::PortRole::inside && port.tunnel) planned.tunnel = first_of_table(config.overlay.tunnels, *port.tunnel);
         planned.table = port.table;
         for (const auto& [address, length] : port.addresses) planned.addresses.push_back({.address = address, .length = length});
         planned.gateways = port.gateways;
@@ -26,7 +35,7 @@ kernel::Plan plan_of(const config::Config& config, const std::function<MacAddres
         planned.mtu = tunnel.mtu;
         planned.table = twin.table;
         planned.address = {.address = tunnel.address.value, .length = tunnel.address_length};
-        if (const auto link_local = overlay::link_local_of(tunnel.address)) planned.link_local = {.address = link_local->value, .length = 64};
+        if (const auto link_local = overlay::link_local_of(tunnel.address); link_local && tunnel.link_local) planned.link_local = {.address = link_local->value, .length = 64};
         planned.routes = tunnel.routes;
     }
     return plan;
