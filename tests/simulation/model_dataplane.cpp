@@ -71,7 +71,7 @@ void ModelDataplane::forward(Data data, std::optional<PeerId> from, TimePoint no
     expect(entry == peers_.end() || entry->second.life == route->life, "a route of an earlier peer leads to another one");
     if (from == peer) return drop("same-peer-loop");
     if (--data.time_to_live == 0) return drop("ip-ttl-expired");
-    if (from && redirect_) {
+    if (from && redirect_ && entry != peers_.end() && peers_.at(*from).set.tunnel == entry->second.set.tunnel) {
         auto& last = redirected_.try_emplace({data.source, data.destination}, now - kRedirectInterval).first->second;
         if (now - last >= kRedirectInterval) {
             last = now;

@@ -380,10 +380,11 @@ TEST_CASE("an IPv6 neighbour that the kernel has to resolve, and an address of t
 }
 
 TEST_CASE("of the tunnels of one table the kernel gets an inside host's packet by the twin of one with its IP version") {
-    Pair pair;  // whose tunnel is of IPv4
+    Pair pair;
+    for (const char* address : {"fe80::ff:1", "2001:db8:ff::1"}) pair.a.command(RemoveTunnelAddress{kTunnel, TunnelAddress{ip(address)}});
     const TunnelId other{static_cast<std::uint16_t>(kTunnel.value + 1)};
     pair.a.command(SetTunnel{other, pair.a.table(), true, 43, 1400, true, true, 64});
-    pair.a.command(AddTunnelAddress{other, TunnelAddress{IpAddress::parse("fd00:255::1").value()}});
+    pair.a.command(AddTunnelAddress{other, TunnelAddress{ip("fd00:255::1")}});
     pair.a.route("2001:db8:1::/64", {RouteTarget::Kind::twin, 0});
     pair.a.route("10.77.0.0/24", {RouteTarget::Kind::twin, 0});
     pair.send(ipv6({.source = "2001:db8:1::9", .destination = "2001:db8:1::77"}, pattern(8)));
