@@ -30,8 +30,9 @@ void check_table(Reader& reader, const Draft& draft, const TunnelDraft& tunnel) 
                 table, port.port.name));
     }
     for (const TunnelDraft& other : draft.tunnels) {
-        if (&other == &tunnel || other.twin.table != table || tunnel.source->member("table") == nullptr || other.source->member("table") != nullptr) continue;
-        reader.problem(place, fmt::format("tunnel \"{}\" has table {} by default; to share one inside give it \"table = {}\" too, else choose another", other.tunnel.name, table, table));
+        if (other.twin.table != table || tunnel.source->member("table") == nullptr || other.source->member("table") != nullptr) continue;
+        reader.problem(place, fmt::format("tunnel \"{0}\" has table {1} by default; to share one inside give it \"table = {1}\" too, else choose another",
+                                          other.tunnel.name, table));
     }
 }
 

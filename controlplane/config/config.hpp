@@ -35,9 +35,9 @@ struct Dataplane {
     Mode mode = Mode::adaptive;
     std::uint8_t workers = 1;
     std::vector<std::uint16_t> cores;                   // one per worker; empty: the system chooses
-    std::uint32_t memory_mib = 256;                     // MiB, of packets and tables; by default more for several tunnels
+    std::uint32_t memory_mib = 256;                     // MiB, of packets and tables; by default more for several tables
     Hugepages hugepages = Hugepages::automatic;
-    std::uint32_t routes_max = 65536;                   // of each IP version in each tunnel's route table
+    std::uint32_t routes_max = 65536;                   // of each IP version in each inside route table
     std::uint32_t route_blocks_max = 1024;              // of each table: /24 blocks that hold longer prefixes
 };
 
@@ -55,7 +55,7 @@ struct Port {
     PortId id;
     PortRole role = PortRole::underlay;
     std::string device;                                 // "0000:03:00.0", "af_packet:eth0", ...; the dataplane judges it
-    std::optional<TunnelId> tunnel;                     // of an inside port: the tunnel whose route table it uses
+    std::optional<TunnelId> tunnel;                     // of an inside port: a tunnel of the route table that it uses
     std::vector<InterfaceAddress> addresses;            // static, at most one of each family; none: whatever the kernel's twin gets
     std::vector<IpAddress> gateways;                    // underlay only: next hop of everything of its family that is not on the link
     std::optional<std::uint16_t> vlan;                  // 802.1Q tag, 1 to 4094
@@ -67,7 +67,7 @@ struct Port {
 /// What the kernel side needs of a tunnel beyond overlay::Tunnel; indexed by TunnelId.
 struct TunnelTwin {
     std::string twin;                                   // kernel interface (TUN) that mirrors the tunnel
-    std::uint32_t table = 0;                            // kernel route table of the overlay
+    std::uint32_t table = 0;                            // kernel route table of the overlay; tunnels of one table share an inside
 };
 
 /// The files that a tunnel's certificates came from, as the configuration names them; indexed by TunnelId.

@@ -173,7 +173,7 @@ TEST_CASE("a tunnel's table is never the underlay's, nor by chance another tunne
     const std::string second =
         "[tunnel.two]\nunderlay = \"wan\"\naddress = \"10.1.0.1/24\"\ntable = 1000\nidentity = \"two.example\"\npsk = [{ identity = \"*\", key = "
         "\"0123456789abcdef\" }]";
-    check_problem(tunnel(second), "spoke.toml:19:9: tunnel.two.table: tunnel \"nave0\" has table 1000 by default; to share one inside give it \"table = 1000\" too, else choose another");
+    check_problem(tunnel(second), "spoke.toml:19:9: tunnel.two.table: tunnel \"nave0\" has table 1000 by default; to share one inside give it \"table = 1000\" too");
 }
 
 TEST_CASE("two tunnels on one underlay have different GRE keys") {

@@ -42,8 +42,10 @@ TEST_CASE("tunnels with tables of their own beside shared ones have an inside of
 }
 
 TEST_CASE("tunnel networks of one table do not overlap, nor do an inside port's with any of them") {
-    check_problem(dual("10.255.0.12/16"), "spoke.toml:19:11: tunnel.nave1.address: network 10.255.0.0/16 overlaps 10.255.0.0/24, that of tunnel \"nave0\", and both have table 100");
-    check_problem(dual("10.255.1.11/24", "", {{6, "address = \"10.255.1.1/25\""}}), "spoke.toml:6:11: port.lan.address: network 10.255.1.0/25 overlaps 10.255.1.0/24 (tunnel \"nave1\")");
+    check_problem(dual("10.255.0.12/16"),
+                  "spoke.toml:19:11: tunnel.nave1.address: network 10.255.0.0/16 overlaps 10.255.0.0/24, that of tunnel \"nave0\", and both have table 100");
+    check_problem(dual("10.255.1.11/24", "", {{6, "address = \"10.255.1.1/25\""}}),
+                  "spoke.toml:6:11: port.lan.address: network 10.255.1.0/25 overlaps 10.255.1.0/24 (tunnel \"nave1\")");
 }
 
 TEST_CASE("a route to hubs is no tunnel network of the same table") {
@@ -56,12 +58,14 @@ TEST_CASE("the inside has the IP versions of its tunnels") {
     const std::string both = "address = [\"172.16.11.1/24\", \"fd00:16:11::1/64\"]";
     const Config config = loaded(dual("fd00:255::11/64", "routes = [\"fd00:16::/32\"]\n", {{6, both}})).config;
     CHECK(config.ports.at(1).addresses.size() == 2);
-    CHECK(problems_of(dual("10.255.1.11/24", "", {{6, both}})).find("a tunnel carries one of them, so give the other a tunnel of its own, with the same table") != std::string::npos);
+    const std::string told = problems_of(dual("10.255.1.11/24", "", {{6, both}}));
+    CHECK(told.find("a tunnel carries one of them, so give the other a tunnel of its own, with the same table") != std::string::npos);
 }
 
 TEST_CASE("link-local addresses of tunnels are of the only IPv6 tunnel of a table") {
     CHECK(loaded(dual("fd00:255::11/64", "")).config.overlay.tunnels.at(1).link_local);
-    const Config config = loaded(dual("fd00:255::11/64", "", {{6, "address = \"fd00:16:11::1/64\""}, {10, "address = \"fd00:256::11/64\""}, {15, ""}})).config;
+    const std::map<std::size_t, std::string> ipv6{{6, "address = \"fd00:16:11::1/64\""}, {10, "address = \"fd00:256::11/64\""}, {15, ""}};
+    const Config config = loaded(dual("fd00:255::11/64", "", ipv6)).config;
     CHECK_FALSE(config.overlay.tunnels.at(0).link_local);
     CHECK_FALSE(config.overlay.tunnels.at(1).link_local);
 }

@@ -117,3 +117,19 @@ TEST_CASE("frames that a full device does not take are dropped and counted, and 
     CHECK(box.counters().workers[0].ports[kInside.value].received_packets.read() == 1100);
     CHECK(box.counters().workers[0].ports[kInside.value].sent_bytes.read() == sent * (14 + packet.size()));
 }
+
+TEST_CASE("of the tunnels of one table the kernel gets a host's packet by the twin of one with its IP version") {
+    LeakCheck leaks;
+    Box box;
+    const TunnelId ipv6_tunnel{1};
+    box.command(SetTunnel{ipv6_tunnel, box.table(), true, 43, 1400, true, true, 64});
+    box.command(AddTunnelAddress{ipv6_tunnel, TunnelAddress{IpAddress::parse("fd00:255::1").value()}});
+    box.route("2001:db8:1::/64", {RouteTarget::Kind::twin, 0});
+    box.route("10.77.0.0/24", {RouteTarget::Kind::twin, 0});
+    box.from_host(ipv6({.source = "2001:db8:1::9", .destination = "2001:db8:1::77"}, pattern(8)));
+    box.from_host(ipv4({.source = "10.1.0.9", .destination = "10.77.0.7"}, pattern(8)));
+    box.turn();
+    const auto punted = box.punted();
+    REQUIRE(punted.size() == 2);
+    for (const auto& each : punted) CHECK(each.tunnel == (each.bytes.at(0) >> 4 == 6 ? ipv6_tunnel : kTunnel));
+}

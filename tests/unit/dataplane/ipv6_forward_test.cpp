@@ -379,22 +379,6 @@ TEST_CASE("an IPv6 neighbour that the kernel has to resolve, and an address of t
     CHECK(punted[1].bytes.size() == 48);
 }
 
-TEST_CASE("of the tunnels of one table the kernel gets an inside host's packet by the twin of one with its IP version") {
-    Pair pair;
-    for (const char* address : {"fe80::ff:1", "2001:db8:ff::1"}) pair.a.command(RemoveTunnelAddress{kTunnel, TunnelAddress{ip(address)}});
-    const TunnelId other{static_cast<std::uint16_t>(kTunnel.value + 1)};
-    pair.a.command(SetTunnel{other, pair.a.table(), true, 43, 1400, true, true, 64});
-    pair.a.command(AddTunnelAddress{other, TunnelAddress{ip("fd00:255::1")}});
-    pair.a.route("2001:db8:1::/64", {RouteTarget::Kind::twin, 0});
-    pair.a.route("10.77.0.0/24", {RouteTarget::Kind::twin, 0});
-    pair.send(ipv6({.source = "2001:db8:1::9", .destination = "2001:db8:1::77"}, pattern(8)));
-    pair.send(ipv4({.source = "10.1.0.9", .destination = "10.77.0.7"}, pattern(8)));
-    const auto punted = pair.a.punted();
-    REQUIRE(punted.size() == 2);
-    CHECK(punted[0].tunnel == other);
-    CHECK(punted[1].tunnel == kTunnel);
-}
-
 TEST_CASE("without an SA no IPv6 leaves in clear") {
     Pair pair;
     pair.a.command(RemoveOutboundSa{slot_for(pair.b), peer_id(pair.b)});
