@@ -218,23 +218,31 @@ TEST_CASE("a hub of one cloud that gives itself the address of the other's is re
     CHECK(play.hub_on_the_way() == play.fleet.hub(0));
 }
 
-TEST_CASE("a tunnel of each IP version gives an inside of both, with shortcuts in both") {
-    const auto in_ipv6 = [](const IpAddress& address) {
-        std::array<std::uint8_t, 16> bytes{0xfd};
-        std::ranges::copy(address.bytes(), bytes.begin() + 12);
-        return IpAddress::v6(bytes);
-    };
-    const auto network = [&](const Prefix& prefix) { return Prefix::of(in_ipv6(prefix.address), static_cast<std::uint8_t>(prefix.length + 96)); };
-    Play play{{.adapt = [&](bool is_hub, std::size_t number, Blueprint& blueprint) {
+namespace {
+IpAddress in_ipv6(const IpAddress& address) {
+    std::array<std::uint8_t, 16> bytes{0xfd};
+    std::ranges::copy(address.bytes(), bytes.begin() + 12);
+    return IpAddress::v6(bytes);
+}
+Prefix in_ipv6(const Prefix& prefix) { return Prefix::of(in_ipv6(prefix.address), static_cast<std::uint8_t>(prefix.length + 96)); }
+
+/// Cloud two is of IPv6, and what is behind gateways has both versions.
+FleetPlan both_versions(bool link_local) {
+    return {.adapt = [=](bool is_hub, std::size_t number, Blueprint& blueprint) {
         const TunnelAddress address = blueprint.settings.tunnels[0].address;
         add_two(blueprint, is_hub ? "hub0.two.example" : spoke_in_two(number));
         overlay::Tunnel& two = blueprint.settings.tunnels[1];
-        two.address = {in_ipv6(address.value)}, two.address_length = 112;
-        for (Prefix& prefix : two.routes) prefix = network(prefix);
-        two.access[0].tunnel_addresses = {network(kOneNetwork)}, two.access[0].prefixes = {network(*Prefix::parse("10.0.0.0/9"))};
+        two.address = {in_ipv6(address.value)}, two.address_length = 112, two.link_local = link_local;
+        for (Prefix& prefix : two.routes) prefix = in_ipv6(prefix);
+        two.access[0].tunnel_addresses = {in_ipv6(kOneNetwork)}, two.access[0].prefixes = {in_ipv6(*Prefix::parse("10.0.0.0/9"))};
         if (!is_hub) two.hubs[0].identity = *ike::IdentityPattern::parse("hub0.two.example");
-        blueprint.lan.push_back(network(blueprint.lan[0]));
-    }}};
+        blueprint.lan.push_back(in_ipv6(blueprint.lan[0]));
+    }};
+}
+}  // namespace
+
+TEST_CASE("a tunnel of each IP version gives an inside of both, with shortcuts in both") {
+    Play play{both_versions(true)};
     play.fleet.start_all();
     const std::size_t hub = play.fleet.hub();
     const auto prefixes = [&](const std::string& identity) { return play.fleet.peer(hub, identity).value_or(overlay::PeerView{}).prefixes; };
@@ -244,7 +252,7 @@ TEST_CASE("a tunnel of each IP version gives an inside of both, with shortcuts i
     };
     REQUIRE(play.world.run_until(all_have_one, 30s));
     CHECK(prefixes("s1.spokes.example") == std::vector{spoke_lan(1).to_string()});
-    CHECK(prefixes("s1.two.example") == std::vector{network(spoke_lan(1)).to_string()});
+    CHECK(prefixes("s1.two.example") == std::vector{in_ipv6(spoke_lan(1)).to_string()});
     REQUIRE(play.fleet.reaches(play.fleet.spoke(0), play.fleet.spoke(1), Way::direct, 60s));
     const IpAddress source = in_ipv6(play.world.blueprint(play.fleet.spoke(0)).host), destination = in_ipv6(play.world.blueprint(play.fleet.spoke(1)).host);
     std::size_t last = 0;
@@ -256,4 +264,16 @@ TEST_CASE("a tunnel of each IP version gives an inside of both, with shortcuts i
     CHECK(play.world.run_until(is_direct, 60s));
     CHECK(play.tunnel_to(0, "s1.spokes.example") == "dmvpn");
     CHECK(play.tunnel_to(0, "s1.two.example") == "two");
+}
+
+TEST_CASE("who holds an IPv6 tunnel address is reached at its link-local address too, where the tunnel has them") {
+    for (const bool link_local : {true, false}) {
+        Play play{both_versions(link_local)};
+        play.fleet.start_all();
+        REQUIRE(play.world.run_until([&] { return play.via(play.fleet.hub(), "fd00::aff:1/128") == "fd00::aff:1 (s0.two.example)"; }, 30s));
+        CHECK(play.via(play.fleet.hub(), "fe80::aff:1/128") == (link_local ? "fd00::aff:1 (s0.two.example)" : ""));
+        CHECK(play.via(play.fleet.spoke(0), "fe80::aff:ff01/128").empty() == !link_local);
+        play.world.with(play.fleet.hub(), [](overlay::Gateway& gateway, TimePoint now, overlay::Outbox& out) { gateway.clear_peer("s0.two.example", now, out); });
+        CHECK(play.via(play.fleet.hub(), "fe80::aff:1/128").empty());
+    }
 }

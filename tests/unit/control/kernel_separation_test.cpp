@@ -106,6 +106,23 @@ TEST_CASE("connected networks and configured routes stand in the tunnel's table"
     CHECK(routes.size() == 3);
 }
 
+TEST_CASE("tunnels with one table share its rules, each has its own network there, and a configured route leads into the first that is up") {
+    constexpr InterfaceIndex kOther = 14;
+    Bench bench;
+    bench.plan.tunnels.push_back({.tunnel = TunnelId{1}, .twin = "nave1", .table = 1000, .address = {}, .routes = {prefix("10.0.0.0/8")}, .index = kOther});
+    bench.mirror.watch({kWan, kLan, kTun, kOther}, {kMainTable, 1000});
+    for (const InterfaceIndex index : {kWan, kLan, kTun, kOther}) bench.mirror.apply({Link{.index = index, .up = true}});
+    bench.address(kTun, "10.255.0.2"), bench.address(kOther, "10.254.0.2");
+    for (const char* name : {"nave0", "nave1"})
+        CHECK(bench.has([&](const Rule& rule) { return rule.incoming == name && rule.action == Rule::Action::lookup && rule.table == 1000; }));
+    const auto index_of = [&](const char* to) { return routes_for(bench.mirror, bench.plan).at({1000, prefix(to)}).index; };
+    CHECK(index_of("10.255.0.0/24") == kTun);
+    CHECK(index_of("10.254.0.0/24") == kOther);
+    CHECK(index_of("10.0.0.0/8") == kTun);
+    bench.mirror.apply({Link{.index = kTun, .up = false}});
+    CHECK(index_of("10.0.0.0/8") == kOther);
+}
+
 TEST_CASE("a configured default gateway of the main table stands beside another's default route") {
     Bench bench;
     bench.plan.ports[0].gateways = {ip("192.0.2.254")};

@@ -292,3 +292,48 @@ TEST_CASE("a port's MAC and MTU are told once, and again when the MTU changes") 
     bench.mirror.apply({Link{.index = kWan, .up = true, .mtu = 1400}});
     CHECK(only<SetPort>(bench.announce()).mtu == 1400);
 }
+
+namespace {
+constexpr TunnelId kOtherTunnel{1};
+constexpr InterfaceIndex kOtherTun = 24;
+
+/// A spoke in two clouds: a second tunnel has the first one's table.
+struct DualBench : Bench {
+    DualBench() {
+        plan.tunnels.push_back({.tunnel = kOtherTunnel, .twin = "nave1", .table = 1000, .address = {ip("10.254.0.2"), 24}, .index = kOtherTun});
+        mirror.watch({kWan, kLan, kTun, kOtherTun}, {kMainTable, 1000});
+        for (const InterfaceIndex index : {kWan, kLan, kTun, kOtherTun}) link(index, true);
+    }
+};
+}  // namespace
+
+TEST_CASE("of tunnels with one table the interface of a route says which one it leads into") {
+    DualBench bench;
+    bench.route(1000, "10.2.0.0/16", "10.255.0.9", kTun);
+    bench.route(1000, "10.3.0.0/16", "10.254.0.9", kOtherTun);
+    const auto routes = bench.view().routes;
+    CHECK(routes.at({1000, prefix("10.2.0.0/16")}) == Way{TunnelWay{kTunnel, TunnelAddress{ip("10.255.0.9")}}});
+    CHECK(routes.at({1000, prefix("10.3.0.0/16")}) == Way{TunnelWay{kOtherTunnel, TunnelAddress{ip("10.254.0.9")}}});
+}
+
+TEST_CASE("a route that moves to the other tunnel of its table is there before it goes from the first") {
+    DualBench bench;
+    bench.route(1000, "10.2.0.0/16", "10.255.0.9", kTun);
+    bench.announce();
+    bench.route(1000, "10.2.0.0/16", "10.254.0.9", kOtherTun);
+    const auto changes = bench.announce();
+    REQUIRE(changes.size() == 2);
+    CHECK((std::get<TunnelRouteChange>(changes[0]).tunnel == kOtherTunnel && std::get<TunnelRouteChange>(changes[0]).present));
+    CHECK((std::get<TunnelRouteChange>(changes[1]).tunnel == kTunnel && !std::get<TunnelRouteChange>(changes[1]).present));
+}
+
+TEST_CASE("what would lead a peer into the other tunnel of the table is refused as well") {
+    DualBench bench;
+    bench.address(kWan, "192.0.2.7", 24);
+    GuardedPeers peers;
+    peers.add(PeerId{1}, kWanPort, ip("198.51.100.1"));
+    bench.route(1000, "198.51.100.0/24", "10.254.0.9", kOtherTun);
+    const View view = view_of(bench.mirror, bench.plan, peers);
+    CHECK(view.refused.size() == 1);
+    CHECK(view.routes.empty());
+}
