@@ -1,4 +1,5 @@
 // Plays of two tunnels that share one inside: two clouds with a hub each, one hub for both, IPv4 beside IPv6; and who would profit from that.
+#include "common/checksum.hpp"
 #include "tests/simulation/fleet.hpp"
 
 #include <algorithm>
@@ -156,6 +157,21 @@ TEST_CASE("shortcuts come up in the cloud that carries the traffic, and outlive 
     REQUIRE(play.fleet.reaches(play.fleet.spoke(0), play.fleet.spoke(1), Way::relayed, 10s));
     REQUIRE(play.fleet.reaches(play.fleet.spoke(0), play.fleet.spoke(1), Way::direct, 60s));
     CHECK(play.tunnel_to(0, spoke_in_two(1)) == "two");
+}
+
+TEST_CASE("a hub of the cloud that does not carry the traffic cannot draw it with a traffic indication") {
+    Play play{two_clouds()};
+    play.start();
+    ByteWriter head;  // of a packet from spoke 0's host to spoke 1's
+    head.u8(0x45), head.u8(0), head.u16(28), head.u32(0), head.u8(63), head.u8(1), head.u16(0);
+    for (const std::size_t each : {std::size_t{0}, std::size_t{1}}) head.u32(play.world.blueprint(play.fleet.spoke(each)).host.v4_host());
+    head.patch_u16(10, internet_checksum(head.view())), head.u64(0);
+    const PeerId victim = *play.fleet.peer(play.fleet.hub(1), spoke_in_two(0))->peer;
+    play.world.with(play.fleet.hub(1), [&](overlay::Gateway& gateway, TimePoint now, overlay::Outbox& out) { gateway.on_redirect(victim, head.view(), now, out); });
+    play.world.run_for(10s);
+    CHECK(play.world.counter(play.fleet.spoke(0), "overlay-resolution-no-route") == 1);
+    CHECK(play.tunnel_to(0, spoke_in_two(1)).empty());
+    CHECK(play.hub_on_the_way() == play.fleet.hub(0));
 }
 
 TEST_CASE("a hub in both clouds takes a spoke's network through both, sends by the first, and by the second when that goes") {

@@ -5,6 +5,7 @@
 #include <cstdio>
 #include <cstdlib>
 #include <fmt/format.h>
+#include <set>
 
 namespace nave::simulation {
 
@@ -65,8 +66,9 @@ void World::start(std::size_t index) {
     if (plan_of.second_underlay) underlay_.place(*plan_of.second_underlay, index, plan_of.nat);
     overlay::Outbox out;
     station.gateway = std::make_unique<overlay::Gateway>(plan_of.settings, *station.random, now_, out);
+    std::set<TableId> told;
     for (const overlay::Tunnel& tunnel : plan_of.settings.tunnels)
-        for (const Prefix& prefix : plan_of.lan) station.gateway->set_local_prefix(tunnel.id, prefix, true, now_, out);
+        for (const Prefix& prefix : told.insert(tunnel.table).second ? plan_of.lan : std::vector<Prefix>{}) station.gateway->set_local_prefix(tunnel.id, prefix, true, now_, out);
     station.gateway->set_underlay_address(kPort, plan_of.underlay.value.family(), plan_of.underlay, now_, out);
     if (const auto& second = plan_of.second_underlay) station.gateway->set_underlay_address(kPort, second->value.family(), second, now_, out);
     carry_out(index, out);
