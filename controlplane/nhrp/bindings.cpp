@@ -2,6 +2,7 @@
 #include "controlplane/nhrp/bindings.hpp"
 
 #include "controlplane/nhrp/group.hpp"
+#include "controlplane/nhrp/rendezvous.hpp"
 #include "controlplane/nhrp/replies.hpp"
 
 #include <algorithm>
@@ -26,6 +27,8 @@ void Bindings::on_registration(const Received& received, const std::vector<Prefi
     const NbmaAddress observed = context_.directory.observed_nbma(received.from);
     if (request.source_nbma && observed != *request.source_nbma)
         add_nat_entry(reply, observed, request.source_protocol, request.source_protocol.bit_count());
+    const auto behind_nat = context_.directory.observed_behind_nat(received.from);
+    fill_rendezvous(reply, behind_nat ? std::optional{Rendezvous{*behind_nat, request.source_protocol}} : std::nullopt);
     context_.send(received.from, std::move(reply), out);
 }
 

@@ -40,6 +40,8 @@ public:
     virtual bool same_identity(PeerId a, PeerId b) const = 0;
     /// Our underlay address as used towards that peer, before any NAT.
     virtual NbmaAddress local_nbma(PeerId peer) const = 0;
+    /// Whether a NAT on our side lies between us and that peer.
+    virtual bool is_behind_nat(PeerId peer) const = 0;
     /// The peer's underlay address as its packets show it, after any NAT.
     virtual NbmaAddress observed_nbma(PeerId peer) const = 0;
     /// Where the peer's ESP in UDP comes from, if a NAT lies between; nothing if none does.

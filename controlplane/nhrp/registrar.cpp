@@ -1,6 +1,8 @@
 // Registering with hubs: state, replies, losses.
 #include "controlplane/nhrp/registrar.hpp"
 
+#include "controlplane/nhrp/rendezvous.hpp"
+
 #include <algorithm>
 #include <fmt/format.h>
 
@@ -133,6 +135,7 @@ void Registrar::on_main_reply(NhsId nhs, Server& server, const Packet& reply, Ti
     // The first entry of the NAT extension is the hub, as we named it; the second is us, as the hub sees us.
     server.observed.reset();
     if (const auto seen = client_list(reply, extension_type::nat_address); seen && seen->size() >= 2) server.observed = seen->at(1).nbma;
+    server.arranges_rendezvous = rendezvous_with(reply, context_.own.value).has_value();
     set_state(nhs, server, RegistrationState::registered, "the hub confirmed", out);
     if (before != std::tuple{server.state, server.learned, server.observed})
         out.push_back(Registered{nhs, server.peer, server.learned.value_or(TunnelAddress{}), server.observed});
@@ -181,6 +184,7 @@ void Registrar::lose(NhsId nhs, Server& server, RegistrationState state, Registr
     server.lan_due.reset();
     server.prefixes.clear();
     server.observed.reset();
+    server.arranges_rendezvous = false;
     set_state(nhs, server, state, name(reason), out);
     if (was_registered || reason == RegistrationEnd::unanswered) out.push_back(RegistrationLost{nhs, reason});
 }
@@ -205,6 +209,10 @@ std::optional<NbmaAddress> Registrar::observed() const {
     for (const auto& [nhs, server] : servers_)
         if (server.observed && context_.directory.is_server(server.peer)) return server.observed;
     return std::nullopt;
+}
+
+bool Registrar::arranges_rendezvous(PeerId peer) const {
+    return context_.directory.is_server(peer) && std::ranges::any_of(servers_, [&](const auto& entry) { return entry.second.peer == peer && entry.second.arranges_rendezvous; });
 }
 
 void Registrar::append_to(Snapshot& snapshot) const {

@@ -37,6 +37,8 @@ public:
 
     /// Our address behind NAT, as some hub told us; a spoke's word could lead others to itself.
     std::optional<NbmaAddress> observed() const;
+    /// Whether that peer is a hub that knows the rendezvous, by its answer to our registration: others pass on what a spoke wrote there.
+    bool arranges_rendezvous(PeerId peer) const;
 
 private:
     /// One Registration Request and its repetitions, which keep its id.
@@ -52,6 +54,7 @@ private:
         RegistrationState state = RegistrationState::waiting_for_peer;
         std::optional<TunnelAddress> configured{}, learned{};
         std::optional<NbmaAddress> observed{};
+        bool arranges_rendezvous = false;
         Exchange main{};
         std::vector<Exchange> lan{};
         std::optional<TimePoint> lan_due{};    // changed prefixes are registered then, all at once

@@ -2,6 +2,7 @@
 #include "controlplane/nhrp/registrar.hpp"
 
 #include "controlplane/nhrp/group.hpp"
+#include "controlplane/nhrp/rendezvous.hpp"
 
 #include <algorithm>
 #include <fmt/format.h>
@@ -51,6 +52,7 @@ void Registrar::transmit(const Server& server, Exchange& exchange, TimePoint now
     nhs.protocol = known ? known->value : Prefix::of(context_.own.value, 0).address;
     packet.extensions.back().value = encode_client_list({nhs});
     if (exchange.prefixes.empty() && context_.settings.group) packet.extensions.push_back(encode_group(*context_.settings.group));
+    if (exchange.prefixes.empty() && context_.directory.is_behind_nat(server.peer)) offer_rendezvous(packet);
 
     exchange.answered = false;
     exchange.next = now + std::chrono::seconds{1u << std::min(exchange.attempts, kAttemptsMax - 1)};

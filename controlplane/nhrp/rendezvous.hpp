@@ -8,7 +8,8 @@
 namespace nave::nhrp {
 
 /// A station behind a NAT that is ready to meet another one half-way puts the empty extension into its Resolution Request or Reply. The first hub
-/// on the way writes down where it sees the sender. Never compulsory: whoever does not know it passes it on, and nobody meets.
+/// on the way writes down where it sees the sender. Never compulsory: whoever does not know it passes it on, and nobody meets. A hub shows that it
+/// knows it in the Registration Reply, where it fills in the client's own place; a spoke believes no other, who might pass on what a spoke wrote.
 ///
 /// On the wire, behind the OUI 02-4E-56 (locally administered) and the kind 1: nothing, or port (2 bytes), lengths of the two addresses (1 byte
 /// each), underlay address, tunnel address of the station that is meant.

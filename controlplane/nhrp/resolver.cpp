@@ -77,10 +77,8 @@ void Resolver::transmit(const IpAddress& destination, Pending& pending, TimePoin
     packet.clients.push_back(client);
     context_.add_request_extensions(packet);
     packet.extensions.push_back({.type = extension_type::nat_address, .compulsory = false, .value = {}});
-    if (const auto observed = registrar_.observed()) {
-        add_nat_entry(packet, *observed, context_.own.value, context_.own.value.bit_count());
-        offer_rendezvous(packet);
-    }
+    if (const auto observed = registrar_.observed()) add_nat_entry(packet, *observed, context_.own.value, context_.own.value.bit_count());
+    if (registrar_.arranges_rendezvous(next->peer)) offer_rendezvous(packet);
     pending.asked.insert(next->peer);
     context_.send(next->peer, std::move(packet), out);
 }
@@ -127,8 +125,7 @@ Resolver::Shortcut Resolver::shortcut_of(const Received& received, const ClientI
     // Straight from a responder that knows nothing of its NAT: the address that its packets show is the one that works.
     if (nbma == *client.nbma && is_first_hop(received.packet)) nbma = context_.directory.observed_nbma(received.from);
     // A hub's word and no one else's: whoever is named there gets packets from us that it may not want.
-    const bool is_hubs_word = registrar_.observed() && context_.directory.is_server(received.from);
-    const auto rendezvous = is_hubs_word ? rendezvous_with(received.packet, next_hop.value) : std::nullopt;
+    const auto rendezvous = registrar_.arranges_rendezvous(received.from) ? rendezvous_with(received.packet, next_hop.value) : std::nullopt;
     if (rendezvous) nbma = rendezvous->address;
     // Not for longer than we ourselves ask others to believe us: a hub that starts anew has forgotten whom to purge.
     const Duration holding_time = std::min(client.holding_time, context_.settings.holding_time);

@@ -24,10 +24,8 @@ bool Responder::on_request(const Received& received, TimePoint now, Outbox& out)
     ClientInfo client = context_.own_client(received.from, request.families.nbma);
     client.prefix_length = prefix.length;
     reply.clients.push_back(client);
-    if (const auto observed = registrar_.observed()) {
-        add_nat_entry(reply, *observed, context_.own.value, context_.own.value.bit_count());
-        if (rendezvous) offer_rendezvous(reply);
-    }
+    if (const auto observed = registrar_.observed()) add_nat_entry(reply, *observed, context_.own.value, context_.own.value.bit_count());
+    if (rendezvous) offer_rendezvous(reply);
     context_.send(received.from, std::move(reply), out);
     // In another's name one could have us knock anywhere and remember everybody.
     if (!context_.directory.is_server(received.from) && !context_.directory.is_station(received.from, request.source_protocol)) {
@@ -56,7 +54,7 @@ Responder::Verdict Responder::verdict(const Received& received) const {
 }
 
 std::optional<NbmaEndpoint> Responder::rendezvous_of(const Received& received) const {
-    if (!registrar_.observed() || !context_.directory.is_server(received.from)) return std::nullopt;
+    if (!registrar_.arranges_rendezvous(received.from)) return std::nullopt;
     return rendezvous_with(received.packet, received.packet.source_protocol);
 }
 

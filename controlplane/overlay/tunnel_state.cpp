@@ -152,6 +152,12 @@ NbmaAddress TunnelState::local_nbma(PeerId id) const {
     return association ? association->local.address : NbmaAddress{};
 }
 
+bool TunnelState::is_behind_nat(PeerId id) const {
+    const Peer* peer = peers_.find(id);
+    const Association* association = peer ? peer->best_association() : nullptr;
+    return association && association->local_behind_nat;
+}
+
 NbmaAddress TunnelState::observed_nbma(PeerId id) const {
     const Peer* peer = peers_.find(id);
     const Association* association = peer ? peer->best_association() : nullptr;

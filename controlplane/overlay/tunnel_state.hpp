@@ -121,6 +121,7 @@ public:
     bool may_answer(PeerId peer, const Prefix& prefix) const override;
     bool same_identity(PeerId a, PeerId b) const override;
     NbmaAddress local_nbma(PeerId peer) const override;
+    bool is_behind_nat(PeerId peer) const override;
     NbmaAddress observed_nbma(PeerId peer) const override;
     std::optional<NbmaEndpoint> observed_behind_nat(PeerId peer) const override;
 

@@ -36,6 +36,7 @@ public:
     bool same_identity(PeerId a, PeerId b) const override { return a == b; }
     NbmaAddress local_nbma(PeerId) const override { return NbmaAddress{IpAddress::v4(0xc000020b)}; }
     NbmaAddress observed_nbma(PeerId) const override { return NbmaAddress{IpAddress::v4(0xc0000201)}; }
+    bool is_behind_nat(PeerId) const override { return true; }
     std::optional<NbmaEndpoint> observed_behind_nat(PeerId peer) const override { return NbmaEndpoint{observed_nbma(peer), 4500}; }
 };
 

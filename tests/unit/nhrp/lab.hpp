@@ -45,6 +45,7 @@ public:
     bool may_answer(PeerId peer, const Prefix& prefix) const override;
     bool same_identity(PeerId a, PeerId b) const override;
     NbmaAddress local_nbma(PeerId peer) const override;
+    bool is_behind_nat(PeerId) const override { return public_nbma.has_value(); }
     NbmaAddress observed_nbma(PeerId peer) const override;
     std::optional<NbmaEndpoint> observed_behind_nat(PeerId peer) const override;
 

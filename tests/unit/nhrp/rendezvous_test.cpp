@@ -146,6 +146,31 @@ TEST_CASE("behind a foreign hub, which fills nothing in, neither end is told to 
     CHECK_FALSE(find(reply.extensions, extension_type::vendor_private));
 }
 
+TEST_CASE("a foreign hub, which echoes the extension of a registration, is not believed when it passes on what a spoke wrote") {
+    BothBehindNat t;
+    Packet forged = t.request();
+    forge(forged, kVictim);
+    t.lab.disconnect(t.b, t.hub);
+    t.lab.join(t.b, t.hub);
+    const Packet registration = t.lab.wire.front().packet();
+    t.lab.deliver_one();
+    Packet confirmed = t.lab.lose_one();
+    remove_rendezvous(confirmed);
+    confirmed.extensions.push_back(*find(registration.extensions, extension_type::vendor_private));
+    t.b.receive(t.hub, confirmed);
+    REQUIRE(t.b.is_registered());
+    t.b.receive(t.hub, forged);
+    REQUIRE_FALSE(t.b.said<Answered>().empty());
+    CHECK_FALSE(t.b.said<Answered>().back().rendezvous);
+}
+
+TEST_CASE("who is behind no NAT registers without a word of a rendezvous") {
+    Triangle t;
+    t.lab.advance(seconds{200});
+    CHECK_FALSE(find(t.lab.last(PacketType::registration_request).extensions, extension_type::vendor_private));
+    CHECK_FALSE(find(t.lab.last(PacketType::registration_reply).extensions, extension_type::vendor_private));
+}
+
 TEST_CASE("a malformed rendezvous, or one about another station, is none") {
     Packet packet;
     const Rendezvous good{at("198.51.100.12", 40012), ip("10.255.0.12")};
