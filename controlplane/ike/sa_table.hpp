@@ -69,7 +69,8 @@ private:
     std::unordered_multimap<NbmaAddress, SaId> attempts_;
     std::unordered_multimap<std::string, SaId> by_identity_;
     std::set<std::pair<TimePoint, SaId>> deadlines_;
-    AddressTally half_open_, established_;
+    AddressTally half_open_{64};  // who owns an IPv6 address commonly owns its /64
+    AddressTally established_{128};
     std::uint64_t last_sa_ = 0, last_child_ = 0;
 };
 

@@ -2,6 +2,7 @@
 #include "tests/unit/ike/raw_peer.hpp"
 
 #include <catch2/catch.hpp>
+#include <fmt/format.h>
 
 using namespace nave;
 using namespace nave::ike;
@@ -106,6 +107,20 @@ TEST_CASE_METHOD(UnderLoad, "one source cannot hold more than its share of half-
     REQUIRE(hub.endpoint->snapshot().size() == 4);
     REQUIRE(hub.count("limit-half-open-per-source") == 6);
     lab.establish(spoke, hub);  // another source
+}
+
+TEST_CASE_METHOD(UnderLoad, "the addresses of one IPv6 /64 share what one source may hold") {
+    hub.settings.half_open_per_source_max = 4;
+    hub.start();
+    for (std::uint64_t i = 0; i < 10; ++i) {
+        RawPeer greedy{lab, hub, fmt::format("2001:db8:0:1::{}", i + 1), 10 + i};
+        const Bytes answer = greedy.ask(greedy.init_request());
+        if (i > 0) greedy.ask(greedy.init_request({Notify{.type = NotifyType::cookie, .data = cookie_of(answer)}}));
+    }
+    REQUIRE(hub.endpoint->snapshot().size() == 4);
+    RawPeer neighbour{lab, hub, "2001:db8:0:2::1", 30};
+    neighbour.ask(neighbour.init_request());
+    REQUIRE(hub.endpoint->snapshot().size() == 5);
 }
 
 TEST_CASE_METHOD(UnderLoad, "requests that carry a spoke's address but not its cookies do not keep the spoke out") {
