@@ -44,7 +44,7 @@ struct Executor {
     bool operator()(const SetPeerRate& command) {
         if (!worker.tables.update(command)) return false;
         worker.shaper.set_rate(command.peer, command.to, worker.now);
-        worker.peer_policer.set_rate(command.peer, command.from, worker.now);
+        worker.peer_policer.set_rate(command.peer, command.from);
         return true;
     }
     bool operator()(const RemovePeer& command) {
@@ -61,7 +61,7 @@ struct Executor {
     /// The next peer in the slot begins without.
     void forget_rates(PeerId peer) {
         worker.shaper.forget(peer, worker.drops);
-        worker.peer_policer.set_rate(peer, 0, worker.now);
+        worker.peer_policer.set_rate(peer, 0);
         worker.counters.peers[peer.value].reset();
     }
     // The route writer's business.

@@ -4,9 +4,9 @@
 #include "common/ids.hpp"
 #include "common/traffic_class.hpp"
 #include "dataplane/lazy_array.hpp"
-#include "dataplane/rate_meter.hpp"
 
 #include <algorithm>
+#include <atomic>
 #include <cstdint>
 
 namespace nave::dataplane {
@@ -32,7 +32,7 @@ private:
     std::uint64_t cost_, capacity_, credit_, last_ = 0;
 };
 
-/// What peers with a limited rate may send, as one worker receives it. Its own thread only.
+/// What peers with a limited rate may send, through whichever workers it comes: one meter for each peer, which they share.
 class PeerPolicer {
 public:
     /// What may come at once after silence: TCP needs about a round trip of it to reach the rate.
@@ -40,20 +40,33 @@ public:
 
     PeerPolicer(std::uint32_t peers, std::uint64_t cycles_per_second) : meters_{peers}, cycles_per_second_{cycles_per_second} {}
 
-    /// 0: no limit. Callers checked the peer's number.
-    void set_rate(PeerId peer, std::uint64_t bits_per_second, std::uint64_t now) { meters_[peer.value].change({bits_per_second, burst(), cycles_per_second_}, now); }
+    /// 0: no limit. Any worker; each learns of the same rate. Callers checked the peer's number.
+    void set_rate(PeerId peer, std::uint64_t bits_per_second) {
+        meters_[peer.value].cost.store(bits_per_second == 0 ? 0 : (cycles_per_second_ * 8 << kCostFraction) / bits_per_second, std::memory_order_relaxed);
+    }
     /// True if the packet, `bytes` long on the underlay, is within the rate. Priority traffic may borrow a second burst, so that what keeps
-    /// the network alive comes through however much data there is.
+    /// the network alive comes through however much data there is. `now` in TSC cycles. Any worker.
     [[nodiscard]] bool allow(PeerId peer, std::uint64_t bytes, TrafficClass traffic, std::uint64_t now) {
-        RateMeter& meter = meters_[peer.value];
-        if (!meter.ready(now + (traffic == TrafficClass::priority ? burst() : 0))) return false;
-        meter.spend(bytes, now);
+        Meter& meter = meters_[peer.value];
+        const std::uint64_t cost = (bytes * meter.cost.load(std::memory_order_relaxed)) >> (kCostFraction - kTimeFraction);
+        if (cost == 0) return true;
+        const std::uint64_t earliest = now > burst() ? (now - burst()) << kTimeFraction : 0;
+        const std::uint64_t latest = (now + (traffic == TrafficClass::priority ? burst() : 0)) << kTimeFraction;
+        std::uint64_t paid_at = meter.paid_at.load(std::memory_order_relaxed);
+        do {
+            if (paid_at > latest) return false;
+        } while (!meter.paid_at.compare_exchange_weak(paid_at, std::max(paid_at, earliest) + cost, std::memory_order_relaxed));
         return true;
     }
 
 private:
+    static constexpr unsigned kCostFraction = 16, kTimeFraction = 4;  // bits behind the point: at 100 Gbit/s a byte costs a fraction of a cycle
+    struct Meter {
+        std::atomic<std::uint64_t> cost;     // cycles of a byte; 0 without a limit
+        std::atomic<std::uint64_t> paid_at;  // when everything that was let through is paid for, in cycles
+    };
     std::uint64_t burst() const { return cycles_per_second_ / 1000 * kBurstMilliseconds; }
-    LazyArray<RateMeter> meters_;  // by PeerId
+    LazyArray<Meter> meters_;  // by PeerId
     std::uint64_t cycles_per_second_;
 };
 

@@ -36,7 +36,7 @@ WorkerState::WorkerState(const WorkerSetup& setup)
       ipv6_redirects{setup.config.limits.redirect_interval_seconds * setup.cycles_per_second},
       icmp_errors{setup.config.limits.icmp_errors.packets_per_second, setup.config.limits.icmp_errors.burst, setup.cycles_per_second},
       shaper{setup.config.limits.peers, setup.config.limits.buffers / kBuffersPerWaiting / worker_count, setup.cycles_per_second, counters.peers},
-      peer_policer{setup.config.limits.peers, setup.cycles_per_second}, clock{counters},
+      peer_policer{setup.peer_policer}, clock{counters},
       to_port(setup.config.ports.size()), to_worker(worker_count) {}
 
 Verdict WorkerState::punt(Packet& packet, Punt punt) {

@@ -30,6 +30,7 @@ struct WorkerSetup {
     PacketPools& pools;
     RouteTables& routes;
     AssociationStore& associations;
+    PeerPolicer& peer_policer;
     HandoverRings& handovers;
     std::uint64_t cycles_per_second;
 };
@@ -77,7 +78,7 @@ struct WorkerState {
     RedirectLimiter<Ipv6Bytes> ipv6_redirects;
     Policer icmp_errors;
     Shaper shaper;
-    PeerPolicer peer_policer;
+    PeerPolicer& peer_policer;
     StageClock clock;
 
     std::uint64_t now = 0;  // TSC at the start of the turn

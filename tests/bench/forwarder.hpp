@@ -66,6 +66,7 @@ private:
     dataplane::RouteTables routes_;
     dataplane::RouteWriter writer_;
     dataplane::AssociationStore associations_;
+    dataplane::PeerPolicer peer_policer_;
     dataplane::HandoverRings handovers_;
     std::vector<std::unique_ptr<dataplane::Port>> near_, far_;
     std::vector<dataplane::Port*> near_pointers_;

@@ -115,6 +115,7 @@ private:
     std::vector<std::unique_ptr<PlaneRings>> rings_;
     std::vector<PlaneRings*> ring_pointers_;
     dataplane::AssociationStore associations_;
+    dataplane::PeerPolicer peer_policer_;
     dataplane::HandoverRings handovers_;
     std::vector<std::unique_ptr<dataplane::Worker>> workers_;
 };

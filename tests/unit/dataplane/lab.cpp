@@ -75,7 +75,7 @@ Box::Box(const BoxOptions& options) : options_{options}, counters_{options.worke
     route_writer_ = std::make_unique<RouteWriter>(shared.routes, *route_rings_, counters_.routes);
     for (std::uint8_t i = 0; i < options.workers; ++i)
         workers_.push_back(std::make_unique<Worker>(
-            WorkerSetup{WorkerId{i}, config_, port_pointers_, counters_, ring_pointers_, shared.pools, shared.routes, associations_, *handovers_, kSecond}));
+            WorkerSetup{WorkerId{i}, config_, port_pointers_, counters_, ring_pointers_, shared.pools, shared.routes, associations_, peer_policer_, *handovers_, kSecond}));
     for (const PortId port : {kUnderlay, kInside}) command(SetPort{port, kBoxMac, 1500});
     const auto n = options.number;
     for (const bool ipv6 : {false, true}) command(AddLocalAddress{kUnderlay, IpAddress::parse(underlay_address(ipv6)).value()});

@@ -92,6 +92,7 @@ private:
     std::vector<std::unique_ptr<Port>> ports_, far_ends_;
     std::vector<Port*> port_pointers_;
     AssociationStore associations_{kSaSlots};
+    PeerPolicer peer_policer_{64, kSecond};
     std::unique_ptr<RouteRings> route_rings_;
     std::unique_ptr<RouteWriter> route_writer_;
     bool writer_is_held_ = false;

@@ -2,7 +2,9 @@
 #include "tests/unit/dataplane/lab.hpp"
 
 #include <catch2/catch.hpp>
+#include <atomic>
 #include <map>
+#include <thread>
 
 using namespace nave;
 using namespace nave::test;
@@ -295,6 +297,26 @@ TEST_CASE("who sends more than its rate is cut down to it, and its routing proto
     CHECK(hellos == 10);
     CHECK(hub.drops(Drop::peer_policed) == hub.counters().workers[0].peers[peer_id(spoke).value].policed.read());
     CHECK(hub.drops(Drop::peer_policed) == hub.drops());
+}
+
+TEST_CASE("workers that a peer sends through at once let no more in together than one alone") {
+    const std::uint64_t clock = 1'000'000'000, size = 1250, burst = kRate / 8 * PeerPolicer::kBurstMilliseconds / 1000;
+    PeerPolicer policer{2, clock};
+    const PeerId peer{1};
+    for (int i = 0; i < 2; ++i) policer.set_rate(peer, kRate);
+    std::atomic<std::uint64_t> passed = 0;
+    {
+        std::vector<std::jthread> workers;
+        for (int i = 0; i < 2; ++i)
+            workers.emplace_back([&] {
+                for (int packet = 0; packet < 10'000; ++packet) passed += policer.allow(peer, size, TrafficClass::best_effort, clock);
+            });
+    }
+    CHECK(passed == burst / size + 1);
+    passed = 0;
+    for (std::uint64_t now = clock; now < 2 * clock; now += 100'000)
+        for (int worker = 0; worker < 2; ++worker) passed += policer.allow(peer, size, TrafficClass::best_effort, now);
+    CHECK(is_near(passed * size, kRate / 8, 0.001));
 }
 
 TEST_CASE("DSCPs have the classes of RFC 4594") {
