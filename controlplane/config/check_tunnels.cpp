@@ -135,8 +135,10 @@ void check_mtu(Reader& reader, const Draft& draft, const TunnelDraft& tunnel) {
                     tunnel.tunnel.mtu, overhead, port->port.mtu, port->port.mtu - overhead));
 }
 
+bool is_hub(const TunnelDraft& tunnel) { return tunnel.hubs.empty() || tunnel.tunnel.relay; }
+
 /// Whether strangers may start IKE with us for this tunnel: spokes with a hub, other spokes for a shortcut.
-bool answers(const TunnelDraft& tunnel) { return tunnel.hubs.empty() || tunnel.tunnel.shortcut; }
+bool answers(const TunnelDraft& tunnel) { return is_hub(tunnel) || tunnel.tunnel.shortcut; }
 
 /// The first identity for which both tunnels have a key, or an authority, and the place of it.
 template <class Trust>
@@ -151,7 +153,7 @@ std::optional<std::pair<const Value*, std::string>> shared_trust(const std::vect
 /// Who comes to a port says by its identity, and by whom it expects there, which tunnel it means. Only a hub is expected by name.
 void check_told_apart(Reader& reader, const Draft& draft, const TunnelDraft& tunnel) {
     for (const TunnelDraft& other : draft.tunnels) {
-        const bool both_are_hubs = tunnel.hubs.empty() && other.hubs.empty();
+        const bool both_are_hubs = is_hub(tunnel) && is_hub(other);
         const bool is_settled = both_are_hubs && tunnel.profile.local != other.profile.local;
         if (other.tunnel.id >= tunnel.tunnel.id || other.underlay != tunnel.underlay || is_settled || !answers(tunnel) || !answers(other)) continue;
         const auto shared = shared_trust(tunnel.psk, other.psk), shared_ca = shared_trust(tunnel.ca, other.ca);
@@ -163,6 +165,14 @@ void check_told_apart(Reader& reader, const Draft& draft, const TunnelDraft& tun
                                            other.tunnel.name, shared ? "key" : "ca", text, advice));
         return;
     }
+}
+
+void check_role(Reader& reader, const TunnelDraft& tunnel) {
+    if (!tunnel.tunnel.routes.empty() && tunnel.hubs.empty())
+        reader.problem(at(*tunnel.source, "routes"), "routes lead to hubs, and the tunnel has none; give hub, or say what spokes may hold in access");
+    if (!tunnel.tunnel.relay) return;
+    if (tunnel.hubs.empty()) reader.problem(at(*tunnel.source, "relay"), "a relay tells other hubs of its spokes, and the tunnel has none; give those in hub, which name this one likewise");
+    if (!tunnel.tunnel.routes.empty()) reader.problem(at(*tunnel.source, "routes"), "a relay learns from its hubs what lies behind them; leave routes out, or relay");
 }
 
 }  // namespace
@@ -180,9 +190,7 @@ void check_tunnels(Reader& reader, const Draft& draft) {
             check_families(reader, draft, tunnel);
         }
         check_mtu(reader, draft, tunnel);
-        if (!tunnel.tunnel.routes.empty() && tunnel.hubs.empty()) {
-            reader.problem(at(*tunnel.source, "routes"), "routes lead to hubs, and the tunnel has none; give hub, or say what spokes may hold in access");
-        }
+        check_role(reader, tunnel);
     }
 }
 

@@ -69,6 +69,7 @@ Bindings<TunnelDraft> overlay_keys() {
         tables<TunnelDraft, HubDraft>("hub", "an array of tables with address and identity, [[tunnel.NAME.hub]] or hub = [{ ... }]", kHubsMax,
                                       hub_keys(), via(&TunnelDraft::hubs)),
         number<TunnelDraft>("hub_connections", 0, 255, via(&TunnelDraft::tunnel, &overlay::Tunnel::hub_connections)),
+        truth<TunnelDraft>("relay", via(&TunnelDraft::tunnel, &overlay::Tunnel::relay)),
         duration<TunnelDraft>("hub_return", seconds{0}, hours{1}, via(&TunnelDraft::tunnel, &overlay::Tunnel::hub_return)),
         list<TunnelDraft>("routes", std::string{kAcceptsPrefix}, Count{0, kRoutesMax}, parse_prefix, print_prefix,
                           via(&TunnelDraft::tunnel, &overlay::Tunnel::routes)),

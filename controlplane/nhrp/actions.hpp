@@ -32,6 +32,10 @@ struct BindingAdded {
 enum class BindingEnd : std::uint8_t { expired, purged, peer_down, taken_over, revoked };
 struct BindingRemoved { PeerId peer; Prefix prefix; TunnelAddress next_hop; BindingEnd reason; };
 
+/// Hub: behind that other hub, whose tunnel address is `next_hop`, a spoke holds the prefix (or no longer does). Several hubs may say so of one
+/// prefix, and what a peer registers with us goes before.
+struct BehindHub { PeerId hub; Prefix prefix; TunnelAddress next_hop; bool present; };
+
 /// Hub: the peer registered its tunnel address and named this group for itself; said when it changes, and with an empty one when its last
 /// binding ends. Anybody may name any group.
 struct GroupNamed { PeerId peer; std::string group; };
@@ -76,7 +80,7 @@ enum class Severity : std::uint8_t { debug, info, notice, warning };
 /// that names the peer, never an address of its making.
 struct Log { Severity severity; std::string key; std::string text; };
 
-using Action = std::variant<Send, BindingAdded, BindingRemoved, GroupNamed, Registered, RegistrationLost, RegistrationRefused, PrefixRegistered, Resolved,
+using Action = std::variant<Send, BindingAdded, BindingRemoved, BehindHub, GroupNamed, Registered, RegistrationLost, RegistrationRefused, PrefixRegistered, Resolved,
                             ShortcutGone, ResolutionFailed, Answered, Log>;
 using Outbox = std::vector<Action>;
 

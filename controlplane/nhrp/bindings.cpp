@@ -15,13 +15,15 @@ void Bindings::on_registration(const Received& received, const std::vector<Prefi
     const Packet& request = received.packet;
     Packet reply = make_reply(context_, received, PacketType::registration_reply, context_.own.value);
     reply.flags = static_cast<std::uint16_t>(request.flags & (flag::registration_unique | flag::nat));
+    const bool is_hub = context_.settings.server && context_.directory.is_server(received.from);
     for (ClientInfo client : request.clients) {
         const Prefix prefix = client.prefix(request.source_protocol);
         const bool is_prohibited = std::ranges::find(prohibited, prefix) != prohibited.end();
-        client.code = register_client(prefix, wanted_by(received, client, now), is_prohibited, now, out);
+        const Binding wanted = wanted_by(received, client, now);
+        client.code = is_hub ? of_hubs_.add(wanted.peer, prefix, wanted.next_hop, wanted.expires, out) : register_client(prefix, wanted, is_prohibited, now, out);
         reply.clients.push_back(client);
         // Prefixes come in requests of their own, which say nothing of the group.
-        if (client.code == CieCode::success && prefix == Prefix::host(request.source_protocol)) name_group(received.from, group_of(request), out);
+        if (!is_hub && client.code == CieCode::success && prefix == Prefix::host(request.source_protocol)) name_group(received.from, group_of(request), out);
     }
     // The second entry tells the client its address as we see it (Cisco's NAT extension).
     const NbmaAddress observed = context_.directory.observed_nbma(received.from);

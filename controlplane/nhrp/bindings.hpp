@@ -3,6 +3,7 @@
 
 #include "controlplane/nhrp/context.hpp"
 #include "controlplane/nhrp/deadlines.hpp"
+#include "controlplane/nhrp/hub_bindings.hpp"
 #include "controlplane/nhrp/purger.hpp"
 #include "controlplane/nhrp/snapshot.hpp"
 
@@ -13,7 +14,7 @@ namespace nave::nhrp {
 
 class Bindings {
 public:
-    Bindings(Context& context, Purger& purger) : context_{context}, purger_{purger} {}
+    Bindings(Context& context, Purger& purger, HubBindings& of_hubs) : context_{context}, purger_{purger}, of_hubs_{of_hubs} {}
 
     /// Answers a Registration Request that is for us, with a code per entry; `prohibited` are those that nothing but the refusal waits for.
     void on_registration(const Received& received, const std::vector<Prefix>& prohibited, TimePoint now, Outbox& out);
@@ -53,6 +54,7 @@ private:
 
     Context& context_;
     Purger& purger_;
+    HubBindings& of_hubs_;
     Table table_;
     std::unordered_map<PeerId, Station> stations_;  // peers that hold a binding
     Deadlines<Prefix> expiries_;

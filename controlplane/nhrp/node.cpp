@@ -28,14 +28,15 @@ struct Node::Parts {
 
     Context context;
     Purger purger{context};
-    Bindings bindings{context, purger};
+    HubBindings of_hubs{context};
+    Bindings bindings{context, purger, of_hubs};
     Registrar registrar{context, purger};
     Vouchers vouchers{context};
     Resolver resolver{context, registrar, vouchers};
     Introductions introductions{context, bindings, resolver, vouchers};
     Responder responder{context, purger, registrar};
     Transit transit{context, purger};
-    Receiver receiver{{context, purger, bindings, registrar, resolver, responder, transit, vouchers, introductions}};
+    Receiver receiver{{context, purger, bindings, of_hubs, registrar, resolver, responder, transit, vouchers, introductions}};
 };
 
 Node::Node(Settings settings, TunnelAddress own_address, std::uint8_t subnet_length, Random& random, const Directory& directory)
@@ -64,11 +65,14 @@ void Node::set_local_prefixes(std::vector<Prefix> prefixes, TimePoint now, Outbo
         parts_->purger.purge_answers(parts_->context.own, gone, now, out);
 }
 
+void Node::tell_hubs(const Prefix& prefix, bool present, TimePoint now, Outbox& out) { parts_->registrar.tell(prefix, present, now, out); }
+
 void Node::peer_up(PeerId peer, TimePoint now, Outbox& out) { parts_->registrar.peer_up(peer, now, out); }
 
 void Node::peer_down(PeerId peer, TimePoint now, Outbox& out) {
     parts_->registrar.peer_down(peer, out);
     parts_->bindings.peer_down(peer, now, out);
+    parts_->of_hubs.peer_down(peer, out);
     parts_->purger.peer_down(peer);
     parts_->resolver.peer_down(peer);
     parts_->introductions.peer_down(peer);
@@ -87,7 +91,7 @@ void Node::resolve(const IpAddress& destination, TimePoint now, Outbox& out) { p
 void Node::relayed(PeerId from, ByteView packet, TimePoint, Outbox& out) {
     Context& context = parts_->context;
     const auto addresses = inner_addresses(packet);
-    if (!context.settings.redirect) return;
+    if (!context.settings.redirect || context.directory.is_server(from)) return;  // another hub tells its spoke itself
     const auto is_local = [](const IpAddress& address) { return address.is_multicast() || address.is_link_local(); };
     if (!addresses || addresses->source.family() != context.own.value.family() || is_local(addresses->source) || is_local(addresses->destination))
         return context.counters.add(Counter::unusable_indication);
@@ -112,6 +116,7 @@ void Node::shut_down(TimePoint now, Outbox& out) {
 
 void Node::on_deadline(TimePoint now, Outbox& out) {
     parts_->bindings.on_deadline(now, out);
+    parts_->of_hubs.on_deadline(now, out);
     parts_->registrar.on_deadline(now, out);
     parts_->resolver.on_deadline(now, out);
     parts_->purger.on_deadline(now, out);
@@ -119,7 +124,7 @@ void Node::on_deadline(TimePoint now, Outbox& out) {
 }
 
 std::optional<TimePoint> Node::next_deadline() const {
-    return earlier(earlier(parts_->bindings.next_deadline(), parts_->registrar.next_deadline()),
+    return earlier(earlier(earlier(parts_->bindings.next_deadline(), parts_->of_hubs.next_deadline()), parts_->registrar.next_deadline()),
                    earlier(earlier(parts_->resolver.next_deadline(), parts_->vouchers.next_deadline()), parts_->purger.next_deadline()));
 }
 

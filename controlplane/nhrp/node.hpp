@@ -36,6 +36,9 @@ public:
     /// the spokes that resolved it.
     void set_local_prefixes(std::vector<Prefix> prefixes, TimePoint now, Outbox& out);
 
+    /// Hub with hubs of its own: a spoke that is registered here holds the prefix (or no longer does), and they are to know.
+    void tell_hubs(const Prefix& prefix, bool present, TimePoint now, Outbox& out);
+
     /// The peer has an SA that carries traffic. Hubs among the peers are registered with at once.
     void peer_up(PeerId peer, TimePoint now, Outbox& out);
     /// The peer has none any more: its registrations end, and so do ours with it. Also before a PeerId is reused.

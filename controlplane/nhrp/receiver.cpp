@@ -128,6 +128,7 @@ void Receiver::on_purge_request(const Received& received, TimePoint now, Outbox&
     for (const auto& client : request.clients) {
         const Prefix prefix = client.prefix(request.source_protocol);
         parts_.bindings.purge(received.from, prefix, now, out);
+        parts_.of_hubs.purge(received.from, prefix, out);
         parts_.resolver.purge(received.from, prefix, out);
         if (context.directory.is_server(received.from)) parts_.vouchers.purge(prefix);
     }

@@ -19,6 +19,7 @@ public:
         Context& context;
         Purger& purger;
         Bindings& bindings;
+        HubBindings& of_hubs;
         Registrar& registrar;
         Resolver& resolver;
         Responder& responder;

@@ -65,23 +65,32 @@ void Registrar::restart(TimePoint now, Outbox& out) {
 }
 
 std::vector<Prefix> Registrar::set_prefixes(std::vector<Prefix> prefixes, TimePoint now, Outbox& out) {
-    std::ranges::sort(prefixes);
-    const auto repeated = std::ranges::unique(prefixes);
-    prefixes.erase(repeated.begin(), repeated.end());
+    std::set<Prefix> wanted{prefixes.begin(), prefixes.end()};
     std::vector<Prefix> gone;
-    if (prefixes == prefixes_) return gone;
-    std::ranges::set_difference(prefixes_, prefixes, std::back_inserter(gone));
-    prefixes_ = std::move(prefixes);
+    if (wanted == own_prefixes_) return gone;
+    std::ranges::set_difference(own_prefixes_, wanted, std::back_inserter(gone));
+    own_prefixes_ = std::move(wanted);
+    prefixes_changed(gone, now, out);
+    return gone;
+}
+
+void Registrar::tell(const Prefix& prefix, bool present, TimePoint now, Outbox& out) {
+    if (present ? !told_prefixes_.insert(prefix).second : told_prefixes_.erase(prefix) == 0) return;
+    prefixes_changed(present ? std::vector<Prefix>{} : std::vector{prefix}, now, out);
+}
+
+void Registrar::prefixes_changed(const std::vector<Prefix>& gone, TimePoint now, Outbox& out) {
     for (auto& [nhs, server] : servers_) {
         std::vector<Prefix> purged;
         for (const auto& prefix : gone)
             if (const auto held = server.prefixes.extract(prefix); !held.empty() && held.mapped() == CieCode::success) purged.push_back(prefix);
         if (server.state != RegistrationState::registered) continue;
+        for (auto& exchange : server.lan) std::erase_if(exchange.prefixes, [&](const Prefix& prefix) { return std::ranges::binary_search(gone, prefix); });
+        std::erase_if(server.lan, [](const Exchange& exchange) { return exchange.prefixes.empty(); });
         if (!purged.empty() && server.learned) purger_.purge_registration(server.peer, server.learned->value, std::move(purged), now, out);
-        // The kernel tells networks one by one, and each request names all of ours.
+        // Changes come one by one, and a request names several.
         if (!server.lan_due) server.lan_due = now + kSettling;
     }
-    return gone;
 }
 
 void Registrar::shut_down(Outbox& out) {
@@ -140,7 +149,7 @@ void Registrar::on_main_reply(NhsId nhs, Server& server, const Packet& reply, Ti
     if (before != std::tuple{server.state, server.learned, server.observed})
         out.push_back(Registered{nhs, server.peer, server.learned.value_or(TunnelAddress{}), server.observed});
     update_hub_addresses();
-    start_prefixes(server, now, out);
+    start_prefixes(server, Extent::all, now, out);
 }
 
 void Registrar::on_prefix_reply(NhsId nhs, Server& server, Exchange& exchange, const Packet& reply, Outbox& out) {
@@ -148,7 +157,7 @@ void Registrar::on_prefix_reply(NhsId nhs, Server& server, Exchange& exchange, c
     exchange.answered = true;
     exchange.next.reset();  // renewed together with the main registration
     for (const auto& prefix : exchange.prefixes) {
-        if (!std::ranges::binary_search(prefixes_, prefix)) continue;
+        if (!own_prefixes_.contains(prefix) && !told_prefixes_.contains(prefix)) continue;
         const CieCode code = code_for(reply, prefix);
         const auto known = server.prefixes.find(prefix);
         if (known != server.prefixes.end() && known->second == code) continue;

@@ -23,6 +23,8 @@ public:
     void restart(TimePoint now, Outbox& out);
     /// Gives the prefixes that are to be registered from now on. Those that went away are purged from the hubs, and returned.
     std::vector<Prefix> set_prefixes(std::vector<Prefix> prefixes, TimePoint now, Outbox& out);
+    /// One more prefix, which is not ours but of a spoke that is registered with us; or one less.
+    void tell(const Prefix& prefix, bool present, TimePoint now, Outbox& out);
     /// Purges our tunnel address from every hub, once, without waiting for answers.
     void shut_down(Outbox& out);
 
@@ -64,7 +66,11 @@ private:
     std::uint32_t new_id(const Server& server);
     void start(NhsId nhs, Server& server, TimePoint now, Outbox& out);
     void withdraw(NhsId nhs, Server& server, Outbox& out);
-    void start_prefixes(Server& server, TimePoint now, Outbox& out);
+    void prefixes_changed(const std::vector<Prefix>& gone, TimePoint now, Outbox& out);
+    /// Asks the hub for all prefixes, or for those alone that it has not been asked for.
+    enum class Extent : std::uint8_t { all, unasked };
+    void start_prefixes(Server& server, Extent extent, TimePoint now, Outbox& out);
+    std::vector<Prefix> unasked(const Server& server) const;
     void transmit(const Server& server, Exchange& exchange, TimePoint now, Outbox& out);
     void repeat(NhsId nhs, Server& server, TimePoint now, Outbox& out);
     void on_main_reply(NhsId nhs, Server& server, const Packet& reply, TimePoint now, Outbox& out);
@@ -77,7 +83,7 @@ private:
     Purger& purger_;
     std::map<NhsId, Server> servers_;
     std::set<PeerId> up_;
-    std::vector<Prefix> prefixes_;
+    std::set<Prefix> own_prefixes_, told_prefixes_;
 };
 
 }  // namespace nave::nhrp

@@ -60,13 +60,29 @@ void Registrar::transmit(const Server& server, Exchange& exchange, TimePoint now
     context_.send(server.peer, std::move(packet), out);
 }
 
-void Registrar::start_prefixes(Server& server, TimePoint now, Outbox& out) {
-    server.lan.clear();
+std::vector<Prefix> Registrar::unasked(const Server& server) const {
+    std::set<Prefix> asked;
+    for (const auto& exchange : server.lan) asked.insert(exchange.prefixes.begin(), exchange.prefixes.end());
+    std::vector<Prefix> found;
+    for (const auto* prefixes : {&own_prefixes_, &told_prefixes_})
+        std::ranges::copy_if(*prefixes, std::back_inserter(found), [&](const Prefix& prefix) { return !asked.contains(prefix) && !server.prefixes.contains(prefix); });
+    return found;
+}
+
+void Registrar::start_prefixes(Server& server, Extent extent, TimePoint now, Outbox& out) {
     server.lan_due.reset();
-    for (std::size_t first = 0; first < prefixes_.size(); first += kPrefixesPerRequest) {
-        const auto count = std::min(kPrefixesPerRequest, prefixes_.size() - first);
-        const auto begin = prefixes_.begin() + static_cast<std::ptrdiff_t>(first);
-        Exchange& exchange = server.lan.emplace_back(Exchange{.id = new_id(server), .prefixes = {begin, begin + static_cast<std::ptrdiff_t>(count)}});
+    std::vector<Prefix> wanted;
+    if (extent == Extent::all) {
+        server.lan.clear();
+        for (const auto* prefixes : {&own_prefixes_, &told_prefixes_}) wanted.insert(wanted.end(), prefixes->begin(), prefixes->end());
+    } else {
+        std::erase_if(server.lan, &Exchange::answered);
+        wanted = unasked(server);
+    }
+    for (std::size_t first = 0; first < wanted.size(); first += kPrefixesPerRequest) {
+        const auto begin = wanted.begin() + static_cast<std::ptrdiff_t>(first);
+        const auto count = static_cast<std::ptrdiff_t>(std::min(kPrefixesPerRequest, wanted.size() - first));
+        Exchange& exchange = server.lan.emplace_back(Exchange{.id = new_id(server), .prefixes = {begin, begin + count}});
         transmit(server, exchange, now, out);
     }
 }
@@ -82,7 +98,7 @@ void Registrar::repeat(NhsId nhs, Server& server, TimePoint now, Outbox& out) {
         }
         transmit(server, server.main, now, out);
     }
-    if (server.lan_due && *server.lan_due <= now) start_prefixes(server, now, out);
+    if (server.lan_due && *server.lan_due <= now) start_prefixes(server, Extent::unasked, now, out);
     for (auto& exchange : server.lan) {
         if (!exchange.next || *exchange.next > now) continue;
         if (exchange.attempts < kAttemptsMax) transmit(server, exchange, now, out);

@@ -60,13 +60,15 @@ bool Transit::may_pass(const Received& received, const PeerRoute& next, TimePoin
 }
 
 /// A request in another's name would make the egress contact, and tell, the wrong one. A registration may come from a
-/// station that is not registered yet; the server it is for decides.
+/// station that is not registered yet; the server it is for decides. A hub may bring what a spoke
+/// of ours asked it, unless the list is missing that shows whether it went in a circle.
 bool Transit::comes_from_its_source(const Received& received) const {
     const PacketType type = received.packet.type;
     if (type != PacketType::resolution_request && type != PacketType::purge_request) return true;
     const Route route = context_.directory.route(received.packet.source_protocol);
     const auto* back = std::get_if<PeerRoute>(&route);
-    return back && back->peer == received.from;
+    const bool is_hubs_word = context_.directory.is_server(received.from) && find(received.packet.extensions, extension_type::forward_transit);
+    return back && (back->peer == received.from || is_hubs_word);
 }
 
 bool Transit::is_permitted(const Received& received) const {

@@ -13,7 +13,7 @@ SetTunnel tunnel_command(const Tunnel& tunnel) {
     SetTunnel set{};
     set.tunnel = tunnel.id, set.table = tunnel.table, set.has_key = tunnel.gre_key.has_value(), set.gre_key = tunnel.gre_key.value_or(0);
     set.mtu = tunnel.mtu, set.mss_clamp = tunnel.mss_clamp, set.ttl = tunnel.ttl;
-    set.redirect = tunnel.redirect && tunnel.hubs.empty();
+    set.redirect = tunnel.redirect && !tunnel.is_spoke();
     return set;
 }
 

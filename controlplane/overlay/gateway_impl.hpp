@@ -50,6 +50,7 @@ struct Gateway::Impl {
     void handle(TunnelState& tunnel, nhrp::Send& send, TimePoint now, Outbox& out);
     void handle(TunnelState& tunnel, const nhrp::BindingAdded& added, TimePoint now, Outbox& out);
     void handle(TunnelState& tunnel, const nhrp::BindingRemoved& removed, TimePoint now, Outbox& out);
+    void handle(TunnelState& tunnel, const nhrp::BehindHub& said, TimePoint now, Outbox& out);
     void handle(TunnelState& tunnel, const nhrp::GroupNamed& named, TimePoint now, Outbox& out);
     void handle(TunnelState& tunnel, const nhrp::Registered& registered, TimePoint now, Outbox& out);
     void handle(TunnelState& tunnel, const nhrp::RegistrationLost& lost, TimePoint now, Outbox& out);
@@ -60,6 +61,7 @@ struct Gateway::Impl {
     void handle(TunnelState& tunnel, const nhrp::ResolutionFailed& failed, TimePoint now, Outbox& out);
     void handle(TunnelState& tunnel, const nhrp::Answered& answered, TimePoint now, Outbox& out);
     void handle(TunnelState& tunnel, nhrp::Log& log, TimePoint now, Outbox& out);
+    void tell_hubs(TunnelState& home, const Prefix& prefix, bool present, TimePoint now, Outbox& out);
     void report_refusals(TunnelState& tunnel, Outbox& out);
     /// The kernel's route to a prefix that spokes register follows the one that counts of those that hold it in several tunnels.
     static void tell_kernel_of_registration(const TunnelState& tunnel, const Prefix& prefix, const TunnelAddress& next_hop, Outbox& out);

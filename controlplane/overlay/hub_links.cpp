@@ -180,6 +180,7 @@ void Gateway::Impl::hub_silent(TunnelState& home, std::size_t index, bool silent
 }
 
 void Gateway::Impl::choose_best_hub(TunnelState& home, Outbox& out) {
+    if (!home.is_spoke()) return;  // a hub sends another one what is for its spokes, and nothing on suspicion
     std::vector<const HubLink*> registered;
     for (const HubLink& link : home.hubs)
         if (link.state == HubLink::State::registered) registered.push_back(&link);

@@ -81,10 +81,33 @@ void Gateway::Impl::handle(TunnelState& home, const nhrp::BindingAdded& added, T
     home.rib.set(home.id(), RouteSource::registration, added.prefix, ToPeer{added.peer, added.next_hop}, out);
     if (is_tunnel_address) home.bind(added.next_hop, added.peer, out);
     else tell_kernel_of_registration(home, added.prefix, added.next_hop, out);
+    tell_hubs(home, added.prefix, true, now, out);
+}
+
+void Gateway::Impl::tell_hubs(TunnelState& home, const Prefix& prefix, bool present, TimePoint now, Outbox& out) {
+    if (!home.tunnel.relay) return;
+    nhrp::Outbox actions;
+    home.node.tell_hubs(prefix, present, now, actions);
+    run_nhrp(home, std::move(actions), now, out);
+}
+
+void Gateway::Impl::handle(TunnelState& home, const nhrp::BehindHub& said, TimePoint, Outbox& out) {
+    auto& hubs = home.behind_hubs[said.prefix];
+    if (said.present) hubs[said.hub] = said.next_hop;
+    else hubs.erase(said.hub);
+    if (!hubs.empty()) {
+        home.rib.set(home.id(), RouteSource::behind_hub, said.prefix, ToPeer{hubs.begin()->first, hubs.begin()->second}, out);
+    } else {
+        home.behind_hubs.erase(said.prefix);
+        home.rib.remove(home.id(), RouteSource::behind_hub, said.prefix, out);
+    }
+    // The kernel has the tunnel's own network on the twin.
+    if (!home.access.is_tunnel_address(said.prefix)) tell_kernel_of_registration(home, said.prefix, said.next_hop, out);
 }
 
 void Gateway::Impl::tell_kernel_of_registration(const TunnelState& home, const Prefix& prefix, const TunnelAddress& next_hop, Outbox& out) {
-    const auto held = home.rib.said_by(RouteSource::registration, prefix);
+    auto held = home.rib.said_by(RouteSource::registration, prefix);
+    if (!held) held = home.rib.said_by(RouteSource::behind_hub, prefix);
     out.push_back(held ? KernelRoute{held->tunnel, prefix, held->next_hop, true} : KernelRoute{home.id(), prefix, next_hop, false});
 }
 
@@ -96,6 +119,7 @@ void Gateway::Impl::handle(TunnelState& home, const nhrp::BindingRemoved& remove
         home.rib.remove(home.id(), RouteSource::registration, removed.prefix, out);
         if (is_tunnel_address) home.unbind(removed.next_hop, out);
         else tell_kernel_of_registration(home, removed.prefix, removed.next_hop, out);
+        tell_hubs(home, removed.prefix, false, now, out);
     } else if (is_tunnel_address) {
         std::vector<Prefix> lost;
         for (const auto& [prefix, shortcut] : home.shortcuts)
@@ -108,7 +132,6 @@ void Gateway::Impl::handle(TunnelState& home, const nhrp::BindingRemoved& remove
     update_sources(home, *peer, out);
     log(out, ike::Severity::notice, "binding-" + removed.prefix.to_string(),
         fmt::format("{}: {} is no longer at {}: {}", home.tunnel.name, removed.prefix.to_string(), peer->identity.to_string(), nhrp::name(removed.reason)));
-    (void)now;
 }
 
 void Gateway::Impl::handle(TunnelState& home, const nhrp::GroupNamed& named, TimePoint, Outbox& out) {

@@ -13,6 +13,7 @@ std::string_view name(RouteSource source) {
     case RouteSource::shortcut: return "shortcut";
     case RouteSource::kernel: return "kernel";
     case RouteSource::registration: return "registration";
+    case RouteSource::behind_hub: return "behind-hub";
     case RouteSource::configuration: return "configuration";
     case RouteSource::count: break;
     }
@@ -33,6 +34,7 @@ void Rib::set(TunnelId tunnel, RouteSource source, const Prefix& prefix, const V
     }
     note_dependencies(prefix, found->second);
     tell(prefix, found->second, out);
+    if (source == RouteSource::behind_hub) refresh_through({tunnel, TunnelAddress{prefix.address}}, out);
 }
 
 void Rib::remove(TunnelId tunnel, RouteSource source, const Prefix& prefix, Outbox& out) {
@@ -44,20 +46,27 @@ void Rib::remove(TunnelId tunnel, RouteSource source, const Prefix& prefix, Outb
     note_dependency(prefix, *place, false);
     said.erase(place);
     note_dependencies(prefix, found->second);
-    if (!said.empty()) return tell(prefix, found->second, out);
-    out.push_back(Dataplane{RemoveRoute{table_, prefix}});
-    --lengths_[std::to_underlying(prefix.address.family())][prefix.length];
-    entries_.erase(found);
+    if (!said.empty()) {
+        tell(prefix, found->second, out);
+    } else {
+        out.push_back(Dataplane{RemoveRoute{table_, prefix}});
+        --lengths_[std::to_underlying(prefix.address.family())][prefix.length];
+        entries_.erase(found);
+    }
+    if (source == RouteSource::behind_hub) refresh_through({tunnel, TunnelAddress{prefix.address}}, out);
 }
 
 void Rib::bind_gateway(TunnelId tunnel, const TunnelAddress& address, PeerId peer, Outbox& out) {
     gateways_.insert_or_assign({tunnel, address}, peer);
-    if (const auto found = by_gateway_.find({tunnel, address}); found != by_gateway_.end()) refresh(found->second, out);
+    refresh_through({tunnel, address}, out);
 }
 
 void Rib::unbind_gateway(TunnelId tunnel, const TunnelAddress& address, Outbox& out) {
-    if (gateways_.erase({tunnel, address}) == 0) return;
-    if (const auto found = by_gateway_.find({tunnel, address}); found != by_gateway_.end()) refresh(found->second, out);
+    if (gateways_.erase({tunnel, address}) != 0) refresh_through({tunnel, address}, out);
+}
+
+void Rib::refresh_through(const Gateway& gateway, Outbox& out) {
+    if (const auto found = by_gateway_.find(gateway); found != by_gateway_.end()) refresh(found->second, out);
 }
 
 void Rib::set_best_hub(TunnelId tunnel, std::optional<ToPeer> hub, Outbox& out) {
@@ -139,8 +148,11 @@ Rib::Match Rib::match(const Prefix& prefix, const Said& said) const {
 
 std::optional<ToPeer> Rib::resolve(const Said& said) const {
     if (const auto* peer = std::get_if<ToPeer>(&said.via)) return *peer;
-    if (const auto* gateway_via = std::get_if<ToGateway>(&said.via))
+    if (const auto* gateway_via = std::get_if<ToGateway>(&said.via)) {
         if (const auto peer = gateway(said.tunnel, gateway_via->gateway)) return ToPeer{*peer, gateway_via->gateway};
+        const auto behind = said_by(RouteSource::behind_hub, Prefix::host(gateway_via->gateway.value));
+        if (behind && behind->tunnel == said.tunnel) return ToPeer{PeerId{behind->target.index}, behind->next_hop};
+    }
     return best_hub(said.tunnel);
 }
 

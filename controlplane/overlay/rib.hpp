@@ -19,7 +19,7 @@
 namespace nave::overlay {
 
 /// Who says so; among routes of one prefix the first one wins, of one source that of the first tunnel.
-enum class RouteSource : std::uint8_t { inside, connected, shortcut, kernel, registration, configuration, count };
+enum class RouteSource : std::uint8_t { inside, connected, shortcut, kernel, registration, behind_hub, configuration, count };
 std::string_view name(RouteSource source);
 
 /// Straight to a dataplane target: the twin, a neighbour on an inside port, or nowhere.
@@ -29,7 +29,7 @@ struct ToPeer {
     TunnelAddress next_hop;
     bool operator==(const ToPeer&) const = default;
 };
-/// To whoever holds this address in the tunnel; while nobody is known to, to the tunnel's best hub.
+/// To whoever holds this address in the tunnel, or to the hub behind which it is; while nobody is known to, to the tunnel's best hub.
 struct ToGateway { TunnelAddress gateway; };
 /// To the tunnel's best hub; nowhere on a hub, and while no hub is registered. Of several tunnels that say so the preferred one's is taken.
 struct ToBestHub {};
@@ -95,6 +95,7 @@ private:
     std::optional<ToPeer> resolve(const Said& said) const;
     void tell(const Prefix& prefix, Entry& entry, Outbox& out);
     void refresh(const std::set<Prefix>& prefixes, Outbox& out);
+    void refresh_through(const Gateway& gateway, Outbox& out);
     void note_dependency(const Prefix& prefix, const Said& said, bool present);
     /// Another who says something of the same prefix may share the dependency that was just taken away.
     void note_dependencies(const Prefix& prefix, const Entry& entry);

@@ -67,11 +67,14 @@ struct Tunnel {
     bool shortcut = true;                  // spoke: follow them
     Duration shortcut_idle = std::chrono::minutes{2};
     bool unique = false;                   // ask hubs to lock our registration to this NBMA address
-    std::vector<Hub> hubs;                 // empty on a hub
+    std::vector<Hub> hubs;                 // empty on a hub, unless
+    bool relay = false;                    // it is one of several that tell each other of their spokes
     std::uint8_t hub_connections = 0;      // so many hubs of each cluster at a time, the best that work; 0: all
     Duration hub_return = std::chrono::seconds{30};  // so long a hub that failed works before it carries traffic again
     std::vector<Prefix> routes;            // spoke: what lies behind the hubs
     std::vector<AccessRule> access;
+
+    bool is_spoke() const { return !hubs.empty() && !relay; }
 };
 
 struct Settings {

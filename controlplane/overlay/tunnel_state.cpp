@@ -11,10 +11,10 @@ namespace {
 nhrp::Settings node_settings(const Tunnel& tunnel) {
     nhrp::Settings settings;
     settings.holding_time = std::max(std::chrono::seconds{1}, std::chrono::duration_cast<std::chrono::seconds>(tunnel.holding_time));
-    settings.server = tunnel.hubs.empty();
-    settings.introductions = !tunnel.hubs.empty();  // of the spokes that it has a shortcut with (see Introduction)
-    settings.redirect = tunnel.redirect && tunnel.hubs.empty();
-    settings.shortcut = tunnel.shortcut && !tunnel.hubs.empty();
+    settings.server = !tunnel.is_spoke();
+    settings.introductions = tunnel.is_spoke();  // of the spokes that it has a shortcut with (see Introduction)
+    settings.redirect = tunnel.redirect && !tunnel.is_spoke();
+    settings.shortcut = tunnel.shortcut && tunnel.is_spoke();
     settings.unique = tunnel.unique;
     settings.authentication = tunnel.nhrp_authentication;
     settings.group = tunnel.nhrp_group;

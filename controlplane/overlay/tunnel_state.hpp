@@ -92,10 +92,11 @@ public:
     std::map<Prefix, Shortcut> shortcuts;
     std::map<NbmaEndpoint, Attempt> attempts;
     std::map<PeerId, Introduction> introductions;
+    std::map<Prefix, std::map<PeerId, TunnelAddress>> behind_hubs;  // hub: what other hubs reach for us, and their tunnel addresses
     std::optional<TimePoint> review_at;         // when shortcuts that wait are looked at again
 
     TunnelId id() const { return tunnel.id; }
-    bool is_spoke() const { return !tunnel.hubs.empty(); }
+    bool is_spoke() const { return tunnel.is_spoke(); }
     Prefix network() const { return Prefix::of(tunnel.address.value, tunnel.address_length); }
     Family family() const { return tunnel.address.value.family(); }
     /// Where else whoever holds this tunnel address is reached (link_local.hpp).
