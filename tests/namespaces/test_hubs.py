@@ -10,10 +10,10 @@ import sys
 import time
 from pathlib import Path
 
+import hubs_network
+from hubs_network import HUBS, SPOKES
 from lab import PSK, wait_until
 
-HUBS = {"hub": "192.0.2", "hub2": "192.0.3"}
-SPOKES = (1, 2, 3, 4)
 # 5 s of silence, 1.5 s until a request was repeated twice, 1 s between two looks at the counters; a second for this machine.
 LIVENESS_SECONDS = 7.5 + 1
 RATE = 1000  # pings a second
@@ -23,7 +23,7 @@ PINGS = Path(__file__).with_name("pings.py")
 def configuration(lab, name):
     """Of a hub or a spoke by its name."""
     number = {"hub": 1, "hub2": 2}.get(name) or 10 + int(name[-1])
-    block = HUBS.get(name) or f"198.18.{number}"
+    block = hubs_network.block_of(name)
     ports = {"wan": {"device": "af_packet:eth0", "address": f"{block}.1/24", "gateway": f"{block}.254"}}
     tunnel = {"underlay": "wan", "address": f"10.255.0.{number}/24", "key": 42, "identity": f"{name}.example", "psk": f'[{{ identity = "*.example", key = "{PSK}" }}]'}
     if name in HUBS:
@@ -37,17 +37,7 @@ def configuration(lab, name):
 
 
 def setup(lab):
-    lab.namespace("wan")
-    lab.run("wan", "sysctl -qw net.ipv4.ip_forward=1")
-    for name in (*HUBS, *(f"spoke{each}" for each in SPOKES)):
-        lab.namespace(name)
-        lab.link(name, "eth0", "wan", f"w-{name}")
-        lab.run("wan", f"ip addr add {HUBS.get(name) or f'198.18.1{name[-1]}'}.254/24 dev w-{name}")
-    for each in SPOKES:
-        lab.namespace(f"host{each}")
-        lab.link(f"host{each}", "eth0", f"spoke{each}", "lan0")
-        lab.run(f"host{each}", f"ip addr add 172.16.1{each}.10/24 dev eth0")
-        lab.run(f"host{each}", f"ip route add default via 172.16.1{each}.1")
+    hubs_network.build(lab)
     records = [f"--host-record={hub}.example,{block}.1" for hub, block in HUBS.items()]
     lab.start("wan", ["dnsmasq", "--no-daemon", "--no-resolv", "--no-hosts", "--interface=w-spoke4", "--bind-interfaces", "--user=root", *records], "dnsmasq.log")
     resolver = Path("/etc/netns") / lab.full("spoke4") / "resolv.conf"

@@ -41,7 +41,7 @@ std::set<std::string> keys_in_reference() {
 }  // namespace
 
 TEST_CASE("every example in conf/ is a right configuration") {
-    for (const char* name : {"spoke.toml", "spoke-two-hubs.toml", "spoke-dual-cloud.toml", "hub.toml", "reference.toml"}) {
+    for (const char* name : {"spoke.toml", "spoke-two-hubs.toml", "spoke-dual-cloud.toml", "hub.toml", "hub-relay.toml", "reference.toml"}) {
         const auto report = check(kFolder + name);
         CAPTURE(report.text);
         CHECK(report.ok());

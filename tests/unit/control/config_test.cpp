@@ -61,6 +61,7 @@ const std::vector<Case> kCases{
     {"tunnel.nave0", "shortcut_idle", "\"45s\""},
     {"tunnel.nave0", "hub_connections", "2"},
     {"tunnel.nave0", "hub_return", "\"1m\""},
+    {"tunnel.nave0", "relay", "true"},
     {"tunnel.nave0", "unique", "true"},
     {"tunnel.nave0", "table", "254"},
     {"tunnel.nave0", "twin", "\"overlay\""},
@@ -82,6 +83,7 @@ std::string with(const Case& each) {
     const std::string line = each.key + " = " + each.literal;
     if (each.section == "port.wan") return spoke({{3, "device = \"af_packet:eth0\"\n" + line + (each.key == "table" ? "\n" : "")}});
     if (each.section == "tunnel.nave0" && each.key == "table") return spoke({{3, "device = \"af_packet:eth0\"\ntable = 100"}, {16, line}});
+    if (each.section == "tunnel.nave0" && each.key == "relay") return spoke({{15, line}});  // it has no routes
     if (each.section == "tunnel.nave0") return spoke({{16, line}});
     return spoke({{16, "[" + each.section + "]\n" + line}});
 }

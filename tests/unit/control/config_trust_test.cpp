@@ -114,6 +114,11 @@ TEST_CASE("routes without a hub to lead to are refused") {
     check_problem(spoke({{14, ""}}), "spoke.toml:15:10: tunnel.nave0.routes: routes lead to hubs, and the tunnel has none");
 }
 
+TEST_CASE("a relay has other hubs to tell of its spokes, and learns from them what lies there") {
+    check_problem(spoke({{14, "relay = true"}, {15, ""}}), "spoke.toml:14:9: tunnel.nave0.relay: a relay tells other hubs of its spokes, and the tunnel has none");
+    check_problem(spoke({{16, "relay = true"}}), "spoke.toml:15:10: tunnel.nave0.routes: a relay learns from its hubs what lies behind them");
+}
+
 TEST_CASE("an access rule that can never be reached is refused") {
     check_problem(spoke({{16, "access = [{ identity = \"*\" }, { identity = \"a.example\" }]"}}), "spoke.toml:16:31: tunnel.nave0.access[1]: never reached");
 }
