@@ -100,10 +100,12 @@ struct Gateway::Parts {
                   .workers = wanted.workers,
                   .socket = SOCKET_ID_ANY}},
           route_writer{routes, route_rings, counters.routes}, associations{wanted.limits.sa_slots},
-          peer_policer{wanted.limits.peers, rte_get_tsc_hz()}, handovers{"nave_handover", wanted.workers, wanted.limits.handover_packets}, ports{open_ports(wanted, pools.receive_pool())} {
+          peer_policer{wanted.limits.peers, rte_get_tsc_hz()},
+          handovers{"nave_handover", wanted.workers, wanted.limits.handover_packets}, ports{open_ports(wanted, pools.receive_pool())} {
         for (const auto& port : ports) port_pointers.push_back(port.get());
         for (std::uint8_t i = 0; i < wanted.workers; ++i)
-            workers.push_back(std::make_unique<Worker>(WorkerSetup{WorkerId{i}, config, port_pointers, counters, rings, pools, routes, associations, peer_policer, handovers, rte_get_tsc_hz()}));
+            workers.push_back(std::make_unique<Worker>(
+                WorkerSetup{WorkerId{i}, config, port_pointers, counters, rings, pools, routes, associations, peer_policer, handovers, rte_get_tsc_hz()}));
     }
 };
 

@@ -42,20 +42,20 @@ public:
 
     /// 0: no limit. Any worker; each learns of the same rate. Callers checked the peer's number.
     void set_rate(PeerId peer, std::uint64_t bits_per_second) {
-        meters_[peer.value].cost.store(bits_per_second == 0 ? 0 : (cycles_per_second_ * 8 << kCostFraction) / bits_per_second, std::memory_order_relaxed);
+        meters_[peer.value].cost.store(bits_per_second == 0 ? 0 : (cycles_per_second_ * 8 << kCostFraction) / bits_per_second);
     }
     /// True if the packet, `bytes` long on the underlay, is within the rate. Priority traffic may borrow a second burst, so that what keeps
     /// the network alive comes through however much data there is. `now` in TSC cycles. Any worker.
     [[nodiscard]] bool allow(PeerId peer, std::uint64_t bytes, TrafficClass traffic, std::uint64_t now) {
         Meter& meter = meters_[peer.value];
-        const std::uint64_t cost = (bytes * meter.cost.load(std::memory_order_relaxed)) >> (kCostFraction - kTimeFraction);
+        const std::uint64_t cost = (bytes * meter.cost.load()) >> (kCostFraction - kTimeFraction);
         if (cost == 0) return true;
         const std::uint64_t earliest = now > burst() ? (now - burst()) << kTimeFraction : 0;
         const std::uint64_t latest = (now + (traffic == TrafficClass::priority ? burst() : 0)) << kTimeFraction;
-        std::uint64_t paid_at = meter.paid_at.load(std::memory_order_relaxed);
+        std::uint64_t paid_at = meter.paid_at.load();
         do {
             if (paid_at > latest) return false;
-        } while (!meter.paid_at.compare_exchange_weak(paid_at, std::max(paid_at, earliest) + cost, std::memory_order_relaxed));
+        } while (!meter.paid_at.compare_exchange_weak(paid_at, std::max(paid_at, earliest) + cost));
         return true;
     }
 

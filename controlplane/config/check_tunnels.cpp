@@ -171,7 +171,8 @@ void check_role(Reader& reader, const TunnelDraft& tunnel) {
     if (!tunnel.tunnel.routes.empty() && tunnel.hubs.empty())
         reader.problem(at(*tunnel.source, "routes"), "routes lead to hubs, and the tunnel has none; give hub, or say what spokes may hold in access");
     if (!tunnel.tunnel.relay) return;
-    if (tunnel.hubs.empty()) reader.problem(at(*tunnel.source, "relay"), "a relay tells other hubs of its spokes, and the tunnel has none; give those in hub, which name this one likewise");
+    if (tunnel.hubs.empty())
+        reader.problem(at(*tunnel.source, "relay"), "a relay tells other hubs of its spokes, and the tunnel has none; give those in hub, which name this one likewise");
     if (!tunnel.tunnel.routes.empty()) reader.problem(at(*tunnel.source, "routes"), "a relay learns from its hubs what lies behind them; leave routes out, or relay");
 }
 

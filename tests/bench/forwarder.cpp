@@ -52,14 +52,16 @@ std::unique_ptr<Port> open_port(const std::string& cable, PortId id, rte_mempool
 Forwarder::Forwarder(const RouteTables::Sizes& sizes, std::vector<std::uint32_t> destinations)
     : config_{make_config()}, counters_{1, 2, 16, 16}, rings_{std::make_unique<PlaneRings>(bell_)}, route_rings_{std::make_unique<RouteRings>(bell_)},
       ring_pointers_{rings_.get()}, pools_{"bench", {.buffers = 2048, .large_buffers = 64, .data_room = 2176, .socket = SOCKET_ID_ANY}}, routes_{"bench", sizes},
-      writer_{routes_, *route_rings_, counters_.routes}, associations_{config_.limits.sa_slots}, peer_policer_{config_.limits.peers, rte_get_tsc_hz()}, handovers_{"bench", 1, 64}, destinations_{std::move(destinations)} {
+      writer_{routes_, *route_rings_, counters_.routes}, associations_{config_.limits.sa_slots},
+      peer_policer_{config_.limits.peers, rte_get_tsc_hz()}, handovers_{"bench", 1, 64}, destinations_{std::move(destinations)} {
     for (const PortId port : {kIn, kOut}) {
         const std::string cable = fmt::format("bench{}", port.value);
         near_.push_back(open_port(cable, port, pool()));
         far_.push_back(open_port(cable, PortId{static_cast<std::uint16_t>(port.value + 2)}, pool()));
         near_pointers_.push_back(near_.back().get());
     }
-    worker_ = std::make_unique<Worker>(WorkerSetup{kWorker, config_, near_pointers_, counters_, ring_pointers_, pools_, routes_, associations_, peer_policer_, handovers_, rte_get_tsc_hz()});
+    worker_ = std::make_unique<Worker>(
+        WorkerSetup{kWorker, config_, near_pointers_, counters_, ring_pointers_, pools_, routes_, associations_, peer_policer_, handovers_, rte_get_tsc_hz()});
     configure();
     load_packets();
     writing_ = std::thread{[this] { writer_.run(); }};

@@ -73,7 +73,8 @@ TEST_CASE("hubs reach each other's own networks, and spokes those of a hub that 
     Relays play{3};
     play.fleet.start_all();
     play.world.run_for(10s);
-    for (const auto& [from, to] : {std::pair{play.fleet.hub(0), play.fleet.hub(1)}, std::pair{play.fleet.hub(2), play.fleet.spoke(0)}, std::pair{play.fleet.spoke(0), play.fleet.hub(2)}}) {
+    const Fleet& fleet = play.fleet;
+    for (const auto& [from, to] : {std::pair{fleet.hub(0), fleet.hub(1)}, std::pair{fleet.hub(2), fleet.spoke(0)}, std::pair{fleet.spoke(0), fleet.hub(2)}}) {
         const auto id = play.world.ping(from, to);
         play.world.run_for(500ms);
         CHECK(play.world.trace(id).path);

@@ -76,7 +76,8 @@ std::size_t Foundation::megabytes(std::uint32_t peers_max) {
 
 BenchGateway::BenchGateway(const GatewayPlan& plan, Foundation& foundation, Cables& cables)
     : plan_{plan}, config_{config_of(plan, cables.workers())}, foundation_{foundation}, cables_{cables}, counters_{cables.workers(), kPorts.size(), plan.sa_slots, plan.peers},
-      associations_{config_.limits.sa_slots}, peer_policer_{config_.limits.peers, rte_get_tsc_hz()}, handovers_{plan.name + "h", cables.workers(), config_.limits.handover_packets} {
+      associations_{config_.limits.sa_slots}, peer_policer_{config_.limits.peers, rte_get_tsc_hz()},
+      handovers_{plan.name + "h", cables.workers(), config_.limits.handover_packets} {
     for (std::uint8_t i = 0; i < worker_count(); ++i) {
         rings_.push_back(std::make_unique<PlaneRings>(control_bell_));
         ring_pointers_.push_back(rings_.back().get());
