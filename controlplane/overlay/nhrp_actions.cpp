@@ -161,7 +161,8 @@ void Gateway::Impl::handle(TunnelState& home, const nhrp::Registered& registered
         log(out, ike::Severity::warning, fmt::format("refused-hub-{}", registered.nhs.value),
             fmt::format("{}: hub {} refused: it calls itself {}, which is ours or of another tunnel; correct the address of its tunnel", home.tunnel.name,
                         link.nbma->value.to_string(), registered.hub.value.to_string()));
-        return close(*link.sa, ike::DownReason::closed_by_us, false, now, out);
+        if (link.sa) close(*link.sa, ike::DownReason::closed_by_us, false, now, out);
+        return;
     }
     if (link.address && *link.address != registered.hub) {
         home.unbind(*link.address, out);

@@ -159,6 +159,24 @@ TEST_CASE("shortcuts come up in the cloud that carries the traffic, and outlive 
     CHECK(play.tunnel_to(0, spoke_in_two(1)) == "two");
 }
 
+TEST_CASE("however the hubs of two clouds come and go, traffic has a way while one of them is there, and the better one's when both are") {
+    Play play{two_clouds()};
+    play.start();
+    for (std::size_t round = 0; round < 8; ++round) {
+        const std::size_t gone = play.fleet.hub(round % 3 == 0 ? 1 : 0), spoke = play.fleet.spoke(round % 2);
+        play.world.crash(gone);
+        if (round % 4 == 3) play.world.crash(spoke);
+        play.world.run_for(std::chrono::seconds{3 + 5 * (round % 5)});
+        if (round % 4 == 3) play.world.start(spoke);
+        play.world.run_for(20s);
+        CHECK(play.lost(1s) == 0);
+        play.world.start(gone);
+        play.world.run_for(100s);
+        CHECK(play.lost(1s) == 0);
+        for (const std::size_t each : {play.fleet.spoke(0), play.fleet.spoke(1)}) CHECK(play.via(each, "10.0.0.0/8") == "10.255.255.1 (hub0.example)");
+    }
+}
+
 TEST_CASE("a hub of the cloud that does not carry the traffic cannot draw it with a traffic indication") {
     Play play{two_clouds()};
     play.start();
