@@ -7,13 +7,14 @@ spoke2 has an underlay port for each cloud, the others one for all. spoke1 and s
 import re
 import time
 
+from frr import TABLE, Frr
+from frr import configuration as frr_configuration
 from lab import PSK, wait_until
 from test_hubs import LIVENESS_SECONDS, Flow
 
 HUBS = {"hub": ("192.0.2", ("one", "six")), "hub2": ("192.0.3", ("two",))}
 SPOKES = ("spoke1", "spoke2", "spoke3", "spoke4")
 TUNNELS = {"one": (1, "10.255.1.{}/24", "172.16.0.0/16"), "two": (2, "10.255.2.{}/24", "172.16.0.0/16"), "six": (6, "fd00:255::{}/64", "fd00:16::/32")}
-TABLE = 100
 
 
 def number(name):
@@ -28,7 +29,8 @@ def underlays(name):
     return ports | {"wan2": "198.19.12.1"} if name == "spoke2" else ports
 
 
-def configuration(lab, name):
+def configuration(lab, name, by_bgp=False):
+    """Of a hub or a spoke; where BGP decides, a spoke has no routes of its own."""
     lines = [f'name = "{name}"', "[control]", f'socket = "{lab.directory}/{name}.sock"', "[dataplane]", 'hugepages = "off"']
     for device, (port, address) in enumerate(underlays(name).items()):
         lines += [f"[port.{port}]", f'device = "af_packet:eth{device}"', f'address = "{address}/24"', f'gateway = "{address[:-2]}.254"']
@@ -43,7 +45,8 @@ def configuration(lab, name):
             lines += [f'access = [{{ identity = "*.{tunnel}.example", prefixes = ["{networks}"] }}]']
             continue
         hub = "hub2" if tunnel == "two" else "hub"
-        lines += [f'hub = [{{ address = "{HUBS[hub][0]}.1", identity = "{hub}.{tunnel}.example", priority = {1 + (tunnel == "two")} }}]', f'routes = ["{networks}"]',
+        lines += [f'hub = [{{ address = "{HUBS[hub][0]}.1", identity = "{hub}.{tunnel}.example", priority = {1 + (tunnel == "two")} }}]',
+                  f'access = [{{ identity = "*.{tunnel}.example", prefixes = ["{networks}"] }}]' if by_bgp else f'routes = ["{networks}"]',
                   'hub_return = "5s"', f"shortcut = {str(name in ('spoke1', 'spoke2')).lower()}"]
     return "\n".join(lines) + "\n"
 
@@ -79,8 +82,8 @@ def registered(lab, hub):
 
 def way(lab, spoke, prefix="172.16.0.0/16"):
     """The hub that a spoke sends to, by its dataplane's route."""
-    row = next(row for row in lab.ctl(spoke, "show", "routes") if row["prefix"] == prefix)
-    return re.sub(r".*\((.*)\.(one|two|six)\.example\)", r"\1", row["via"])
+    via = next((row["via"] for row in lab.ctl(spoke, "show", "routes") if row["prefix"] == prefix), "nowhere")
+    return re.sub(r".*\((.*)\.(one|two|six)\.example\)", r"\1", via)
 
 
 def kernel_way(lab, spoke):
@@ -124,6 +127,38 @@ def a_route_of_the_kernel_chooses_the_tunnel(lab):
     lab.run("spoke3", f"ip route del 172.16.14.0/24 table {TABLE}")
     time.sleep(1)
     assert flow.stop().lost == 0, str(flow)
+
+
+def restart(lab, **changes):
+    """The spokes that stay on the hubs."""
+    for spoke in ("spoke3", "spoke4"):
+        lab.stop(spoke)
+        lab.gateway(spoke, configuration(lab, spoke, **changes))
+    assert wait_until(lambda: registered(lab, "hub") and registered(lab, "hub2"), 20, 0.2), lab.log("spoke3")[-3000:]
+
+
+def bgp_chooses_the_tunnel(lab):
+    """FRR on both hubs and on two spokes, which prefer what the hub of the second cloud says."""
+    def in_cloud(text, cloud):
+        return text.replace("10.255.0.", f"10.255.{cloud}.")
+    restart(lab, by_bgp=True)
+    daemons = {hub: Frr(lab, hub, in_cloud(frr_configuration("hub-bgp", 1, 1), cloud), ("bgpd", "bfdd")) for cloud, hub in enumerate(HUBS, 1)}
+    preference = ("route-map SECOND permit 10", " set table 100", " set local-preference 200", "exit", "router bgp 65000", " neighbor 10.255.2.1 peer-group hubs",
+                  " address-family ipv4 unicast", "  neighbor 10.255.2.1 route-map SECOND in", " exit-address-family", "exit")
+    for spoke in ("spoke3", "spoke4"):
+        daemons[spoke] = Frr(lab, spoke, in_cloud(frr_configuration("spoke-bgp", number(spoke), 1), 1), ("bgpd", "bfdd"), preference)
+    assert wait_until(lambda: way(lab, "spoke3") == way(lab, "spoke4") == "hub2", 40, 0.2), daemons["spoke3"].evidence()
+    flow = Flow(lab, 3, 4)
+    for spoke in ("spoke3", "spoke4"):
+        daemons[spoke].configure("router bgp 65000", "neighbor 10.255.2.1 shutdown")
+    assert wait_until(lambda: way(lab, "spoke3") == way(lab, "spoke4") == "hub", 20, 0.2), daemons["spoke3"].evidence()
+    time.sleep(1)
+    print(f"     {flow.stop()}")
+    assert flow.lost == 0, str(flow)
+    for each in daemons.values():
+        each.stop()
+    restart(lab)
+    assert {way(lab, spoke) for spoke in SPOKES} == {"hub"}
 
 
 def a_killed_hub_costs_relayed_traffic_the_liveness_time_and_a_shortcut_nothing(lab):
