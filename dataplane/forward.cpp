@@ -109,12 +109,14 @@ Verdict to_neighbour(Packet& packet, AdjacencyId id, WorkerState& worker) {
     return fit<Header>(packet, port->mtu, worker, [&](Packet& piece) { send_to_neighbour(piece, *adjacency, *port, kEtherTypeOf<Header>, worker); });
 }
 
+bool has_address_like(const Tunnel& tunnel, const Packet& packet) { return packet.is_ipv6() ? !tunnel.addresses.v6.empty() : !tunnel.addresses.v4.empty(); }
+
 /// The twin for what the kernel is to see of an inside: that of a tunnel with an address of its IP version, as others refuse it.
 const Tunnel* tunnel_with_twin_for(const Packet& packet, const Tables& tables) {
     const Tunnel* found = nullptr;
     for (const Tunnel& each : tables.tunnels()) {
         if (!each.valid || each.settings.table != packet.meta().table) continue;
-        if (packet.is_ipv6() ? !each.addresses.v6.empty() : !each.addresses.v4.empty()) return &each;
+        if (has_address_like(each, packet)) return &each;
         if (!found) found = &each;
     }
     return found;
@@ -132,13 +134,13 @@ const Tunnel* tunnel_with_twin_for(const Packet& packet, const Tables& tables) {
     return worker.punt(packet, index == 0 ? Punt::glean : Punt::tunnel);
 }
 
-/// Multicast of an inside host, which goes to every tunnel of its table.
+/// Multicast of an inside host, which goes to every tunnel of its table and IP version.
 [[gnu::cold, gnu::noinline]] Verdict replicate_from_inside(Packet& packet, WorkerState& worker) {
     const bool may_go_on = packet.is_ipv6() ? spend_one_hop(*packet.header<Ipv6Header>()) : spend_one_hop(*packet.header<Ipv4Header>());
     if (!may_go_on) return Drop::ip_ttl_expired;
     const Tunnel* last = nullptr;
     for (const Tunnel& tunnel : worker.tables.tunnels()) {
-        if (!tunnel.valid || tunnel.settings.table != packet.meta().table || tunnel.members.empty()) continue;
+        if (!tunnel.valid || tunnel.settings.table != packet.meta().table || tunnel.members.empty() || !has_address_like(tunnel, packet)) continue;
         if (last) {
             // All but the last tunnel get a packet that shares the bytes.
             Packet* shared = worker.pools.share(packet);

@@ -173,6 +173,8 @@ void check_role(Reader& reader, const TunnelDraft& tunnel) {
     if (!tunnel.tunnel.relay) return;
     if (tunnel.hubs.empty())
         reader.problem(at(*tunnel.source, "relay"), "a relay tells other hubs of its spokes, and the tunnel has none; give those in hub, which name this one likewise");
+    if (tunnel.tunnel.hub_connections != 0)
+        reader.problem(at(*tunnel.source, "hub_connections"), "a relay is connected to all its hubs, or it would not hear of their spokes; leave it out");
     if (!tunnel.tunnel.routes.empty()) reader.problem(at(*tunnel.source, "routes"), "a relay learns from its hubs what lies behind them; leave routes out, or relay");
 }
 

@@ -32,9 +32,9 @@ struct BindingAdded {
 enum class BindingEnd : std::uint8_t { expired, purged, peer_down, taken_over, revoked };
 struct BindingRemoved { PeerId peer; Prefix prefix; TunnelAddress next_hop; BindingEnd reason; };
 
-/// Hub: behind that other hub, whose tunnel address is `next_hop`, a spoke holds the prefix (or no longer does). Several hubs may say so of one
-/// prefix, and what a peer registers with us goes before.
-struct BehindHub { PeerId hub; Prefix prefix; TunnelAddress next_hop; bool present; };
+/// Hub: behind that other hub, whose tunnel address is `next_hop`, a spoke of the identity `holder` (empty: the hub itself) holds the prefix (or no
+/// longer does). Several hubs may say so of one prefix, and what a peer registers with us goes before.
+struct BehindHub { PeerId hub; Prefix prefix; TunnelAddress next_hop; std::string holder; bool present; };
 
 /// Hub: the peer registered its tunnel address and named this group for itself; said when it changes, and with an empty one when its last
 /// binding ends. Anybody may name any group.

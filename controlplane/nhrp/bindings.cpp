@@ -2,6 +2,7 @@
 #include "controlplane/nhrp/bindings.hpp"
 
 #include "controlplane/nhrp/group.hpp"
+#include "controlplane/nhrp/holder.hpp"
 #include "controlplane/nhrp/rendezvous.hpp"
 #include "controlplane/nhrp/replies.hpp"
 
@@ -15,12 +16,14 @@ void Bindings::on_registration(const Received& received, const std::vector<Prefi
     const Packet& request = received.packet;
     Packet reply = make_reply(context_, received, PacketType::registration_reply, context_.own.value);
     reply.flags = static_cast<std::uint16_t>(request.flags & (flag::registration_unique | flag::nat));
-    const bool is_hub = context_.settings.server && context_.directory.is_server(received.from);
+    const bool is_hub = context_.settings.relay && context_.directory.is_server(received.from);
     for (ClientInfo client : request.clients) {
         const Prefix prefix = client.prefix(request.source_protocol);
         const bool is_prohibited = std::ranges::find(prohibited, prefix) != prohibited.end();
         const Binding wanted = wanted_by(received, client, now);
-        client.code = is_hub ? of_hubs_.add(wanted.peer, prefix, wanted.next_hop, wanted.expires, out) : register_client(prefix, wanted, is_prohibited, now, out);
+        client.code = is_hub
+                          ? of_hubs_.add(wanted.peer, prefix, {wanted.next_hop, holder_of(request)}, wanted.expires, out)
+                          : register_client(prefix, wanted, is_prohibited, now, out);
         reply.clients.push_back(client);
         // Prefixes come in requests of their own, which say nothing of the group.
         if (!is_hub && client.code == CieCode::success && prefix == Prefix::host(request.source_protocol)) name_group(received.from, group_of(request), out);

@@ -6,6 +6,7 @@
 #include "controlplane/nhrp/codes.hpp"
 
 #include <optional>
+#include <string_view>
 #include <variant>
 
 namespace nave::nhrp {
@@ -33,6 +34,8 @@ public:
     virtual bool is_station(PeerId peer, const IpAddress& address) const = 0;
     /// Hub: why this peer's identity may not register the prefix; nothing when it may.
     virtual std::optional<CieCode> registration_refusal(PeerId peer, const Prefix& prefix) const = 0;
+    /// Hub: why a spoke of that identity (empty: the other hub itself), which is registered with another hub, may not hold the prefix.
+    virtual std::optional<CieCode> refusal_behind_hub(PeerId hub, std::string_view holder, const Prefix& prefix) const = 0;
     /// Whether this peer may answer for the prefix, or have a purge of it passed on: a hub for all, a spoke for what its identity
     /// allows.
     virtual bool may_answer(PeerId peer, const Prefix& prefix) const = 0;

@@ -3,42 +3,62 @@
 
 namespace nave::nhrp {
 
-CieCode HubBindings::add(PeerId hub, const Prefix& prefix, TunnelAddress next_hop, TimePoint expires, Outbox& out) {
+std::optional<CieCode> HubBindings::refusal(const Key& key, const Word& word) const {
+    const auto& [hub, prefix] = key;
     const bool is_no_network = prefix.address.is_multicast() || prefix.address.is_unspecified() || prefix.address.is_link_local();
     if (is_no_network || prefix.contains(context_.own.value)) return CieCode::administratively_prohibited;
+    if (const auto code = context_.directory.refusal_behind_hub(hub, word.holder, prefix)) return code;
+    if (!words_.contains(key) && words_.size() >= context_.settings.limits.bindings) return CieCode::insufficient_resources;
+    return std::nullopt;
+}
+
+CieCode HubBindings::add(PeerId hub, const Prefix& prefix, Word word, TimePoint expires, Outbox& out) {
+    // Two hubs in one network need nothing of each other to reach it.
+    const Route route = context_.directory.route(prefix.address);
+    const auto* local = std::get_if<LocalRoute>(&route);
+    if (local && local->prefix == prefix && word.holder.empty()) return CieCode::success;
     const Key key{hub, prefix};
-    const auto known = next_hops_.find(key);
-    if (known == next_hops_.end() && next_hops_.size() >= context_.settings.limits.bindings) {
-        context_.counters.add(Counter::bindings_full);
-        return CieCode::insufficient_resources;
+    const auto code = refusal(key, word);
+    const auto known = words_.find(key);
+    if (known != words_.end() && (code || known->second != word)) remove(known, out);
+    if (code) {
+        context_.counters.add(*code == CieCode::insufficient_resources ? Counter::bindings_full : Counter::registrations_refused);
+        return *code;
     }
     expiries_.set(key, expires);
-    if (known != next_hops_.end() && known->second == next_hop) return CieCode::success;
-    next_hops_.insert_or_assign(key, next_hop);
-    out.push_back(BehindHub{hub, prefix, next_hop, true});
+    if (words_.contains(key)) return CieCode::success;
+    out.push_back(BehindHub{hub, prefix, word.next_hop, word.holder, true});
+    words_.emplace(key, std::move(word));
     return CieCode::success;
 }
 
-void HubBindings::remove(std::map<Key, TunnelAddress>::iterator entry, Outbox& out) {
-    const auto [key, next_hop] = *entry;
+void HubBindings::remove(Words::iterator entry, Outbox& out) {
+    const auto [key, word] = *entry;
     expiries_.clear(key);
-    next_hops_.erase(entry);
-    out.push_back(BehindHub{key.first, key.second, next_hop, false});
+    words_.erase(entry);
+    out.push_back(BehindHub{key.first, key.second, word.next_hop, word.holder, false});
 }
 
 void HubBindings::purge(PeerId hub, const Prefix& prefix, Outbox& out) {
-    for (auto entry = next_hops_.lower_bound({hub, Prefix{}}); entry != next_hops_.end() && entry->first.first == hub;) {
+    for (auto entry = words_.lower_bound({hub, Prefix{}}); entry != words_.end() && entry->first.first == hub;) {
         const auto current = entry++;
-        if (prefix.contains(current->first.second) || prefix.contains(current->second.value)) remove(current, out);
+        if (prefix.contains(current->first.second) || prefix.contains(current->second.next_hop.value)) remove(current, out);
     }
 }
 
 void HubBindings::peer_down(PeerId hub, Outbox& out) {
-    for (auto entry = next_hops_.lower_bound({hub, Prefix{}}); entry != next_hops_.end() && entry->first.first == hub;) remove(entry++, out);
+    for (auto entry = words_.lower_bound({hub, Prefix{}}); entry != words_.end() && entry->first.first == hub;) remove(entry++, out);
+}
+
+void HubBindings::recheck(Outbox& out) {
+    for (auto entry = words_.begin(); entry != words_.end();) {
+        const auto current = entry++;
+        if (refusal(current->first, current->second)) remove(current, out);
+    }
 }
 
 void HubBindings::on_deadline(TimePoint now, Outbox& out) {
-    while (const auto key = expiries_.take_due(now)) remove(next_hops_.find(*key), out);
+    while (const auto key = expiries_.take_due(now)) remove(words_.find(*key), out);
 }
 
 }  // namespace nave::nhrp

@@ -5,29 +5,38 @@
 #include "controlplane/nhrp/deadlines.hpp"
 
 #include <map>
-#include <set>
+#include <string>
 
 namespace nave::nhrp {
 
-/// Never passed on to further hubs: each tells all others of its own spokes, so nothing goes in circles.
+/// Judged as if the spoke had registered here. Never passed on to further hubs: each tells all others of its own spokes, so nothing goes in circles.
 class HubBindings {
 public:
+    struct Word {
+        TunnelAddress next_hop;  // the hub's
+        std::string holder;      // the spoke's identity; empty: the hub itself
+        bool operator==(const Word&) const = default;
+    };
     explicit HubBindings(Context& context) : context_{context} {}
 
-    CieCode add(PeerId hub, const Prefix& prefix, TunnelAddress next_hop, TimePoint expires, Outbox& out);
+    CieCode add(PeerId hub, const Prefix& prefix, Word word, TimePoint expires, Outbox& out);
     /// Ends those of this hub that lie within `prefix`, and all when the hub itself does.
     void purge(PeerId hub, const Prefix& prefix, Outbox& out);
     void peer_down(PeerId hub, Outbox& out);
+    /// Ends what the directory refuses now, because our own networks have changed.
+    void recheck(Outbox& out);
 
     void on_deadline(TimePoint now, Outbox& out);
     std::optional<TimePoint> next_deadline() const { return expiries_.next(); }
 
 private:
     using Key = std::pair<PeerId, Prefix>;
-    void remove(std::map<Key, TunnelAddress>::iterator entry, Outbox& out);
+    using Words = std::map<Key, Word>;
+    void remove(Words::iterator entry, Outbox& out);
+    std::optional<CieCode> refusal(const Key& key, const Word& word) const;
 
     Context& context_;
-    std::map<Key, TunnelAddress> next_hops_;
+    Words words_;
     Deadlines<Key> expiries_;
 };
 

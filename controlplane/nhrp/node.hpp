@@ -36,8 +36,8 @@ public:
     /// the spokes that resolved it.
     void set_local_prefixes(std::vector<Prefix> prefixes, TimePoint now, Outbox& out);
 
-    /// Hub with hubs of its own: a spoke that is registered here holds the prefix (or no longer does), and they are to know.
-    void tell_hubs(const Prefix& prefix, bool present, TimePoint now, Outbox& out);
+    /// Relay: a spoke of that identity, which is registered here, holds the prefix, or (no identity) nobody does any more; the other hubs are to know.
+    void tell_hubs(const Prefix& prefix, const std::optional<std::string>& holder, TimePoint now, Outbox& out);
 
     /// The peer has an SA that carries traffic. Hubs among the peers are registered with at once.
     void peer_up(PeerId peer, TimePoint now, Outbox& out);

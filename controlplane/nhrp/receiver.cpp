@@ -63,7 +63,8 @@ std::optional<Packet> Receiver::admit(PeerId from, ByteView bytes, TimePoint now
     // Ours came back, or somebody uses our address. Who registers with it must be told, and is refused.
     if (is_request(packet->type) && context.is_own(packet->source_protocol)) {
         context.counters.add(Counter::loop_detected);
-        if (packet->type != PacketType::registration_request) return std::nullopt;
+        const bool is_to_be_told = packet->type == PacketType::registration_request && !context.directory.is_server(from);
+        if (!is_to_be_told || !is_for_us(*packet, context.directory.route(packet->destination_protocol))) return std::nullopt;
     }
     return std::move(*packet);
 }

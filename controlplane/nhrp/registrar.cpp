@@ -74,19 +74,35 @@ std::vector<Prefix> Registrar::set_prefixes(std::vector<Prefix> prefixes, TimePo
     return gone;
 }
 
-void Registrar::tell(const Prefix& prefix, bool present, TimePoint now, Outbox& out) {
-    if (present ? !told_prefixes_.insert(prefix).second : told_prefixes_.erase(prefix) == 0) return;
-    prefixes_changed(present ? std::vector<Prefix>{} : std::vector{prefix}, now, out);
+void Registrar::tell(const Prefix& prefix, const std::optional<std::string>& holder, TimePoint now, Outbox& out) {
+    const auto known = told_prefixes_.find(prefix);
+    const bool was_told = known != told_prefixes_.end();
+    if (holder ? was_told && known->second == *holder : !was_told) return;
+    if (was_told) told_prefixes_.erase(known);
+    if (holder) told_prefixes_.emplace(prefix, *holder);
+    prefixes_changed(was_told ? std::vector{prefix} : std::vector<Prefix>{}, now, out);
+}
+
+/// What the hub was asked for may be registered there, whether we heard of it or not.
+std::vector<Prefix> Registrar::withdrawn(Server& server, const std::vector<Prefix>& gone) {
+    std::vector<Prefix> purged;
+    for (const auto& prefix : gone)
+        if (const auto held = server.prefixes.extract(prefix); !held.empty() && held.mapped() == CieCode::success) purged.push_back(prefix);
+    if (gone.empty()) return purged;
+    std::erase_if(server.lan, &Exchange::answered);
+    for (auto& exchange : server.lan) {
+        const auto is_gone = [&](const Prefix& prefix) { return std::ranges::binary_search(gone, prefix); };
+        std::ranges::copy_if(exchange.prefixes, std::back_inserter(purged), is_gone);
+        std::erase_if(exchange.prefixes, is_gone);
+    }
+    std::erase_if(server.lan, [](const Exchange& exchange) { return exchange.prefixes.empty(); });
+    return purged;
 }
 
 void Registrar::prefixes_changed(const std::vector<Prefix>& gone, TimePoint now, Outbox& out) {
     for (auto& [nhs, server] : servers_) {
-        std::vector<Prefix> purged;
-        for (const auto& prefix : gone)
-            if (const auto held = server.prefixes.extract(prefix); !held.empty() && held.mapped() == CieCode::success) purged.push_back(prefix);
+        std::vector<Prefix> purged = withdrawn(server, gone);
         if (server.state != RegistrationState::registered) continue;
-        for (auto& exchange : server.lan) std::erase_if(exchange.prefixes, [&](const Prefix& prefix) { return std::ranges::binary_search(gone, prefix); });
-        std::erase_if(server.lan, [](const Exchange& exchange) { return exchange.prefixes.empty(); });
         if (!purged.empty() && server.learned) purger_.purge_registration(server.peer, server.learned->value, std::move(purged), now, out);
         // Changes come one by one, and a request names several.
         if (!server.lan_due) server.lan_due = now + kSettling;

@@ -23,8 +23,8 @@ public:
     void restart(TimePoint now, Outbox& out);
     /// Gives the prefixes that are to be registered from now on. Those that went away are purged from the hubs, and returned.
     std::vector<Prefix> set_prefixes(std::vector<Prefix> prefixes, TimePoint now, Outbox& out);
-    /// One more prefix, which is not ours but of a spoke that is registered with us; or one less.
-    void tell(const Prefix& prefix, bool present, TimePoint now, Outbox& out);
+    /// One more prefix, which is not ours but of a spoke that is registered with us; or, without a holder, one less.
+    void tell(const Prefix& prefix, const std::optional<std::string>& holder, TimePoint now, Outbox& out);
     /// Purges our tunnel address from every hub, once, without waiting for answers.
     void shut_down(Outbox& out);
 
@@ -47,6 +47,7 @@ private:
     struct Exchange {
         std::uint32_t id = 0;
         std::vector<Prefix> prefixes{};  // empty: our tunnel address
+        std::string holder{};            // of the prefixes; empty: ourselves
         std::uint32_t attempts = 0;    // since the last answer
         bool answered = false;
         std::optional<TimePoint> next{};  // repetition, or renewal once answered
@@ -66,11 +67,14 @@ private:
     std::uint32_t new_id(const Server& server);
     void start(NhsId nhs, Server& server, TimePoint now, Outbox& out);
     void withdraw(NhsId nhs, Server& server, Outbox& out);
+    static std::vector<Prefix> withdrawn(Server& server, const std::vector<Prefix>& gone);
     void prefixes_changed(const std::vector<Prefix>& gone, TimePoint now, Outbox& out);
     /// Asks the hub for all prefixes, or for those alone that it has not been asked for.
     enum class Extent : std::uint8_t { all, unasked };
     void start_prefixes(Server& server, Extent extent, TimePoint now, Outbox& out);
-    std::vector<Prefix> unasked(const Server& server) const;
+    /// Prefixes by holder.
+    using Holdings = std::map<std::string, std::vector<Prefix>>;
+    Holdings to_ask_for(const Server& server, Extent extent) const;
     void transmit(const Server& server, Exchange& exchange, TimePoint now, Outbox& out);
     void repeat(NhsId nhs, Server& server, TimePoint now, Outbox& out);
     void on_main_reply(NhsId nhs, Server& server, const Packet& reply, TimePoint now, Outbox& out);
@@ -83,7 +87,8 @@ private:
     Purger& purger_;
     std::map<NhsId, Server> servers_;
     std::set<PeerId> up_;
-    std::set<Prefix> own_prefixes_, told_prefixes_;
+    std::set<Prefix> own_prefixes_;
+    std::map<Prefix, std::string> told_prefixes_;  // and their holders
 };
 
 }  // namespace nave::nhrp

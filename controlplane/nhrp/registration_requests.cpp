@@ -2,6 +2,7 @@
 #include "controlplane/nhrp/registrar.hpp"
 
 #include "controlplane/nhrp/group.hpp"
+#include "controlplane/nhrp/holder.hpp"
 #include "controlplane/nhrp/rendezvous.hpp"
 
 #include <algorithm>
@@ -52,6 +53,7 @@ void Registrar::transmit(const Server& server, Exchange& exchange, TimePoint now
     nhs.protocol = known ? known->value : Prefix::of(context_.own.value, 0).address;
     packet.extensions.back().value = encode_client_list({nhs});
     if (exchange.prefixes.empty() && context_.settings.group) packet.extensions.push_back(encode_group(*context_.settings.group));
+    if (!exchange.holder.empty()) packet.extensions.push_back(encode_holder(exchange.holder));
     if (exchange.prefixes.empty() && context_.directory.is_behind_nat(server.peer)) offer_rendezvous(packet);
 
     exchange.answered = false;
@@ -60,30 +62,30 @@ void Registrar::transmit(const Server& server, Exchange& exchange, TimePoint now
     context_.send(server.peer, std::move(packet), out);
 }
 
-std::vector<Prefix> Registrar::unasked(const Server& server) const {
+Registrar::Holdings Registrar::to_ask_for(const Server& server, Extent extent) const {
     std::set<Prefix> asked;
     for (const auto& exchange : server.lan) asked.insert(exchange.prefixes.begin(), exchange.prefixes.end());
-    std::vector<Prefix> found;
-    for (const auto* prefixes : {&own_prefixes_, &told_prefixes_})
-        std::ranges::copy_if(*prefixes, std::back_inserter(found), [&](const Prefix& prefix) { return !asked.contains(prefix) && !server.prefixes.contains(prefix); });
+    const auto is_asked = [&](const Prefix& prefix) { return extent == Extent::unasked && (asked.contains(prefix) || server.prefixes.contains(prefix)); };
+    Holdings found;
+    for (const Prefix& prefix : own_prefixes_)
+        if (!is_asked(prefix)) found[{}].push_back(prefix);
+    for (const auto& [prefix, holder] : told_prefixes_)
+        if (!is_asked(prefix)) found[holder].push_back(prefix);
     return found;
 }
 
 void Registrar::start_prefixes(Server& server, Extent extent, TimePoint now, Outbox& out) {
     server.lan_due.reset();
-    std::vector<Prefix> wanted;
-    if (extent == Extent::all) {
-        server.lan.clear();
-        for (const auto* prefixes : {&own_prefixes_, &told_prefixes_}) wanted.insert(wanted.end(), prefixes->begin(), prefixes->end());
-    } else {
-        std::erase_if(server.lan, &Exchange::answered);
-        wanted = unasked(server);
-    }
-    for (std::size_t first = 0; first < wanted.size(); first += kPrefixesPerRequest) {
-        const auto begin = wanted.begin() + static_cast<std::ptrdiff_t>(first);
-        const auto count = static_cast<std::ptrdiff_t>(std::min(kPrefixesPerRequest, wanted.size() - first));
-        Exchange& exchange = server.lan.emplace_back(Exchange{.id = new_id(server), .prefixes = {begin, begin + count}});
-        transmit(server, exchange, now, out);
+    const Holdings holdings = to_ask_for(server, extent);
+    if (extent == Extent::all) server.lan.clear();
+    else std::erase_if(server.lan, &Exchange::answered);
+    for (const auto& [holder, wanted] : holdings) {
+        for (std::size_t first = 0; first < wanted.size(); first += kPrefixesPerRequest) {
+            const auto begin = wanted.begin() + static_cast<std::ptrdiff_t>(first);
+            const auto count = static_cast<std::ptrdiff_t>(std::min(kPrefixesPerRequest, wanted.size() - first));
+            Exchange& exchange = server.lan.emplace_back(Exchange{.id = new_id(server), .prefixes = {begin, begin + count}, .holder = holder});
+            transmit(server, exchange, now, out);
+        }
     }
 }
 

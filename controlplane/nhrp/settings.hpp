@@ -27,6 +27,7 @@ struct Settings {
     std::chrono::seconds holding_time{600};  // what we register and answer with; 1 to 65535
     std::chrono::seconds negative_time{60};  // how long a failed resolution is not tried again
     bool server = false;    // hub: accepts registrations, forwards requests and replies
+    bool relay = false;     // hub: other hubs tell it of their spokes, and it tells them of its own
     bool introductions = false;  // spoke: accepts registrations of spokes with a direct SA, on a hub's word
     bool redirect = false;  // hub: tells senders of relayed traffic about the shorter way
     bool shortcut = true;   // acts on traffic indications

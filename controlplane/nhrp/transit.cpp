@@ -30,7 +30,9 @@ void Transit::forward(const Received& received, const PeerRoute& next, TimePoint
 
 bool Transit::may_pass(const Received& received, const PeerRoute& next, TimePoint now, Outbox& out) {
     const Packet& packet = received.packet;
-    if (!context_.settings.server) {
+    // A hub would take it for the word of the hub that brings it.
+    const bool would_pass_for_ours = packet.type == PacketType::registration_request && context_.directory.is_server(next.peer);
+    if (!context_.settings.server || would_pass_for_ours) {
         refuse(received, Counter::not_a_server, ErrorCode::protocol_address_unreachable, now, out);
         return false;
     }

@@ -104,6 +104,12 @@ std::optional<nhrp::CieCode> Access::refusal(const ike::Identity& identity, cons
     return code ? code : claims_.conflict(identity, prefix, names_exactly(identity, prefix));
 }
 
+std::optional<nhrp::CieCode> Access::refusal_of_hub(const ike::Identity& identity, const Prefix& prefix) const {
+    const bool covers_others = !is_tunnel_address(prefix) && (network_.contains(prefix) || prefix.contains(network_));
+    if (covers_others || touches_local(prefix)) return nhrp::CieCode::administratively_prohibited;
+    return claims_.conflict(identity, prefix, false);
+}
+
 bool Access::names_exactly(const ike::Identity& identity, const Prefix& prefix) const {
     const AccessRule* found = rule(identity);
     return found && names_exactly(*found, prefix);

@@ -53,6 +53,8 @@ public:
     std::optional<nhrp::CieCode> prohibition(const ike::Identity& identity, const Prefix& prefix) const;
     /// Why this identity may not register the prefix now; nothing when it may. What it holds itself, it may move.
     std::optional<nhrp::CieCode> refusal(const ike::Identity& identity, const Prefix& prefix) const;
+    /// The same for a hub's own prefix: it needs no rule, yet takes nobody's place.
+    std::optional<nhrp::CieCode> refusal_of_hub(const ike::Identity& identity, const Prefix& prefix) const;
 
     /// Whether its rule names this very prefix, rather than a block around it.
     bool names_exactly(const ike::Identity& identity, const Prefix& prefix) const;

@@ -81,25 +81,30 @@ void Gateway::Impl::handle(TunnelState& home, const nhrp::BindingAdded& added, T
     home.rib.set(home.id(), RouteSource::registration, added.prefix, ToPeer{added.peer, added.next_hop}, out);
     if (is_tunnel_address) home.bind(added.next_hop, added.peer, out);
     else tell_kernel_of_registration(home, added.prefix, added.next_hop, out);
-    tell_hubs(home, added.prefix, true, now, out);
+    tell_hubs(home, added.prefix, peer->identity.to_string(), now, out);
 }
 
-void Gateway::Impl::tell_hubs(TunnelState& home, const Prefix& prefix, bool present, TimePoint now, Outbox& out) {
+void Gateway::Impl::tell_hubs(TunnelState& home, const Prefix& prefix, const std::optional<std::string>& holder, TimePoint now, Outbox& out) {
     if (!home.tunnel.relay) return;
     nhrp::Outbox actions;
-    home.node.tell_hubs(prefix, present, now, actions);
+    home.node.tell_hubs(prefix, holder, now, actions);
     run_nhrp(home, std::move(actions), now, out);
 }
 
 void Gateway::Impl::handle(TunnelState& home, const nhrp::BehindHub& said, TimePoint, Outbox& out) {
-    auto& hubs = home.behind_hubs[said.prefix];
-    if (said.present) hubs[said.hub] = said.next_hop;
-    else hubs.erase(said.hub);
-    if (!hubs.empty()) {
-        home.rib.set(home.id(), RouteSource::behind_hub, said.prefix, ToPeer{hubs.begin()->first, hubs.begin()->second}, out);
+    const Peer* hub = peers.find(said.hub);
+    auto& words = home.behind_hubs[said.prefix];
+    std::erase_if(words, [&](const nhrp::BehindHub& word) { return word.hub == said.hub; });
+    if (said.present) words.insert(words.begin(), said);
+    const auto holder = said.holder.empty() && hub ? std::optional{hub->identity} : ike::Identity::parse(said.holder);
+    if (said.present && holder) home.access.claim(*holder, said.prefix);
+    if (!words.empty()) {
+        home.rib.set(home.id(), RouteSource::behind_hub, said.prefix, ToPeer{words.front().hub, words.front().next_hop}, out);
     } else {
         home.behind_hubs.erase(said.prefix);
         home.rib.remove(home.id(), RouteSource::behind_hub, said.prefix, out);
+        const bool is_here = home.rib.said_by(RouteSource::registration, said.prefix).has_value();
+        if (holder && !is_here) home.access.release(*holder, said.prefix);
     }
     // The kernel has the tunnel's own network on the twin.
     if (!home.access.is_tunnel_address(said.prefix)) tell_kernel_of_registration(home, said.prefix, said.next_hop, out);
@@ -119,14 +124,15 @@ void Gateway::Impl::handle(TunnelState& home, const nhrp::BindingRemoved& remove
         home.rib.remove(home.id(), RouteSource::registration, removed.prefix, out);
         if (is_tunnel_address) home.unbind(removed.next_hop, out);
         else tell_kernel_of_registration(home, removed.prefix, removed.next_hop, out);
-        tell_hubs(home, removed.prefix, false, now, out);
+        tell_hubs(home, removed.prefix, std::nullopt, now, out);
     } else if (is_tunnel_address) {
         std::vector<Prefix> lost;
         for (const auto& [prefix, shortcut] : home.shortcuts)
             if (shortcut.peer == removed.peer && shortcut.next_hop == removed.next_hop) lost.push_back(prefix);
         for (const Prefix& prefix : lost) remove_shortcut(home, prefix, true, nhrp::name(removed.reason), out);
     }
-    home.access.release(peer->identity, removed.prefix);
+    // Another hub still knows the same spoke there.
+    if (!home.behind_hubs.contains(removed.prefix)) home.access.release(peer->identity, removed.prefix);
     std::erase(peer->bindings, removed.prefix);
     if (is_tunnel_address) std::erase(peer->tunnel_addresses, removed.next_hop);
     update_sources(home, *peer, out);

@@ -12,6 +12,7 @@ nhrp::Settings node_settings(const Tunnel& tunnel) {
     nhrp::Settings settings;
     settings.holding_time = std::max(std::chrono::seconds{1}, std::chrono::duration_cast<std::chrono::seconds>(tunnel.holding_time));
     settings.server = !tunnel.is_spoke();
+    settings.relay = tunnel.relay;
     settings.introductions = tunnel.is_spoke();  // of the spokes that it has a shortcut with (see Introduction)
     settings.redirect = tunnel.redirect && !tunnel.is_spoke();
     settings.shortcut = tunnel.shortcut && tunnel.is_spoke();
@@ -133,6 +134,13 @@ std::optional<nhrp::CieCode> TunnelState::registration_refusal(PeerId id, const 
     const bool noted = code && !refusals_.empty() && refusals_.back().peer == id && refusals_.back().prefix == prefix;
     if (code && !noted) refusals_.push_back({id, prefix, *code});
     return code;
+}
+
+std::optional<nhrp::CieCode> TunnelState::refusal_behind_hub(PeerId id, std::string_view holder, const Prefix& prefix) const {
+    const Peer* hub = peers_.find(id);
+    const auto spoke = holder.empty() ? std::nullopt : ike::Identity::parse(holder);
+    if (!hub || hub->leaving || (!holder.empty() && !spoke)) return nhrp::CieCode::administratively_prohibited;
+    return spoke ? access.refusal(*spoke, prefix) : access.refusal_of_hub(hub->identity, prefix);
 }
 
 bool TunnelState::may_answer(PeerId id, const Prefix& prefix) const {

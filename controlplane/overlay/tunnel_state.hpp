@@ -92,7 +92,7 @@ public:
     std::map<Prefix, Shortcut> shortcuts;
     std::map<NbmaEndpoint, Attempt> attempts;
     std::map<PeerId, Introduction> introductions;
-    std::map<Prefix, std::map<PeerId, TunnelAddress>> behind_hubs;  // hub: what other hubs reach for us, and their tunnel addresses
+    std::map<Prefix, std::vector<nhrp::BehindHub>> behind_hubs;  // hub: what other hubs reach for us; the newest word first
     std::optional<TimePoint> review_at;         // when shortcuts that wait are looked at again
 
     TunnelId id() const { return tunnel.id; }
@@ -119,6 +119,7 @@ public:
     bool is_server(PeerId peer) const override;
     bool is_station(PeerId peer, const IpAddress& address) const override;
     std::optional<nhrp::CieCode> registration_refusal(PeerId peer, const Prefix& prefix) const override;
+    std::optional<nhrp::CieCode> refusal_behind_hub(PeerId hub, std::string_view holder, const Prefix& prefix) const override;
     bool may_answer(PeerId peer, const Prefix& prefix) const override;
     bool same_identity(PeerId a, PeerId b) const override;
     NbmaAddress local_nbma(PeerId peer) const override;

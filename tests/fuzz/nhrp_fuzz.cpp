@@ -31,6 +31,7 @@ public:
     Route way_to_ask(const IpAddress& destination) const override { return route(destination); }
     bool is_server(PeerId peer) const override { return peer == PeerId{0}; }
     bool is_station(PeerId, const IpAddress&) const override { return true; }
+    std::optional<CieCode> refusal_behind_hub(PeerId, std::string_view, const Prefix&) const override { return std::nullopt; }
     std::optional<CieCode> registration_refusal(PeerId, const Prefix&) const override { return std::nullopt; }
     bool may_answer(PeerId, const Prefix&) const override { return true; }
     bool same_identity(PeerId a, PeerId b) const override { return a == b; }
@@ -58,7 +59,7 @@ void node(ByteView bytes, bool server) {
     static Zeros random;
     static const OnePeer directory;
     Settings settings;
-    settings.server = settings.redirect = server;
+    settings.server = settings.redirect = settings.relay = server;
     settings.introductions = !server;
     const bool is_v6 = bytes[2] == 0x86;
     const auto own = is_v6 ? IpAddress::parse(server ? "fd00:255::1" : "fd00:255::11") : IpAddress::parse(server ? "10.255.0.1" : "10.255.0.11");

@@ -131,3 +131,51 @@ TEST_CASE("a hub that starts anew is told of all spokes again") {
     play.world.run_for(30s);
     for (const std::size_t spoke : {1u, 31u, 58u}) CHECK(play.arrives_within(0, spoke, 1s));
 }
+
+namespace {
+/// Spoke 1, at hub 1, comes last and says that it has this network as well.
+struct Greedy : Relays {
+    explicit Greedy(const char* lan) : Relays{4} {
+        world.blueprint(fleet.spoke(1)).lan.push_back(*Prefix::parse(lan));
+        for (const std::size_t each : {fleet.hub(0), fleet.hub(1), fleet.hub(2), fleet.spoke(0), fleet.spoke(2), fleet.spoke(3)}) world.start(each);
+        world.run_for(10s);
+        world.start(fleet.spoke(1));
+        world.run_for(10s);
+    }
+};
+}  // namespace
+
+TEST_CASE("no spoke of another hub takes a part of a network, the very network, or one around it") {
+    const char* lan = GENERATE("10.0.0.0/25", "10.0.0.0/24", "10.0.0.0/23");
+    CAPTURE(lan);
+    Greedy play{lan};
+    CHECK(play.hubs_between(2, 0) == Path{2, 0});
+    CHECK(play.hubs_between(3, 0) == Path{0});
+    CHECK(play.world.kernel_routes(play.fleet.hub(2)).at(spoke_lan(0)) == hub_tunnel_address(0));
+    for (std::size_t hub = 0; hub < Relays::kHubs; ++hub)
+        CHECK(play.world.kernel_routes(play.fleet.hub(hub)).contains(*Prefix::parse(lan)) == (*Prefix::parse(lan) == spoke_lan(0)));
+}
+
+TEST_CASE("no spoke of another hub takes a part of a hub's own network") {
+    Relays play{2};
+    for (std::size_t hub = 0; hub < Relays::kHubs; ++hub) play.world.blueprint(play.fleet.hub(hub)).lan = {*Prefix::parse("10.64.0.0/16")};
+    play.world.blueprint(play.fleet.hub(0)).host = *IpAddress::parse("10.64.0.5");
+    play.world.blueprint(play.fleet.spoke(1)).lan.push_back(*Prefix::parse("10.64.0.0/25"));
+    play.fleet.start_all();
+    play.world.run_for(10s);
+    const auto id = play.world.ping(play.fleet.spoke(0), play.fleet.hub(0));
+    play.world.run_for(500ms);
+    CHECK(play.world.trace(id).path);
+    for (std::size_t hub = 0; hub < Relays::kHubs; ++hub) CHECK_FALSE(play.world.kernel_routes(play.fleet.hub(hub)).contains(*Prefix::parse("10.64.0.0/16")));
+}
+
+TEST_CASE("a spoke that comes up at another hub without a goodbye is reached there by third ones at once") {
+    Relays play{3, [](std::size_t spoke) { return spoke == 0 ? std::vector<std::size_t>{0} : Relays::one_each(spoke); }};
+    play.fleet.start_all();
+    play.world.run_for(10s);
+    play.world.crash(play.fleet.spoke(0));
+    play.world.blueprint(play.fleet.spoke(0)).settings.tunnels[0].hubs = {hub_entry(1)};
+    play.world.start(play.fleet.spoke(0));
+    play.world.run_for(1500ms);
+    CHECK(play.hubs_between(2, 0) == Path{2, 1});
+}

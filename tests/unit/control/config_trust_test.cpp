@@ -116,6 +116,7 @@ TEST_CASE("routes without a hub to lead to are refused") {
 
 TEST_CASE("a relay has other hubs to tell of its spokes, and learns from them what lies there") {
     check_problem(spoke({{14, "relay = true"}, {15, ""}}), "spoke.toml:14:9: tunnel.nave0.relay: a relay tells other hubs of its spokes, and the tunnel has none");
+    check_problem(spoke({{15, "relay = true"}, {16, "hub_connections = 1"}}), "spoke.toml:16:19: tunnel.nave0.hub_connections: a relay is connected to all its hubs");
     check_problem(spoke({{16, "relay = true"}}), "spoke.toml:15:10: tunnel.nave0.routes: a relay learns from its hubs what lies behind them");
 }
 

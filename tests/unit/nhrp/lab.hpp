@@ -42,6 +42,9 @@ public:
     bool is_server(PeerId peer) const override { return peers.at(peer)->is_hub; }
     bool is_station(PeerId peer, const IpAddress& address) const override { return peers.at(peer)->tunnel.value == address; }
     std::optional<CieCode> registration_refusal(PeerId peer, const Prefix& prefix) const override;
+    std::optional<CieCode> refusal_behind_hub(PeerId, std::string_view holder, const Prefix&) const override {
+        return refused_holders.contains(std::string{holder}) ? std::optional{CieCode::administratively_prohibited} : std::nullopt;
+    }
     bool may_answer(PeerId peer, const Prefix& prefix) const override;
     bool same_identity(PeerId a, PeerId b) const override;
     NbmaAddress local_nbma(PeerId peer) const override;
@@ -84,6 +87,7 @@ public:
     std::map<PeerId, std::string> identities; // name of the other station unless set otherwise
     std::map<Prefix, CieCode> refused;        // registrations that policy refuses
     std::set<PeerId> may_not_answer;
+    std::set<std::string> refused_holders;    // identities of other hubs' spokes
     std::vector<Action> actions;              // all but Send and Log
     std::vector<std::string> logged;
     std::unique_ptr<Node> node;

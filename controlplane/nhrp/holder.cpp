@@ -1,0 +1,36 @@
+// The holder extension: written, found among the vendors' extensions, read.
+#include "controlplane/nhrp/holder.hpp"
+
+#include <algorithm>
+#include <array>
+
+namespace nave::nhrp {
+namespace {
+
+constexpr std::array<std::uint8_t, 4> kLabel{0x02, 0x4e, 0x56, 2};  // OUI and kind
+
+}  // namespace
+
+Extension encode_holder(std::string_view identity) {
+    ByteWriter out;
+    out.bytes(kLabel);
+    out.u16(static_cast<std::uint16_t>(identity.size()));
+    out.bytes(as_bytes(identity));
+    if (identity.size() % 2 != 0) out.u8(0);
+    return {.type = extension_type::vendor_private, .compulsory = false, .value = out.take()};
+}
+
+std::string holder_of(const Packet& packet) {
+    for (const Extension& extension : packet.extensions) {
+        const ByteView value{extension.value};
+        if (extension.type != extension_type::vendor_private || value.size() < kLabel.size() || !std::ranges::equal(value.first(kLabel.size()), kLabel)) continue;
+        ByteReader in{value.subspan(kLabel.size())};
+        const std::uint16_t size = in.u16();
+        const ByteView identity = in.take(size);
+        if (in.failed() || in.remaining() != size % 2u || size > kHolderMax) return {};
+        return {identity.begin(), identity.end()};
+    }
+    return {};
+}
+
+}  // namespace nave::nhrp
