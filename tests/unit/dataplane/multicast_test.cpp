@@ -128,10 +128,17 @@ TEST_CASE("a burst of multicast fills the queue towards peers many times over an
 
 TEST_CASE("an inside host's multicast goes to the members of every tunnel of its table") {
     Star star;
-    star.hub.command(SetTunnel{TunnelId{1}, star.hub.table(), false, 0, 1400, true, true, 64});
+    const TunnelId second{1};
+    star.hub.command(SetTunnel{second, star.hub.table(), false, 0, 1400, true, true, 64});
     SetPeer moved = peer_command(peer_id(star.other), {.multicast = true});
-    moved.tunnel = TunnelId{1};
+    moved.tunnel = second;
     star.hub.command(moved);
+    // A tunnel of IPv6 alone is none of those, whose members would refuse it.
+    star.hub.command(AddTunnelAddress{second, TunnelAddress{*IpAddress::parse("fd00::2")}});
+    star.hub.from_host(ipv4({.source = "10.2.0.9", .destination = "239.1.2.3"}, pattern(100)));
+    star.hub.turn();
+    CHECK(star.hub.sent(kUnderlay).size() == 1);
+    star.hub.command(AddTunnelAddress{second, TunnelAddress{*IpAddress::parse("172.17.0.2")}});
     star.hub.from_host(ipv4({.source = "10.2.0.9", .destination = "239.1.2.3"}, pattern(100)));
     star.hub.turn();
     CHECK(star.hub.sent(kUnderlay).size() == 2);
