@@ -78,6 +78,7 @@ std::expected<void, KernelError> Kernel::Impl::dump_all() {
 
 /// Puts one change into the mirror and notes what follows from it.
 void Kernel::Impl::take(const ObjectChange& change, Dirt& dirt) {
+    dirt.dump = dirt.dump || mirror.leaves_unknown(change);
     if (!mirror.apply(change)) return;
     touched.note(change.object);
     if (const auto* route = std::get_if<Route>(&change.object); route && route->protocol == kOurProtocol) {

@@ -13,7 +13,24 @@ void Mirror::watch(std::set<InterfaceIndex> interfaces, std::set<TableNumber> ta
 
 void Mirror::replace(std::span<const Object> objects) {
     watch(std::move(interfaces_), std::move(tables_));
-    for (const Object& object : objects) apply({object, true});
+    for (const Object& object : objects) {
+        const auto* route = std::get_if<Route>(&object);
+        if (!route || route->protocol == kOurProtocol || !routes_.contains(key_of(*route))) apply({object, true});
+    }
+}
+
+/// The route as far as it leads out of our interfaces.
+Route Mirror::without_others(const Route& route) const {
+    Route mine = route;
+    std::erase_if(mine.next_hops, [&](const NextHop& hop) { return !interfaces_.contains(hop.index); });
+    return mine;
+}
+
+bool Mirror::leaves_unknown(const ObjectChange& change) const {
+    const auto* route = std::get_if<Route>(&change.object);
+    if (!route || change.present || route->protocol == kOurProtocol) return false;
+    const auto kept = routes_.find(key_of(*route));
+    return kept != routes_.end() && kept->second != without_others(*route);
 }
 
 bool Mirror::apply(const ObjectChange& change) {
@@ -74,10 +91,9 @@ bool Mirror::apply_one(const Route& route, bool present) {
     if (!tables_.contains(route.table) || route.kind == Route::Kind::other) return false;
     const bool ours = route.protocol == kOurProtocol;
     auto& kept = ours ? our_routes_ : routes_;
-    Route mine = route;
-    if (!ours) std::erase_if(mine.next_hops, [&](const NextHop& hop) { return !interfaces_.contains(hop.index); });
+    Route mine = ours ? route : without_others(route);
     const bool leads_nowhere = !ours && route.kind == Route::Kind::unicast && mine.next_hops.empty();
-    const RouteKey key{route.table, route.prefix, route.metric};
+    const RouteKey key = key_of(route);
     const auto found = kept.find(key);
     if (!present) {
         // Otherwise one of several routes of the same key went, and not the one that we keep.

@@ -19,7 +19,9 @@ public:
     void watch(std::set<InterfaceIndex> interfaces, std::set<TableNumber> tables);
     /// One event of the kernel; answers whether it touched what is kept.
     bool apply(const ObjectChange& change);
-    /// Starts over from dumps, in any order.
+    /// Whether the change takes one of several routes of a key, or a part of one, so that only a dump tells what is left.
+    bool leaves_unknown(const ObjectChange& change) const;
+    /// Starts over from dumps, in any order; of routes of one key the kernel names the one in force first.
     void replace(std::span<const Object> objects);
 
     /// Nothing when the interface is not ours or is gone.
@@ -41,6 +43,8 @@ public:
     const std::set<Rule>& our_rules() const { return our_rules_; }
 
 private:
+    static RouteKey key_of(const Route& route) { return {route.table, route.prefix, route.metric}; }
+    Route without_others(const Route& route) const;
     bool apply_one(const Link& link, bool present);
     bool apply_one(const Address& address, bool present);
     bool apply_one(const Neighbour& neighbour, bool present);

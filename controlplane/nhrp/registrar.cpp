@@ -10,6 +10,7 @@ namespace nave::nhrp {
 namespace {
 
 constexpr Duration kSettling = std::chrono::milliseconds{50};
+constexpr Duration kAskAgain = std::chrono::seconds{10};  // for a spoke that another hub refuses because it knows another one there
 
 /// The reply's verdict on an entry: hubs that know no prefixes may shorten the list, which counts as a refusal.
 CieCode code_for(const Packet& reply, const Prefix& prefix) {
@@ -99,13 +100,18 @@ std::vector<Prefix> Registrar::withdrawn(Server& server, const std::vector<Prefi
     return purged;
 }
 
+bool Registrar::is_refused_by(const Server& server, const Prefix& prefix) {
+    const auto known = server.prefixes.find(prefix);
+    return known != server.prefixes.end() && known->second != CieCode::success;
+}
+
 void Registrar::prefixes_changed(const std::vector<Prefix>& gone, TimePoint now, Outbox& out) {
     for (auto& [nhs, server] : servers_) {
         std::vector<Prefix> purged = withdrawn(server, gone);
         if (server.state != RegistrationState::registered) continue;
         if (!purged.empty() && server.learned) purger_.purge_registration(server.peer, server.learned->value, std::move(purged), now, out);
         // Changes come one by one, and a request names several.
-        if (!server.lan_due) server.lan_due = now + kSettling;
+        server.lan_due = std::min(server.lan_due.value_or(now + kSettling), now + kSettling);
     }
 }
 
@@ -130,7 +136,7 @@ bool Registrar::on_reply(const Received& received, TimePoint now, Outbox& out) {
         }
         for (auto& exchange : server.lan) {
             if (exchange.id != received.packet.request_id) continue;
-            on_prefix_reply(nhs, server, exchange, received.packet, out);
+            on_prefix_reply(nhs, server, exchange, received.packet, now, out);
             return true;
         }
     }
@@ -168,11 +174,12 @@ void Registrar::on_main_reply(NhsId nhs, Server& server, const Packet& reply, Ti
     start_prefixes(server, Extent::all, now, out);
 }
 
-void Registrar::on_prefix_reply(NhsId nhs, Server& server, Exchange& exchange, const Packet& reply, Outbox& out) {
+void Registrar::on_prefix_reply(NhsId nhs, Server& server, Exchange& exchange, const Packet& reply, TimePoint now, Outbox& out) {
     if (exchange.answered) return context_.counters.add(Counter::duplicate_reply);
     exchange.answered = true;
     exchange.next.reset();  // renewed together with the main registration
     for (const auto& prefix : exchange.prefixes) {
+        if (!exchange.holder.empty() && code_for(reply, prefix) != CieCode::success && !server.lan_due) server.lan_due = now + kAskAgain;
         if (!own_prefixes_.contains(prefix) && !told_prefixes_.contains(prefix)) continue;
         const CieCode code = code_for(reply, prefix);
         const auto known = server.prefixes.find(prefix);

@@ -74,11 +74,12 @@ private:
     void start_prefixes(Server& server, Extent extent, TimePoint now, Outbox& out);
     /// Prefixes by holder.
     using Holdings = std::map<std::string, std::vector<Prefix>>;
+    static bool is_refused_by(const Server& server, const Prefix& prefix);
     Holdings to_ask_for(const Server& server, Extent extent) const;
     void transmit(const Server& server, Exchange& exchange, TimePoint now, Outbox& out);
     void repeat(NhsId nhs, Server& server, TimePoint now, Outbox& out);
     void on_main_reply(NhsId nhs, Server& server, const Packet& reply, TimePoint now, Outbox& out);
-    void on_prefix_reply(NhsId nhs, Server& server, Exchange& exchange, const Packet& reply, Outbox& out);
+    void on_prefix_reply(NhsId nhs, Server& server, Exchange& exchange, const Packet& reply, TimePoint now, Outbox& out);
     void lose(NhsId nhs, Server& server, RegistrationState state, RegistrationEnd reason, Outbox& out);
     void set_state(NhsId nhs, Server& server, RegistrationState state, std::string_view reason, Outbox& out) const;
     void update_hub_addresses();

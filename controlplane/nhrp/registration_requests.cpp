@@ -66,19 +66,20 @@ Registrar::Holdings Registrar::to_ask_for(const Server& server, Extent extent) c
     std::set<Prefix> asked;
     for (const auto& exchange : server.lan) asked.insert(exchange.prefixes.begin(), exchange.prefixes.end());
     const auto is_asked = [&](const Prefix& prefix) { return extent == Extent::unasked && (asked.contains(prefix) || server.prefixes.contains(prefix)); };
+    const auto is_refused = [&](const Prefix& prefix) { return is_refused_by(server, prefix) && !asked.contains(prefix); };
     Holdings found;
     for (const Prefix& prefix : own_prefixes_)
         if (!is_asked(prefix)) found[{}].push_back(prefix);
     for (const auto& [prefix, holder] : told_prefixes_)
-        if (!is_asked(prefix)) found[holder].push_back(prefix);
+        if (!is_asked(prefix) || is_refused(prefix)) found[holder].push_back(prefix);
     return found;
 }
 
 void Registrar::start_prefixes(Server& server, Extent extent, TimePoint now, Outbox& out) {
     server.lan_due.reset();
-    const Holdings holdings = to_ask_for(server, extent);
     if (extent == Extent::all) server.lan.clear();
     else std::erase_if(server.lan, &Exchange::answered);
+    const Holdings holdings = to_ask_for(server, extent);
     for (const auto& [holder, wanted] : holdings) {
         for (std::size_t first = 0; first < wanted.size(); first += kPrefixesPerRequest) {
             const auto begin = wanted.begin() + static_cast<std::ptrdiff_t>(first);

@@ -108,6 +108,21 @@ TEST_CASE("a route that another of the same key replaced is not lost when the ol
     CHECK(mirror.routes().begin()->second.next_hops.front().gateway == ip("192.0.2.253"));
 }
 
+TEST_CASE("what is left when one of several routes of a key goes, or a part of a route, is asked of the kernel, which names the one in force first") {
+    Mirror mirror = watching({5}, {kMainTable});
+    const Route first = route("0.0.0.0/0", "192.0.2.254", 5), second = route("0.0.0.0/0", "192.0.2.253", 5);
+    mirror.apply({second});
+    CHECK(mirror.leaves_unknown({first, false}));
+    CHECK_FALSE(mirror.leaves_unknown({second, false}));
+    CHECK_FALSE(mirror.leaves_unknown({first, true}));
+    Route both = first;
+    both.next_hops.push_back(second.next_hops.front());
+    mirror.apply({both});
+    CHECK(mirror.leaves_unknown({second, false}));
+    mirror.replace(std::vector<Object>{first, second});
+    CHECK(mirror.routes().begin()->second == first);
+}
+
 TEST_CASE("a route that turns to a foreign interface is forgotten") {
     Mirror mirror = watching({5}, {kMainTable});
     mirror.apply({route("0.0.0.0/0", "192.0.2.254", 5)});

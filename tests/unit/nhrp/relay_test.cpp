@@ -81,6 +81,21 @@ TEST_CASE("what a hub says is judged by the spoke's identity, at each renewal, a
     CHECK_FALSE(t.heard().back().present);
 }
 
+TEST_CASE("a spoke whose place another had is told again soon after that one has gone, and nothing is said meanwhile") {
+    Pair t;
+    t.other.refused_holders = {"spoke.example"};
+    t.tell("172.16.11.0/24", "spoke.example");
+    t.lab.advance(seconds{35});
+    CHECK(t.hub.said<RegistrationRefused>().size() == 1);
+    t.other.refused_holders.clear();
+    t.lab.advance(seconds{11});
+    REQUIRE_FALSE(t.heard().empty());
+    CHECK(t.heard().back().prefix == net("172.16.11.0/24"));
+    const auto sent = t.lab.sent(PacketType::registration_request);
+    t.lab.advance(seconds{60});
+    CHECK(t.lab.sent(PacketType::registration_request) == sent);
+}
+
 TEST_CASE("a spoke that goes is told to be gone, also while the other hub has not answered yet") {
     Pair t;
     t.tell("172.16.11.0/24", "spoke.example");
