@@ -69,8 +69,7 @@ CieCode Bindings::register_client(const Prefix& prefix, const Binding& wanted, b
 std::optional<CieCode> Bindings::refusal(const Prefix& prefix, const Binding& wanted) const {
     const bool takes_any = context_.settings.server || context_.settings.introductions;
     const bool is_ours = context_.is_own(wanted.next_hop.value) || prefix.contains(context_.own.value);
-    const bool is_no_network = prefix.address.is_multicast() || prefix.address.is_unspecified() || prefix.address.is_link_local();
-    if (!takes_any || is_ours || is_no_network) return CieCode::administratively_prohibited;
+    if (!takes_any || is_ours || !Context::is_unicast(prefix.address)) return CieCode::administratively_prohibited;
     // Whoever may not hold the next hop may not hang prefixes on it either.
     if (const auto code = context_.directory.registration_refusal(wanted.peer, Prefix::host(wanted.next_hop.value))) return code;
     if (const auto code = context_.directory.registration_refusal(wanted.peer, prefix)) return code;

@@ -39,6 +39,8 @@ public:
     /// Whether an answer about the prefix may hold for all of it: nothing as wide as a default route is one site's. As FRR: /8 of IPv4;
     /// of IPv6 /16, because registries give a /19 to the largest providers, and no site comes near that (RFC 6177).
     static bool is_narrow(const Prefix& prefix) { return prefix.length >= (prefix.address.is_v4() ? 8 : 16); }
+    /// Whether it may be a station's address, or a network's, beyond one link.
+    static bool is_unicast(const IpAddress& address) { return !address.is_multicast() && !address.is_unspecified() && !address.is_link_local(); }
     bool is_own(const IpAddress& address) const { return address == own.value; }
     /// Drawn at random: whoever did not see the request cannot answer it. `is_taken` says which ones are outstanding.
     template <class IsTaken>

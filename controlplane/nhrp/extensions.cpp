@@ -47,6 +47,10 @@ const Extension* find(const Extensions& extensions, std::uint16_t type) {
     return found == extensions.end() ? nullptr : &*found;
 }
 
+bool is_private(const Extension& extension, ByteView label) {
+    return extension.type == extension_type::vendor_private && extension.value.size() >= label.size() && std::ranges::equal(label, ByteView{extension.value}.first(label.size()));
+}
+
 bool is_understood(std::uint16_t type) {
     switch (type) {
     case extension_type::responder_address:

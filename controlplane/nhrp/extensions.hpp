@@ -36,6 +36,9 @@ void encode_extensions(const Extensions& extensions, ByteWriter& out);
 Extension* find(Extensions& extensions, std::uint16_t type);
 const Extension* find(const Extensions& extensions, std::uint16_t type);
 
+/// Whether the extension is a vendor's own (§5.3.5) and begins with the label: the OUI, and what the vendor tells its kinds apart by.
+bool is_private(const Extension& extension, ByteView label);
+
 /// Whether this implementation knows what the type asks of a receiver.
 bool is_understood(std::uint16_t type);
 

@@ -35,9 +35,8 @@ Extension encode_group(std::string_view group) {
 
 std::string group_of(const Packet& packet) {
     for (const auto& extension : packet.extensions) {
-        const ByteView value = extension.value;
-        if (extension.type != extension_type::vendor_private || value.size() < kCisco.size() || !std::ranges::equal(value.first(kCisco.size()), kCisco)) continue;
-        const std::string_view word = longest_word(value.subspan(kCisco.size()));
+        if (!is_private(extension, kCisco)) continue;
+        const std::string_view word = longest_word(ByteView{extension.value}.subspan(kCisco.size()));
         if (word.size() >= kGroupMin && word.size() <= 2 * kGroupMax) return std::string{word};
     }
     return {};

@@ -21,16 +21,14 @@ Extension encode_holder(std::string_view identity) {
 }
 
 std::string holder_of(const Packet& packet) {
-    for (const Extension& extension : packet.extensions) {
-        const ByteView value{extension.value};
-        if (extension.type != extension_type::vendor_private || value.size() < kLabel.size() || !std::ranges::equal(value.first(kLabel.size()), kLabel)) continue;
-        ByteReader in{value.subspan(kLabel.size())};
-        const std::uint16_t size = in.u16();
-        const ByteView identity = in.take(size);
-        if (in.failed() || in.remaining() != size % 2u || size > kHolderMax) return {};
-        return {identity.begin(), identity.end()};
-    }
-    return {};
+    const auto found = std::ranges::find_if(packet.extensions, [](const Extension& extension) { return is_private(extension, kLabel); });
+    if (found == packet.extensions.end()) return {};
+    ByteReader in{found->value};
+    in.skip(kLabel.size());
+    const std::uint16_t size = in.u16();
+    const ByteView identity = in.take(size);
+    if (in.failed() || in.remaining() != size % 2u || size > kHolderMax) return {};
+    return {identity.begin(), identity.end()};
 }
 
 }  // namespace nave::nhrp

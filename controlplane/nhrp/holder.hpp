@@ -1,4 +1,4 @@
-// Our vendor-private extension (RFC 2332 §5.3.6) by which a hub says for whom it registers a prefix at another hub.
+// Our vendor-private extension (RFC 2332 §5.3.5) by which a hub says for whom it registers a prefix at another hub.
 #pragma once
 
 #include "controlplane/nhrp/packet.hpp"

@@ -5,8 +5,7 @@ namespace nave::nhrp {
 
 std::optional<CieCode> HubBindings::refusal(const Key& key, const Word& word) const {
     const auto& [hub, prefix] = key;
-    const bool is_no_network = prefix.address.is_multicast() || prefix.address.is_unspecified() || prefix.address.is_link_local();
-    if (is_no_network || prefix.contains(context_.own.value)) return CieCode::administratively_prohibited;
+    if (!Context::is_unicast(prefix.address) || prefix.contains(context_.own.value)) return CieCode::administratively_prohibited;
     if (const auto code = context_.directory.refusal_behind_hub(hub, word.holder, prefix)) return code;
     if (!words_.contains(key) && words_.size() >= context_.settings.limits.bindings) return CieCode::insufficient_resources;
     return std::nullopt;
@@ -47,7 +46,7 @@ void HubBindings::purge(PeerId hub, const Prefix& prefix, Outbox& out) {
 }
 
 void HubBindings::peer_down(PeerId hub, Outbox& out) {
-    for (auto entry = words_.lower_bound({hub, Prefix{}}); entry != words_.end() && entry->first.first == hub;) remove(entry++, out);
+    purge(hub, Prefix::of(context_.own.value, 0), out);
 }
 
 void HubBindings::recheck(Outbox& out) {

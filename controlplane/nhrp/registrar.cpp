@@ -100,11 +100,6 @@ std::vector<Prefix> Registrar::withdrawn(Server& server, const std::vector<Prefi
     return purged;
 }
 
-bool Registrar::is_refused_by(const Server& server, const Prefix& prefix) {
-    const auto known = server.prefixes.find(prefix);
-    return known != server.prefixes.end() && known->second != CieCode::success;
-}
-
 void Registrar::prefixes_changed(const std::vector<Prefix>& gone, TimePoint now, Outbox& out) {
     for (auto& [nhs, server] : servers_) {
         std::vector<Prefix> purged = withdrawn(server, gone);

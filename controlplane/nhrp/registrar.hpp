@@ -74,7 +74,6 @@ private:
     void start_prefixes(Server& server, Extent extent, TimePoint now, Outbox& out);
     /// Prefixes by holder.
     using Holdings = std::map<std::string, std::vector<Prefix>>;
-    static bool is_refused_by(const Server& server, const Prefix& prefix);
     Holdings to_ask_for(const Server& server, Extent extent) const;
     void transmit(const Server& server, Exchange& exchange, TimePoint now, Outbox& out);
     void repeat(NhsId nhs, Server& server, TimePoint now, Outbox& out);

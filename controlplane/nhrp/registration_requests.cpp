@@ -65,13 +65,15 @@ void Registrar::transmit(const Server& server, Exchange& exchange, TimePoint now
 Registrar::Holdings Registrar::to_ask_for(const Server& server, Extent extent) const {
     std::set<Prefix> asked;
     for (const auto& exchange : server.lan) asked.insert(exchange.prefixes.begin(), exchange.prefixes.end());
-    const auto is_asked = [&](const Prefix& prefix) { return extent == Extent::unasked && (asked.contains(prefix) || server.prefixes.contains(prefix)); };
-    const auto is_refused = [&](const Prefix& prefix) { return is_refused_by(server, prefix) && !asked.contains(prefix); };
     Holdings found;
-    for (const Prefix& prefix : own_prefixes_)
-        if (!is_asked(prefix)) found[{}].push_back(prefix);
-    for (const auto& [prefix, holder] : told_prefixes_)
-        if (!is_asked(prefix) || is_refused(prefix)) found[holder].push_back(prefix);
+    const auto consider = [&](const Prefix& prefix, const std::string& holder) {
+        const auto answer = server.prefixes.find(prefix);
+        // What was refused of ours waits for the next renewal; of a spoke, who refused it may have known another one there.
+        const bool is_settled = answer != server.prefixes.end() && (holder.empty() || answer->second == CieCode::success);
+        if (extent == Extent::all || !(asked.contains(prefix) || is_settled)) found[holder].push_back(prefix);
+    };
+    for (const Prefix& prefix : own_prefixes_) consider(prefix, {});
+    for (const auto& [prefix, holder] : told_prefixes_) consider(prefix, holder);
     return found;
 }
 

@@ -9,10 +9,7 @@ namespace {
 
 constexpr std::array<std::uint8_t, 4> kLabel{0x02, 0x4e, 0x56, 1};  // OUI and kind
 
-bool is_rendezvous(const Extension& extension) {
-    return extension.type == extension_type::vendor_private && extension.value.size() >= kLabel.size() &&
-           std::ranges::equal(kLabel, ByteView{extension.value}.first(kLabel.size()));
-}
+bool is_rendezvous(const Extension& extension) { return is_private(extension, kLabel); }
 
 }  // namespace
 

@@ -1,4 +1,4 @@
-// Our vendor-private extension (RFC 2332 §5.3.6) by which a hub tells two stations behind NATs each other's address and port.
+// Our vendor-private extension (RFC 2332 §5.3.5) by which a hub tells two stations behind NATs each other's address and port.
 #pragma once
 
 #include "controlplane/nhrp/packet.hpp"

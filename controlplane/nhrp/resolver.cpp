@@ -39,7 +39,7 @@ void Resolver::confirm(const IpAddress& destination, TimePoint now, Outbox& out)
 }
 
 bool Resolver::is_usable(const IpAddress& destination) const {
-    return !destination.is_multicast() && !destination.is_unspecified() && !destination.is_link_local() && destination.family() == context_.own.value.family();
+    return Context::is_unicast(destination) && destination.family() == context_.own.value.family();
 }
 
 std::optional<TimePoint> Resolver::refused_at(const IpAddress& destination) const {

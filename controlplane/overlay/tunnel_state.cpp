@@ -154,27 +154,28 @@ bool TunnelState::same_identity(PeerId a, PeerId b) const {
     return first && second && first->identity == second->identity;
 }
 
-NbmaAddress TunnelState::local_nbma(PeerId id) const {
+const Association* TunnelState::association_with(PeerId id) const {
     const Peer* peer = peers_.find(id);
-    const Association* association = peer ? peer->best_association() : nullptr;
+    return peer ? peer->best_association() : nullptr;
+}
+
+NbmaAddress TunnelState::local_nbma(PeerId id) const {
+    const Association* association = association_with(id);
     return association ? association->local.address : NbmaAddress{};
 }
 
 bool TunnelState::is_behind_nat(PeerId id) const {
-    const Peer* peer = peers_.find(id);
-    const Association* association = peer ? peer->best_association() : nullptr;
+    const Association* association = association_with(id);
     return association && association->local_behind_nat;
 }
 
 NbmaAddress TunnelState::observed_nbma(PeerId id) const {
-    const Peer* peer = peers_.find(id);
-    const Association* association = peer ? peer->best_association() : nullptr;
+    const Association* association = association_with(id);
     return association ? association->remote.address : NbmaAddress{};
 }
 
 std::optional<NbmaEndpoint> TunnelState::observed_behind_nat(PeerId id) const {
-    const Peer* peer = peers_.find(id);
-    const Association* association = peer ? peer->best_association() : nullptr;
+    const Association* association = association_with(id);
     const bool shows_a_port = association && association->remote_behind_nat && association->encapsulated && association->remote.port != kUdpPortIke;
     return shows_a_port ? std::optional{association->remote} : std::nullopt;
 }

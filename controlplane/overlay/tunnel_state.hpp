@@ -108,6 +108,7 @@ public:
     std::size_t active_through(PeerId peer) const;
 
     /// What the rules say against the peer's holding the prefix. Who came first decides at a hub only; a spoke takes the hub's word for it.
+    const Association* association_with(PeerId peer) const;
     std::optional<nhrp::CieCode> objection(const Peer& peer, const Prefix& prefix) const;
 
     struct Refusal { PeerId peer; Prefix prefix; nhrp::CieCode code; };
