@@ -13,7 +13,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
 RELEASE, SANITIZE = ROOT / "build", ROOT / "build-sanitize"
-FUZZ_SECONDS = 30
+FUZZ_SECONDS = 20
 INTEROP_SECONDS_MAX = 900
 KINDS = ["tidy", "unit", "simulation", "rig", "e2e", "interop", "fuzz"]
 SANITIZER_ENVIRONMENT = {
@@ -34,7 +34,8 @@ class Tally:
         print(f"{'FAIL' if failed else 'ok  '} {name}: {passed} passed, {failed} failed ({seconds:.1f} s)", flush=True)
         if failed:
             self.failures += [name] * failed
-            print(output[-6000:], flush=True)
+            # The end explains the last failure; the others are to be seen by name at least.
+            print(*(line for line in output.splitlines() if line.startswith("FAIL")), output[-6000:], sep="\n", flush=True)
 
 
 def run(command, environment=None, timeout=600):
