@@ -60,4 +60,14 @@ void HubBindings::on_deadline(TimePoint now, Outbox& out) {
     while (const auto key = expiries_.take_due(now)) remove(words_.find(*key), out);
 }
 
+void HubBindings::append_to(Snapshot& snapshot) const {
+    for (const auto& [key, word] : words_)
+        snapshot.cache.push_back({.kind = CacheKind::behind_hub,
+                                  .prefix = key.second,
+                                  .next_hop = word.next_hop,
+                                  .peer = key.first,
+                                  .expires = *expiries_.at(key),
+                                  .holder = word.holder});
+}
+
 }  // namespace nave::nhrp

@@ -3,6 +3,7 @@
 
 #include "controlplane/nhrp/context.hpp"
 #include "controlplane/nhrp/deadlines.hpp"
+#include "controlplane/nhrp/snapshot.hpp"
 
 #include <map>
 #include <string>
@@ -28,6 +29,8 @@ public:
 
     void on_deadline(TimePoint now, Outbox& out);
     std::optional<TimePoint> next_deadline() const { return expiries_.next(); }
+
+    void append_to(Snapshot& snapshot) const;
 
 private:
     using Key = std::pair<PeerId, Prefix>;

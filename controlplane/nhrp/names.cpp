@@ -92,6 +92,7 @@ std::string_view name(ResolutionFailure reason) {
 std::string_view name(CacheKind kind) {
     switch (kind) {
     case CacheKind::registered: return "registered";
+    case CacheKind::behind_hub: return "behind-hub";
     case CacheKind::shortcut: return "shortcut";
     case CacheKind::negative: return "negative";
     }

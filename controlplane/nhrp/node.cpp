@@ -133,6 +133,7 @@ Snapshot Node::snapshot() const {
     Snapshot snapshot;
     snapshot.own_address = parts_->context.own;
     parts_->bindings.append_to(snapshot);
+    parts_->of_hubs.append_to(snapshot);
     parts_->registrar.append_to(snapshot);
     parts_->resolver.append_to(snapshot);
     snapshot.answers = parts_->purger.answer_count();

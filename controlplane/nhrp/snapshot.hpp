@@ -15,20 +15,21 @@
 
 namespace nave::nhrp {
 
-enum class CacheKind : std::uint8_t { registered, shortcut, negative };
+enum class CacheKind : std::uint8_t { registered, behind_hub, shortcut, negative };
 enum class RegistrationState : std::uint8_t { waiting_for_peer, registering, registered, refused };
 
 struct CacheEntry {
     CacheKind kind;
     Prefix prefix;
     std::optional<TunnelAddress> next_hop;  // not of negative entries
-    std::optional<NbmaAddress> nbma;        // to contact
-    std::optional<NbmaAddress> claimed;     // the other end's own view of it
-    std::optional<PeerId> peer;             // of registered entries
+    std::optional<NbmaAddress> nbma{};      // to contact; nothing of entries behind a hub
+    std::optional<NbmaAddress> claimed{};   // the other end's own view of it
+    std::optional<PeerId> peer;             // of registered entries; the hub of those behind it
     bool unique = false;
     bool used = false;                      // a shortcut that traffic used since it was last renewed
     TimePoint expires;
     std::string group{};                    // of registered entries: what the peer calls its kind
+    std::string holder{};                   // of entries behind a hub: the spoke that is registered there; empty: the hub itself
 };
 
 struct RegistrationEntry {

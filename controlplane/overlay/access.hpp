@@ -59,6 +59,7 @@ public:
     /// Whether its rule names this very prefix, rather than a block around it.
     bool names_exactly(const ike::Identity& identity, const Prefix& prefix) const;
 
+    const ike::Identity* holder(const Prefix& prefix) const { return claims_.holder(prefix); }
     void claim(const ike::Identity& identity, const Prefix& prefix);
     /// Gives it up; ignored when another identity holds it.
     void release(const ike::Identity& identity, const Prefix& prefix);

@@ -13,11 +13,14 @@ void Gateway::Impl::run_nhrp(TunnelState& home, nhrp::Outbox actions, TimePoint 
 }
 
 void Gateway::Impl::report_refusals(TunnelState& home, Outbox& out) {
-    for (const auto& [id, prefix, code] : home.take_refusals()) {
+    for (const auto& [id, prefix, code, holder] : home.take_refusals()) {
         const Peer* peer = peers.find(id);
-        const std::string who = peer ? peer->identity.to_string() : "unknown";
+        const std::string sender = peer ? peer->identity.to_string() : "unknown";
+        const std::string who = holder.empty() ? sender : fmt::format("{} behind {}", holder, sender);
+        const ike::Identity* first = code == nhrp::CieCode::already_registered ? home.access.holder(prefix) : nullptr;
         count(fmt::format("overlay-registration-refused-{}", std::to_underlying(code)));
-        log(out, ike::Severity::warning, "refused-" + who, fmt::format("{}: {} may not register {}: {}", home.tunnel.name, who, prefix.to_string(), nhrp::name(code)));
+        log(out, ike::Severity::warning, "refused-" + who, fmt::format("{}: {} may not register {}: {}{}", home.tunnel.name, who, prefix.to_string(), nhrp::name(code),
+                                                                       first ? " by " + first->to_string() : ""));
     }
 }
 

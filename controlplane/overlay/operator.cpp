@@ -105,7 +105,7 @@ std::vector<NhrpView> Gateway::nhrp(TimePoint now) const {
             const auto holder = is_shortcut ? shortcut->second.peer : entry.peer;
             const Peer* peer = holder ? impl_->peers.find(*holder) : nullptr;
             rows.push_back({home->tunnel.name, std::string{nhrp::name(entry.kind)}, entry.prefix.to_string(), words(entry.next_hop), words(entry.nbma),
-                            peer ? peer->identity.to_string() : "", is_shortcut ? std::string{name(shortcut->second.state)} : "valid",
+                            !entry.holder.empty() ? entry.holder : peer ? peer->identity.to_string() : "", is_shortcut ? std::string{name(shortcut->second.state)} : "valid",
                             seconds_between(now, entry.expires), entry.group});
         }
         for (const auto& entry : snapshot.pending)

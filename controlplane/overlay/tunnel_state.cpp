@@ -130,17 +130,23 @@ std::optional<nhrp::CieCode> TunnelState::registration_refusal(PeerId id, const 
     const Peer* peer = peers_.find(id);
     if (!peer) return nhrp::CieCode::administratively_prohibited;
     const auto code = why_not(*peer, prefix);
-    // One request may ask twice about its tunnel address: as next hop, and as what is registered.
-    const bool noted = code && !refusals_.empty() && refusals_.back().peer == id && refusals_.back().prefix == prefix;
-    if (code && !noted) refusals_.push_back({id, prefix, *code});
+    note_refusal(id, prefix, code, {});
     return code;
+}
+
+void TunnelState::note_refusal(PeerId id, const Prefix& prefix, std::optional<nhrp::CieCode> code, std::string_view holder) const {
+    // One request may ask twice about its tunnel address: as next hop, and as what is registered.
+    const bool noted = !refusals_.empty() && refusals_.back().peer == id && refusals_.back().prefix == prefix;
+    if (code && !noted) refusals_.push_back({id, prefix, *code, std::string{holder}});
 }
 
 std::optional<nhrp::CieCode> TunnelState::refusal_behind_hub(PeerId id, std::string_view holder, const Prefix& prefix) const {
     const Peer* hub = peers_.find(id);
     const auto spoke = holder.empty() ? std::nullopt : ike::Identity::parse(holder);
     if (!hub || hub->leaving || (!holder.empty() && !spoke)) return nhrp::CieCode::administratively_prohibited;
-    return spoke ? access.refusal(*spoke, prefix) : access.refusal_of_hub(hub->identity, prefix);
+    const auto code = spoke ? access.refusal(*spoke, prefix) : access.refusal_of_hub(hub->identity, prefix);
+    note_refusal(id, prefix, code, holder);
+    return code;
 }
 
 bool TunnelState::may_answer(PeerId id, const Prefix& prefix) const {

@@ -107,11 +107,11 @@ public:
     /// Shortcuts that are routed to the peer.
     std::size_t active_through(PeerId peer) const;
 
-    /// What the rules say against the peer's holding the prefix. Who came first decides at a hub only; a spoke takes the hub's word for it.
     const Association* association_with(PeerId peer) const;
+    /// What the rules say against the peer's holding the prefix. Who came first decides at a hub only; a spoke takes the hub's word for it.
     std::optional<nhrp::CieCode> objection(const Peer& peer, const Prefix& prefix) const;
 
-    struct Refusal { PeerId peer; Prefix prefix; nhrp::CieCode code; };
+    struct Refusal { PeerId peer; Prefix prefix; nhrp::CieCode code; std::string holder; };  // the spoke behind a hub; empty: the peer itself
     /// Registrations that were refused since the last call.
     std::vector<Refusal> take_refusals() { return std::exchange(refusals_, {}); }
 
@@ -130,6 +130,7 @@ public:
 
 private:
     std::optional<nhrp::CieCode> why_not(const Peer& peer, const Prefix& prefix) const;
+    void note_refusal(PeerId peer, const Prefix& prefix, std::optional<nhrp::CieCode> code, std::string_view holder) const;
 
     const Peers& peers_;
     mutable std::vector<Refusal> refusals_;

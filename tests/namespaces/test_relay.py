@@ -70,6 +70,8 @@ def a_hub_shows_what_is_behind_the_other(lab):
     row = next(row for row in lab.ctl("hub", "show", "routes") if row["prefix"] == "172.16.14.0/24")
     assert row["source"] == "behind-hub" and "hub2.hubs.example" in row["via"], row
     assert "172.16.14.0/24 via 10.255.0.2" in lab.run("hub", "ip route show table 1000")
+    entry = next(row for row in lab.ctl("hub", "show", "nhrp") if row["prefix"] == "172.16.14.0/24")
+    assert (entry["kind"], entry["peer"], entry["tunnel_address"]) == ("behind-hub", "spoke4.spokes.example", "10.255.0.2"), entry
 
 
 def a_spoke_that_leaves_is_known_to_be_gone_at_both(lab):

@@ -156,6 +156,14 @@ TEST_CASE("no spoke of another hub takes a part of a network, the very network, 
         CHECK(play.world.kernel_routes(play.fleet.hub(hub)).contains(*Prefix::parse(lan)) == (*Prefix::parse(lan) == spoke_lan(0)));
 }
 
+TEST_CASE("a hub that does not take another hub's word names both spokes") {
+    Relays play{2};
+    play.world.blueprint(play.fleet.spoke(1)).lan.push_back(spoke_lan(0));
+    play.fleet.start_all();  // their registrations cross
+    play.world.run_for(10s);
+    CHECK(play.world.has_logged(play.fleet.hub(0), "s1.spokes.example behind hub1.example may not register 10.0.0.0/24: already-registered by s0.spokes.example"));
+}
+
 TEST_CASE("no spoke of another hub takes a part of a hub's own network") {
     Relays play{2};
     for (std::size_t hub = 0; hub < Relays::kHubs; ++hub) play.world.blueprint(play.fleet.hub(hub)).lan = {*Prefix::parse("10.64.0.0/16")};
