@@ -66,6 +66,7 @@ void Underlay::learn(const NextHopKey& key, NextHop& hop, const UnderlayNeighbou
             transmit(waiting.datagram, *hop.mac, out);
         } else {
             ++counters_.unresolved;
+            tell({key.first, waiting.datagram.remote.address.value, key.second}, now, out);
         }
     }
 }
@@ -172,6 +173,7 @@ void Underlay::send(const overlay::SendDatagram& datagram, TimePoint now, Underl
     const auto next = choose(datagram.port, datagram.remote.address.value);
     if (!next) {
         ++counters_.no_route;
+        if (view_.ports.contains(datagram.port)) tell({datagram.port, datagram.remote.address.value, {}}, now, out);
         return;
     }
     NextHop& hop = want({datagram.port, *next}, now, out);
@@ -184,6 +186,12 @@ void Underlay::send(const overlay::SendDatagram& datagram, TimePoint now, Underl
         hop.waiting.push_back({datagram, now});
         ++waiting_;
     }
+}
+
+void Underlay::tell(const Unreachable& unreachable, TimePoint now, UnderlayOutbox& out) {
+    std::erase_if(told_, [&](const auto& each) { return each.second <= now; });
+    if (told_.size() >= kToldMax) return;
+    if (told_.try_emplace({unreachable.port, unreachable.next_hop.value_or(unreachable.remote)}, now + kTellAgain).second) out.push_back(unreachable);
 }
 
 void Underlay::transmit(const overlay::SendDatagram& datagram, const MacAddress& destination, UnderlayOutbox& out) {
@@ -201,6 +209,7 @@ void Underlay::on_deadline(TimePoint now, UnderlayOutbox& out) {
     for (auto entry = next_hops_.begin(); entry != next_hops_.end();) {
         auto& [key, hop] = *entry;
         while (!hop.waiting.empty() && hop.waiting.front().since + kWaitAtMost <= now) {
+            tell({key.first, hop.waiting.front().datagram.remote.address.value, key.second}, now, out);
             hop.waiting.pop_front();
             --waiting_;
             ++counters_.unresolved;

@@ -23,7 +23,13 @@ namespace nave::kernel {
 struct SendFrame { PortId port; Bytes frame; };
 /// The kernel shall find out, or confirm, the MAC of this neighbour.
 struct ResolveNeighbour { PortId port; IpAddress address; };
-using UnderlayAction = std::variant<Command, SendFrame, ResolveNeighbour>;
+/// A datagram got nowhere: no route leads to `remote`, or the next hop there does not answer. An operator would take it for a silent peer.
+struct Unreachable {
+    PortId port;
+    IpAddress remote;
+    std::optional<IpAddress> next_hop;  // nothing: no route
+};
+using UnderlayAction = std::variant<Command, SendFrame, ResolveNeighbour, Unreachable>;
 using UnderlayOutbox = std::vector<UnderlayAction>;
 
 /// The next hop of a remote address by longest prefix: the gateway, or the address itself when it is on the link.
@@ -45,6 +51,8 @@ public:
     static constexpr Duration kAskAgain = std::chrono::seconds{1};
     static constexpr Duration kConfirm = std::chrono::seconds{30};             // the kernel does not see ESP use the neighbour
     static constexpr Duration kWaitAtMost = std::chrono::seconds{5};
+    static constexpr Duration kTellAgain = std::chrono::minutes{1};            // that a next hop, or a remote without one, is out of reach
+    static constexpr std::size_t kToldMax = 64;                                // strangers choose the remotes
     static constexpr Duration kTryLarger = std::chrono::minutes{10};           // RFC 8201 §4
 
     void update(const UnderlayView& view, TimePoint now, UnderlayOutbox& out);
@@ -92,6 +100,7 @@ private:
     void path_peer(Peer& peer, UnderlayOutbox& out);
     void learn(const NextHopKey& key, NextHop& hop, const UnderlayNeighbour& neighbour, TimePoint now, UnderlayOutbox& out);
     void transmit(const overlay::SendDatagram& datagram, const MacAddress& destination, UnderlayOutbox& out);
+    void tell(const Unreachable& unreachable, TimePoint now, UnderlayOutbox& out);
     void forget_remote(Peer& peer);
     void try_larger(TimePoint now, UnderlayOutbox& out);
     void leave(const std::optional<NextHopKey>& key, PeerId peer);
@@ -103,6 +112,7 @@ private:
     std::multimap<IpAddress, PeerId> by_remote_;
     struct Lowered { TimePoint until; PeerId peer; };
     std::deque<Lowered> lowered_;  // oldest first; a peer once
+    std::map<NextHopKey, TimePoint> told_;  // when they may be told again
     std::size_t waiting_ = 0;
     std::uint32_t identification_ = 0;
     Counters counters_;

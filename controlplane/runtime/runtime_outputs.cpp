@@ -67,6 +67,14 @@ void Runtime::Impl::perform_underlay() {
             self.inject(self.message);
         }
         void operator()(const kernel::ResolveNeighbour& wanted) { self.kernel.resolve(wanted.port, wanted.address); }
+        void operator()(const kernel::Unreachable& found) {
+            const auto& port = self.around.config.ports.at(found.port.value);
+            const std::string remote = found.remote.to_string();
+            self.log(ike::Severity::warning, "unreachable-" + port.name,
+                     found.next_hop ? fmt::format("port {}: {} does not answer, the next hop to {}: check the link and the port's gateway", port.name,
+                                                  found.next_hop->to_string(), remote)
+                                    : fmt::format("port {}: no route to {}: give the port a gateway, or the kernel a route through {}", port.name, remote, port.twin));
+        }
     };
     for (const kernel::UnderlayAction& action : std::exchange(underlay_out, {})) std::visit(Visitor{*this}, action);
 }

@@ -101,6 +101,15 @@ def without_an_address_it_says_what_it_waits_for(lab):
     assert lab.ctl("hub", "show", "ports")[0]["addresses"] == ["192.0.2.7/24"]
 
 
+def a_hub_that_no_route_or_neighbour_leads_to_is_told(lab):
+    text = lab.configuration("spoke1").replace("spoke1.sock", "hub.sock")
+    for spoke, words in ((text.replace('gateway = "192.168.1.1"\n', ""), "port wan: no route to 192.0.2.1: give the port a gateway"),
+                         (text, "port wan: 192.168.1.1 does not answer, the next hop to 192.0.2.1: check")):
+        lab.stop("hub")
+        lab.gateway("hub", text=spoke)
+        assert wait_until(lambda words=words: words in lab.log("hub"), 15), lab.log("hub")[-1500:]
+
+
 def shutdown_ends_the_gateway_politely(lab):
     assert lab.ctl("hub", "shutdown") is not None
     assert lab.gateways["hub"].wait(timeout=10) == 0, lab.log("hub")[-1500:]

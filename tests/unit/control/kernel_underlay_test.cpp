@@ -255,7 +255,7 @@ TEST_CASE("a datagram without a route is counted, not queued") {
     Bench bench;
     bench.view.ports[kPort].routes.erase(prefix("0.0.0.0/0"));
     bench.update();
-    CHECK(bench.send(datagram(kFar)).empty());
+    CHECK(all<SendFrame>(bench.send(datagram(kFar))).empty());
     CHECK(bench.underlay.counters().no_route == 1);
     overlay::SendDatagram elsewhere = datagram(kFar);
     elsewhere.port = PortId{9};
@@ -268,4 +268,34 @@ TEST_CASE("an unresolved next hop is asked for once a second") {
     bench.reach(wish(3, kFar));
     for (int second = 0; second < 5; ++second) CHECK(all<ResolveNeighbour>(bench.after(1s)).size() == 1);
     CHECK(all<ResolveNeighbour>(bench.after(500ms)).empty());
+}
+
+TEST_CASE("a remote without a route, or with a silent next hop, is told once a minute") {
+    Bench bench;
+    const bool routed = GENERATE(true, false);
+    if (!routed) bench.view.ports[kPort].routes.erase(prefix("0.0.0.0/0")), bench.update();
+    std::vector<Unreachable> told;
+    for (int second = 0; second < 100; ++second) {
+        for (const auto& each : all<Unreachable>(bench.send(datagram(kFar)))) told.push_back(each);
+        for (const auto& each : all<Unreachable>(bench.after(1s))) told.push_back(each);
+    }
+    REQUIRE(told.size() == 2);
+    CHECK(told[0].remote == kFar);
+    CHECK(told[0].next_hop == (routed ? std::optional{kRouter} : std::nullopt));
+}
+
+TEST_CASE("what strangers make unreachable is told of a bounded number") {
+    Bench bench;
+    bench.view.ports[kPort].routes.erase(prefix("0.0.0.0/0"));
+    bench.update();
+    std::size_t told = 0;
+    for (std::uint32_t host = 0; host < 1000; ++host) told += all<Unreachable>(bench.send(datagram(IpAddress::v4(0xc6330000u + host)))).size();
+    CHECK(told == Underlay::kToldMax);
+}
+
+TEST_CASE("a next hop that answers is not told of") {
+    Bench bench;
+    bench.send(datagram(kFar));
+    CHECK(all<Unreachable>(bench.answers(kRouter, mac(9))).empty());
+    CHECK(all<Unreachable>(bench.after(10s)).empty());
 }
