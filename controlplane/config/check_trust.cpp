@@ -53,16 +53,26 @@ void check_hub_family(Reader& reader, const Draft& draft, const TunnelDraft& tun
                                address.to_string(), tunnel.underlay));
 }
 
+void check_foreign(Reader& reader, const Draft& draft, const IpAddress& address, const Value& place) {
+    for (const PortDraft& port : draft.ports) {
+        if (std::ranges::count(port.port.addresses, address, &InterfaceAddress::address) > 0)
+            reader.problem(place, fmt::format("{} is our own address, on port \"{}\"", address.to_string(), port.port.name));
+    }
+}
+
+/// Spokes that are sent back to us would go in circles.
+void check_redirects(Reader& reader, const Draft& draft, const Value& ike) {
+    const auto& others = draft.config.overlay.ike.redirect_to;
+    for (std::size_t i = 0; i < others.size(); ++i) check_foreign(reader, draft, others[i].value, at(ike, "redirect_to").children.at(i));
+}
+
 void check_hub(Reader& reader, const Draft& draft, const TunnelDraft& tunnel, const HubDraft& hub) {
     const IpAddress& address = hub.hub.address.value;
     const Value& place = at(*hub.source, "address");
     const bool again = std::ranges::any_of(tunnel.hubs, [&](const HubDraft& other) { return &other < &hub && other.hub.to_string() == hub.hub.to_string(); });
     const bool is_given = !hub.hub.name.empty() || !address.is_unspecified();
     if (again && is_given) reader.problem(place, fmt::format("hub {} is named twice", hub.hub.to_string()));
-    for (const PortDraft& port : draft.ports) {
-        if (std::ranges::count(port.port.addresses, address, &InterfaceAddress::address) > 0)
-            reader.problem(place, fmt::format("{} is our own address, on port \"{}\"", address.to_string(), port.port.name));
-    }
+    check_foreign(reader, draft, address, place);
     const Prefix network = Prefix::of(tunnel.tunnel.address.value, tunnel.tunnel.address_length);
     if (!tunnel.tunnel.address.value.is_unspecified() && network.contains(address))
         reader.problem(place, fmt::format("{} is in the tunnel's own network, {}; accepted: the hub's underlay address, which ESP is sent to", address.to_string(),
@@ -128,6 +138,7 @@ void check_limits(Reader& reader, const Draft& draft, const Value& root) {
 
 void check_trust(Reader& reader, const Draft& draft, const Value& root) {
     check_limits(reader, draft, root);
+    check_redirects(reader, draft, at(root, "ike"));
     for (const TunnelDraft& tunnel : draft.tunnels) {
         check_keys(reader, tunnel);
         check_suites(reader, tunnel);

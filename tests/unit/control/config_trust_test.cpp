@@ -110,6 +110,11 @@ TEST_CASE("a hub may send us to others only where the file says so") {
                   "spoke.toml:14:72: tunnel.nave0.hub[0].redirects[0]: found \"192.0.2.1/28\"; accepted: a prefix such as");
 }
 
+TEST_CASE("a hub that would send spokes to itself is refused") {
+    check_problem(spoke({{3, "device = \"af_packet:eth0\"\naddress = \"192.0.2.2/24\""}, {16, "[ike]\nredirect_to = [\"192.0.2.3\", \"192.0.2.2\"]"}}),
+                  "spoke.toml:18:29: ike.redirect_to[1]: 192.0.2.2 is our own address, on port \"wan\"");
+}
+
 TEST_CASE("routes without a hub to lead to are refused") {
     check_problem(spoke({{14, ""}}), "spoke.toml:15:10: tunnel.nave0.routes: routes lead to hubs, and the tunnel has none");
 }
