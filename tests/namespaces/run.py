@@ -16,7 +16,7 @@ from pathlib import Path
 
 from lab import Lab, take_down_orphans
 
-FILES_AT_A_TIME = 3
+FILES_AT_A_TIME = 4
 ALONE = re.compile("test_(throughput|idle|shaper)")
 REPORTS = re.compile(r"(ERROR: (?:Address|Leak)Sanitizer.*|runtime error:.*)")
 
