@@ -27,6 +27,7 @@ Route Mirror::without_others(const Route& route) const {
 }
 
 bool Mirror::leaves_unknown(const ObjectChange& change) const {
+    if (const auto* object = std::get_if<NextHopObject>(&change.object)) return next_hop_objects_.contains(object->id);
     const auto* route = std::get_if<Route>(&change.object);
     if (!route || change.present || route->protocol == kOurProtocol) return false;
     const auto kept = routes_.find(key_of(*route));
@@ -98,18 +99,29 @@ bool Mirror::apply_one(const Route& route, bool present) {
     if (!present) {
         // Otherwise one of several routes of the same key went, and not the one that we keep.
         if (found == kept.end() || (found->second != mine && !mine.next_hops.empty())) return false;
-        kept.erase(found);
+        forget(kept, found);
         return true;
     }
     if (leads_nowhere) {
         // It may have taken the place of one that we keep.
         if (found == kept.end()) return false;
-        kept.erase(found);
+        forget(kept, found);
         return true;
     }
     if (found != kept.end() && found->second == mine) return false;
-    kept.insert_or_assign(key, std::move(mine));
+    keep(kept, key, std::move(mine));
     return true;
+}
+
+void Mirror::keep(Routes& kept, const RouteKey& key, Route route) {
+    if (const auto before = kept.find(key); before != kept.end()) forget(kept, before);
+    if (route.next_hop_object != 0) next_hop_objects_.insert(route.next_hop_object);
+    kept.emplace(key, std::move(route));
+}
+
+void Mirror::forget(Routes& kept, Routes::iterator route) {
+    if (const auto object = next_hop_objects_.find(route->second.next_hop_object); object != next_hop_objects_.end()) next_hop_objects_.erase(object);
+    kept.erase(route);
 }
 
 bool Mirror::apply_one(const Rule& rule, bool present) {

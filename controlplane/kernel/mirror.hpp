@@ -9,6 +9,7 @@
 #include <set>
 #include <span>
 #include <tuple>
+#include <unordered_set>
 #include <vector>
 
 namespace nave::kernel {
@@ -19,7 +20,8 @@ public:
     void watch(std::set<InterfaceIndex> interfaces, std::set<TableNumber> tables);
     /// One event of the kernel; answers whether it touched what is kept.
     bool apply(const ObjectChange& change);
-    /// Whether the change takes one of several routes of a key, or a part of one, so that only a dump tells what is left.
+    /// Whether the change takes one of several routes of a key, a part of one, or what routes name as their next hops, so that only a dump tells what
+    /// is left.
     bool leaves_unknown(const ObjectChange& change) const;
     /// Starts over from dumps, in any order; of routes of one key the kernel names the one in force first.
     void replace(std::span<const Object> objects);
@@ -31,14 +33,15 @@ public:
     const std::vector<Address>& addresses() const { return addresses_; }
     const std::map<std::pair<InterfaceIndex, IpAddress>, Neighbour>& neighbours() const { return neighbours_; }
     using RouteKey = std::tuple<TableNumber, Prefix, std::uint32_t>;  // table, prefix, metric
+    using Routes = std::map<RouteKey, Route>;
     /// Routes of others in the watched tables that lead out of a watched interface, or reject.
-    const std::map<RouteKey, Route>& routes() const { return routes_; }
+    const Routes& routes() const { return routes_; }
     /// Those of one prefix, the best first.
     auto routes_to(TableNumber table, const Prefix& prefix) const {
         return std::ranges::subrange{routes_.lower_bound({table, prefix, 0}), routes_.upper_bound({table, prefix, UINT32_MAX})} | std::views::values;
     }
     /// Routes of protocol 191 in the watched tables, through whatever interface.
-    const std::map<RouteKey, Route>& our_routes() const { return our_routes_; }
+    const Routes& our_routes() const { return our_routes_; }
     /// Rules of protocol 191 for the watched tables.
     const std::set<Rule>& our_rules() const { return our_rules_; }
 
@@ -49,14 +52,18 @@ private:
     bool apply_one(const Address& address, bool present);
     bool apply_one(const Neighbour& neighbour, bool present);
     bool apply_one(const Route& route, bool present);
+    bool apply_one(const NextHopObject&, bool) { return false; }
     bool apply_one(const Rule& rule, bool present);
+    void keep(Routes& kept, const RouteKey& key, Route route);
+    void forget(Routes& kept, Routes::iterator route);
 
     std::set<InterfaceIndex> interfaces_;
     std::set<TableNumber> tables_;
     std::map<InterfaceIndex, Link> links_;
     std::vector<Address> addresses_;
     std::map<std::pair<InterfaceIndex, IpAddress>, Neighbour> neighbours_;
-    std::map<RouteKey, Route> routes_, our_routes_;
+    Routes routes_, our_routes_;
+    std::unordered_multiset<std::uint32_t> next_hop_objects_;  // of the routes that are kept
     std::set<Rule> our_rules_;
 };
 

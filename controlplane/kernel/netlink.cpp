@@ -18,7 +18,8 @@ struct Close {
 };
 using Socket = std::unique_ptr<mnl_socket, Close>;
 
-constexpr std::array kGroups{RTNLGRP_LINK, RTNLGRP_IPV4_IFADDR, RTNLGRP_IPV6_IFADDR, RTNLGRP_NEIGH, RTNLGRP_IPV4_ROUTE, RTNLGRP_IPV6_ROUTE, RTNLGRP_IPV4_RULE, RTNLGRP_IPV6_RULE};
+constexpr std::array kGroups{RTNLGRP_LINK, RTNLGRP_IPV4_IFADDR, RTNLGRP_IPV6_IFADDR, RTNLGRP_NEIGH, RTNLGRP_IPV4_ROUTE, RTNLGRP_IPV6_ROUTE, RTNLGRP_NEXTHOP,
+                             RTNLGRP_IPV4_RULE, RTNLGRP_IPV6_RULE};
 constexpr int kEventBufferBytes = 16 << 20;  // a routing daemon's full load of routes comes in one go
 constexpr int kReadsMax = 4096;              // of one call, so that the loop's other work is not starved
 constexpr int kDrainMax = 1 << 20;           // messages that wait behind an overflow are far fewer

@@ -9,6 +9,7 @@
 #include <linux/if_addr.h>
 #include <linux/if_link.h>
 #include <linux/neighbour.h>
+#include <linux/nexthop.h>
 #include <linux/rtnetlink.h>
 #include <net/if.h>
 
@@ -132,13 +133,19 @@ std::optional<Object> decode_route(const nlmsghdr* message) {
     const IpAddress destination = address_in(table[RTA_DST]).value_or(unspecified(header->rtm_family));
     if (header->rtm_dst_len > destination.bit_count()) return std::nullopt;
     Route route{.table = number_in(table[RTA_TABLE]).value_or(header->rtm_table), .prefix = Prefix::of(destination, header->rtm_dst_len),
-                .metric = number_in(table[RTA_PRIORITY]).value_or(0), .protocol = header->rtm_protocol, .kind = kind_of(header->rtm_type), .next_hops = {}};
+                .metric = number_in(table[RTA_PRIORITY]).value_or(0), .protocol = header->rtm_protocol, .kind = kind_of(header->rtm_type),
+                .next_hop_object = number_in(table[RTA_NH_ID]).value_or(0), .next_hops = {}};
     if (table[RTA_MULTIPATH]) {
         route.next_hops = next_hops_in(table[RTA_MULTIPATH]);
     } else if (const auto index = number_in(table[RTA_OIF]); index && (header->rtm_flags & RTNH_F_DEAD) == 0) {
         route.next_hops.push_back({.index = static_cast<InterfaceIndex>(*index), .gateway = address_in(table[RTA_GATEWAY])});
     }
     return route;
+}
+
+std::optional<Object> decode_next_hop_object(const nlmsghdr* message) {
+    const auto id = number_in(attributes<NHA_MAX + 1>(message, sizeof(nhmsg))[NHA_ID]);
+    return id ? std::optional<Object>{NextHopObject{*id}} : std::nullopt;
 }
 
 Rule::Action action_of(std::uint8_t action) {
@@ -185,6 +192,8 @@ std::optional<ObjectChange> decode_message(ByteView bytes) {
     case RTM_NEWNEIGH: object = decode_with<ndmsg>(decode_neighbour, message); break;
     case RTM_DELROUTE: present = false; [[fallthrough]];
     case RTM_NEWROUTE: object = decode_with<rtmsg>(decode_route, message); break;
+    case RTM_DELNEXTHOP: present = false; [[fallthrough]];
+    case RTM_NEWNEXTHOP: object = decode_with<nhmsg>(decode_next_hop_object, message); break;
     case RTM_DELRULE: present = false; [[fallthrough]];
     case RTM_NEWRULE: object = decode_with<fib_rule_hdr>(decode_rule, message); break;
     default: break;

@@ -61,8 +61,14 @@ struct Route {
     std::uint32_t metric = 0;
     std::uint8_t protocol = 0;
     Kind kind = Kind::unicast;
+    std::uint32_t next_hop_object = 0; // by which the route names its next hops; 0: it has them itself
     std::vector<NextHop> next_hops{};  // usable ones; several for a multipath route
     bool operator==(const Route&) const = default;
+};
+
+/// Next hops that routes share, as FRR makes them. With one that goes go its routes of IPv4, of which the kernel says nothing.
+struct NextHopObject {
+    std::uint32_t id = 0;
 };
 
 /// A policy rule with at most one selector, which is all that we set.
@@ -79,7 +85,7 @@ struct Rule {
     auto operator<=>(const Rule&) const = default;
 };
 
-using Object = std::variant<Link, Address, Neighbour, Route, Rule>;
+using Object = std::variant<Link, Address, Neighbour, Route, NextHopObject, Rule>;
 
 /// An object that appeared or changed (`present`), or went.
 struct ObjectChange {

@@ -308,7 +308,7 @@ void Touched::note(const Object& object) {
         if (route->protocol != kOurProtocol) routes.push_back({route->table, route->prefix});
     } else if (const auto* neighbour = std::get_if<Neighbour>(&object)) {
         neighbours.push_back({neighbour->index, neighbour->address});
-    } else if (!std::holds_alternative<Rule>(object)) {
+    } else if (!std::holds_alternative<Rule>(object) && !std::holds_alternative<NextHopObject>(object)) {
         everything = true;
     }
 }

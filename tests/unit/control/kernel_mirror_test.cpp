@@ -123,6 +123,22 @@ TEST_CASE("what is left when one of several routes of a key goes, or a part of a
     CHECK(mirror.routes().begin()->second == first);
 }
 
+TEST_CASE("a next-hop object that goes or changes leaves unknown what its routes have become, one of no route does not") {
+    Mirror mirror = watching({5}, {kMainTable});
+    Route one = route("10.1.0.0/16", "10.255.0.1", 5), other = route("10.2.0.0/16", "10.255.0.1", 5);
+    one.next_hop_object = other.next_hop_object = 7;
+    for (const Route& each : {one, other, one}) mirror.apply({each});
+    mirror.apply({one, false});
+    CHECK(mirror.leaves_unknown({NextHopObject{7}, false}));
+    CHECK(mirror.leaves_unknown({NextHopObject{7}, true}));
+    CHECK_FALSE(mirror.leaves_unknown({NextHopObject{8}, false}));
+    other.next_hop_object = 8;
+    mirror.apply({other});
+    CHECK_FALSE(mirror.leaves_unknown({NextHopObject{7}, false}));
+    mirror.apply({other, false});
+    CHECK_FALSE(mirror.leaves_unknown({NextHopObject{8}, false}));
+}
+
 TEST_CASE("a route that turns to a foreign interface is forgotten") {
     Mirror mirror = watching({5}, {kMainTable});
     mirror.apply({route("0.0.0.0/0", "192.0.2.254", 5)});

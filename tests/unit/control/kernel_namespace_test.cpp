@@ -317,6 +317,24 @@ TEST_CASE("the mirror finds its way back after more changes than its socket hold
     CHECK(lines > 20000);
 }
 
+TEST_CASE("routes whose next-hop object is removed are gone, and follow one that is replaced") {
+    if (!in_new_namespace()) return;
+    Bench bench;
+    run("ip nexthop add id 7 via 10.255.0.9 dev nave0 onlink; ip route add 10.3.0.0/16 nhid 7 table 1000; ip route add 10.4.0.0/16 nhid 7 table 1000");
+    const auto gateway = [&](const char* to) -> std::optional<TunnelAddress> {
+        bench.kernel->synchronise();
+        for (const auto& [key, route] : bench.kernel->view().routes)
+            if (key.second == prefix(to)) return std::get<TunnelWay>(route).gateway;
+        return std::nullopt;
+    };
+    CHECK(gateway("10.3.0.0/16") == TunnelAddress{ip("10.255.0.9")});
+    run("ip nexthop replace id 7 via 10.255.0.8 dev nave0 onlink");
+    CHECK(gateway("10.4.0.0/16") == TunnelAddress{ip("10.255.0.8")});
+    run("ip nexthop del id 7");
+    CHECK_FALSE(gateway("10.3.0.0/16"));
+    CHECK_FALSE(gateway("10.4.0.0/16"));
+}
+
 TEST_CASE("quiet twins send nothing of their own") {
     if (!in_new_namespace()) return;
     Bench bench;
