@@ -55,8 +55,11 @@ bool Bindings::holds(PeerId peer, const TunnelAddress& next_hop, const Prefix& p
 }
 
 CieCode Bindings::register_client(const Prefix& prefix, const Binding& wanted, bool is_prohibited, TimePoint now, Outbox& out) {
-    if (const auto code = is_prohibited ? std::optional{CieCode::administratively_prohibited} : refusal(prefix, wanted)) {
-        context_.counters.add(*code == CieCode::insufficient_resources ? Counter::bindings_full : Counter::registrations_refused);
+    auto code = is_prohibited ? std::optional{CieCode::administratively_prohibited} : refusal(prefix, wanted);
+    const bool is_policed = !code && !is_renewal(prefix, wanted) && !changes_.take(wanted.peer, now);
+    if (is_policed) code = CieCode::insufficient_resources;
+    if (code) {
+        context_.counters.add(is_policed ? Counter::bindings_policed : *code == CieCode::insufficient_resources ? Counter::bindings_full : Counter::registrations_refused);
         log(out, Severity::warning, fmt::format("registration-refused-{}", wanted.peer.value),
             fmt::format("registration of {} by {} at {} refused: {}{}", prefix.to_string(), wanted.next_hop.value.to_string(), wanted.observed.value.to_string(),
                         name(*code), is_prohibited ? ", as no hub knows it there" : ""));
@@ -89,10 +92,15 @@ std::optional<CieCode> Bindings::refusal(const Prefix& prefix, const Binding& wa
     return CieCode::already_registered;
 }
 
+bool Bindings::is_renewal(const Prefix& prefix, const Binding& wanted) const {
+    const auto held = table_.find(prefix);
+    return held != table_.end() && held->second.peer == wanted.peer && held->second.next_hop == wanted.next_hop && held->second.nbma == wanted.nbma &&
+           held->second.observed == wanted.observed && held->second.unique == wanted.unique;
+}
+
 void Bindings::store(const Prefix& prefix, const Binding& wanted, TimePoint now, Outbox& out) {
     const auto held = table_.find(prefix);
-    const bool renewal = held != table_.end() && held->second.peer == wanted.peer && held->second.next_hop == wanted.next_hop &&
-                         held->second.nbma == wanted.nbma && held->second.observed == wanted.observed && held->second.unique == wanted.unique;
+    const bool renewal = is_renewal(prefix, wanted);
     if (held != table_.end() && !renewal) {
         if (held->second.peer != wanted.peer) remove(held, BindingEnd::taken_over, now, out);
         else purger_.purge_answers(held->second.next_hop, prefix, now, out);
@@ -103,7 +111,7 @@ void Bindings::store(const Prefix& prefix, const Binding& wanted, TimePoint now,
     expiries_.set(prefix, wanted.expires);
     if (renewal) return;
     out.push_back(BindingAdded{wanted.peer, prefix, wanted.next_hop, wanted.nbma, wanted.unique});
-    log(out, Severity::info, fmt::format("binding-{}", prefix.to_string()),
+    log(out, Severity::info, fmt::format("bindings-{}", wanted.peer.value),
         fmt::format("{} registered at {} (claims {})", prefix.to_string(), wanted.observed.value.to_string(), wanted.nbma.value.to_string()));
 }
 
@@ -123,7 +131,7 @@ Bindings::Table::iterator Bindings::remove(Table::iterator entry, BindingEnd rea
         name_group(binding.peer, {}, out);
         stations_.erase(binding.peer);
     }
-    log(out, Severity::info, fmt::format("binding-{}", prefix.to_string()), fmt::format("{} not registered any more: {}", prefix.to_string(), name(reason)));
+    log(out, Severity::info, fmt::format("bindings-{}", binding.peer.value), fmt::format("{} not registered any more: {}", prefix.to_string(), name(reason)));
     if (prefix == Prefix::host(binding.next_hop.value)) purger_.purge_next_hop(binding.next_hop, now, out);
     else purger_.purge_answers(binding.next_hop, prefix, now, out);
     return next;

@@ -1,6 +1,7 @@
 // The server's table: which peer registered which prefix, and the answer to Registration Requests (RFC 2332 §5.2.3).
 #pragma once
 
+#include "controlplane/nhrp/allowance.hpp"
 #include "controlplane/nhrp/context.hpp"
 #include "controlplane/nhrp/deadlines.hpp"
 #include "controlplane/nhrp/hub_bindings.hpp"
@@ -48,6 +49,7 @@ private:
     Binding wanted_by(const Received& received, const ClientInfo& client, TimePoint now) const;
     CieCode register_client(const Prefix& prefix, const Binding& wanted, bool is_prohibited, TimePoint now, Outbox& out);
     std::optional<CieCode> refusal(const Prefix& prefix, const Binding& wanted) const;
+    bool is_renewal(const Prefix& prefix, const Binding& wanted) const;
     void store(const Prefix& prefix, const Binding& wanted, TimePoint now, Outbox& out);
     void name_group(PeerId peer, std::string group, Outbox& out);
     Table::iterator remove(Table::iterator entry, BindingEnd reason, TimePoint now, Outbox& out);
@@ -58,6 +60,7 @@ private:
     Table table_;
     std::unordered_map<PeerId, Station> stations_;  // peers that hold a binding
     Deadlines<Prefix> expiries_;
+    Allowance changes_{64, std::chrono::milliseconds{100}};  // each costs routes here and at the dataplane, purges, and words to other hubs
 };
 
 }  // namespace nave::nhrp

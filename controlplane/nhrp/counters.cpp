@@ -34,6 +34,8 @@ std::string_view name(Counter counter) {
     case Counter::purges_unanswered: return "purges-unanswered";
     case Counter::purges_received: return "purges-received";
     case Counter::bindings_full: return "bindings-full";
+    case Counter::bindings_policed: return "bindings-policed";
+    case Counter::resolutions_policed: return "resolutions-policed";
     case Counter::shortcuts_full: return "shortcuts-full";
     case Counter::pending_full: return "pending-full";
     case Counter::negative_full: return "negative-full";

@@ -15,8 +15,8 @@ enum class Counter : std::uint8_t {
     // what else can go wrong
     errors_received, errors_sent, errors_suppressed, registrations_refused, registrations_unanswered, resolutions_unanswered, resolutions_refused,
     negative_hits, purges_unanswered, purges_received,
-    // tables that were full
-    bindings_full, shortcuts_full, pending_full, negative_full, answers_full, purges_full, confirmations_full, vouchers_full,
+    // tables that were full, and peers that wanted too much at once
+    bindings_full, bindings_policed, resolutions_policed, shortcuts_full, pending_full, negative_full, answers_full, purges_full, confirmations_full, vouchers_full,
     count
 };
 

@@ -61,12 +61,12 @@ void Node::set_own_address(TunnelAddress address, std::uint8_t subnet_length, Ti
 }
 
 void Node::set_local_prefixes(std::vector<Prefix> prefixes, TimePoint now, Outbox& out) {
-    for (const auto& gone : parts_->registrar.set_prefixes(std::move(prefixes), now, out))
+    for (const auto& gone : parts_->registrar.set_prefixes(std::move(prefixes), now))
         parts_->purger.purge_answers(parts_->context.own, gone, now, out);
     parts_->of_hubs.recheck(out);
 }
 
-void Node::tell_hubs(const Prefix& prefix, const std::optional<std::string>& holder, TimePoint now, Outbox& out) { parts_->registrar.tell(prefix, holder, now, out); }
+void Node::tell_hubs(const Prefix& prefix, const std::optional<std::string>& holder, TimePoint now) { parts_->registrar.tell(prefix, holder, now); }
 
 void Node::peer_up(PeerId peer, TimePoint now, Outbox& out) { parts_->registrar.peer_up(peer, now, out); }
 

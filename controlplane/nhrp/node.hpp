@@ -37,7 +37,7 @@ public:
     void set_local_prefixes(std::vector<Prefix> prefixes, TimePoint now, Outbox& out);
 
     /// Relay: a spoke of that identity, which is registered here, holds the prefix, or (no identity) nobody does any more; the other hubs are to know.
-    void tell_hubs(const Prefix& prefix, const std::optional<std::string>& holder, TimePoint now, Outbox& out);
+    void tell_hubs(const Prefix& prefix, const std::optional<std::string>& holder, TimePoint now);
 
     /// The peer has an SA that carries traffic. Hubs among the peers are registered with at once.
     void peer_up(PeerId peer, TimePoint now, Outbox& out);

@@ -1,6 +1,7 @@
 // Purge Requests: sent, repeated, given up.
 #include "controlplane/nhrp/purger.hpp"
 
+#include <algorithm>
 #include <array>
 
 namespace nave::nhrp {
@@ -38,6 +39,18 @@ void Purger::purge_next_hop(TunnelAddress next_hop, TimePoint now, Outbox& out) 
 
 void Purger::purge_registration(PeerId peer, const IpAddress& server, std::vector<Prefix> prefixes, TimePoint now, Outbox& out) {
     start({.peer = peer, .destination = server, .prefixes = std::move(prefixes)}, now, out);
+}
+
+void Purger::keep_registration(PeerId peer, const std::vector<Prefix>& prefixes) {
+    for (auto entry = pending_.begin(); entry != pending_.end();) {
+        const auto current = entry++;
+        auto& [id, pending] = *current;
+        if (pending.peer != peer) continue;
+        std::erase_if(pending.prefixes, [&](const Prefix& prefix) { return std::ranges::find(prefixes, prefix) != prefixes.end(); });
+        if (!pending.prefixes.empty()) continue;
+        retries_.clear(id);
+        pending_.erase(current);
+    }
 }
 
 void Purger::purge_registration_once(PeerId peer, const IpAddress& server, std::uint32_t request_id, const Prefix& prefix, Outbox& out) {

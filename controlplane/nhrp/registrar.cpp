@@ -65,23 +65,23 @@ void Registrar::restart(TimePoint now, Outbox& out) {
         if (up_.contains(server.peer)) start(nhs, server, now, out);
 }
 
-std::vector<Prefix> Registrar::set_prefixes(std::vector<Prefix> prefixes, TimePoint now, Outbox& out) {
+std::vector<Prefix> Registrar::set_prefixes(std::vector<Prefix> prefixes, TimePoint now) {
     std::set<Prefix> wanted{prefixes.begin(), prefixes.end()};
     std::vector<Prefix> gone;
     if (wanted == own_prefixes_) return gone;
     std::ranges::set_difference(own_prefixes_, wanted, std::back_inserter(gone));
     own_prefixes_ = std::move(wanted);
-    prefixes_changed(gone, now, out);
+    prefixes_changed(gone, now);
     return gone;
 }
 
-void Registrar::tell(const Prefix& prefix, const std::optional<std::string>& holder, TimePoint now, Outbox& out) {
+void Registrar::tell(const Prefix& prefix, const std::optional<std::string>& holder, TimePoint now) {
     const auto known = told_prefixes_.find(prefix);
     const bool was_told = known != told_prefixes_.end();
     if (holder ? was_told && known->second == *holder : !was_told) return;
     if (was_told) told_prefixes_.erase(known);
     if (holder) told_prefixes_.emplace(prefix, *holder);
-    prefixes_changed(was_told ? std::vector{prefix} : std::vector<Prefix>{}, now, out);
+    prefixes_changed(was_told ? std::vector{prefix} : std::vector<Prefix>{}, now);
 }
 
 /// What the hub was asked for may be registered there, whether we heard of it or not.
@@ -100,11 +100,11 @@ std::vector<Prefix> Registrar::withdrawn(Server& server, const std::vector<Prefi
     return purged;
 }
 
-void Registrar::prefixes_changed(const std::vector<Prefix>& gone, TimePoint now, Outbox& out) {
+void Registrar::prefixes_changed(const std::vector<Prefix>& gone, TimePoint now) {
     for (auto& [nhs, server] : servers_) {
-        std::vector<Prefix> purged = withdrawn(server, gone);
+        const std::vector<Prefix> purged = withdrawn(server, gone);
         if (server.state != RegistrationState::registered) continue;
-        if (!purged.empty() && server.learned) purger_.purge_registration(server.peer, server.learned->value, std::move(purged), now, out);
+        server.gone.insert(purged.begin(), purged.end());
         // Changes come one by one, and a request names several.
         server.lan_due = std::min(server.lan_due.value_or(now + kSettling), now + kSettling);
     }
@@ -186,7 +186,7 @@ void Registrar::on_prefix_reply(NhsId nhs, Server& server, Exchange& exchange, c
         }
         context_.counters.add(Counter::registrations_refused);
         out.push_back(RegistrationRefused{nhs, prefix, code});
-        log(out, Severity::notice, fmt::format("prefix-{}", prefix.to_string()),
+        log(out, Severity::notice, fmt::format("prefixes-{}", nhs.value),
             fmt::format("hub {} does not register our prefix {}: {}", nhs.value, prefix.to_string(), name(code)));
     }
 }
@@ -209,6 +209,7 @@ void Registrar::lose(NhsId nhs, Server& server, RegistrationState state, Registr
     server.main = {};
     server.lan.clear();
     server.lan_due.reset();
+    server.gone.clear();
     server.prefixes.clear();
     server.observed.reset();
     server.arranges_rendezvous = false;

@@ -22,9 +22,9 @@ public:
     void withdraw_all(Outbox& out);
     void restart(TimePoint now, Outbox& out);
     /// Gives the prefixes that are to be registered from now on. Those that went away are purged from the hubs, and returned.
-    std::vector<Prefix> set_prefixes(std::vector<Prefix> prefixes, TimePoint now, Outbox& out);
+    std::vector<Prefix> set_prefixes(std::vector<Prefix> prefixes, TimePoint now);
     /// One more prefix, which is not ours but of a spoke that is registered with us; or, without a holder, one less.
-    void tell(const Prefix& prefix, const std::optional<std::string>& holder, TimePoint now, Outbox& out);
+    void tell(const Prefix& prefix, const std::optional<std::string>& holder, TimePoint now);
     /// Purges our tunnel address from every hub, once, without waiting for answers.
     void shut_down(Outbox& out);
 
@@ -60,7 +60,8 @@ private:
         bool arranges_rendezvous = false;
         Exchange main{};
         std::vector<Exchange> lan{};
-        std::optional<TimePoint> lan_due{};    // changed prefixes are registered then, all at once
+        std::optional<TimePoint> lan_due{};    // changed prefixes are purged and registered then, all at once
+        std::set<Prefix> gone{};               // to be purged then
         std::map<Prefix, CieCode> prefixes{};  // what the hub said of each
     };
 
@@ -68,7 +69,8 @@ private:
     void start(NhsId nhs, Server& server, TimePoint now, Outbox& out);
     void withdraw(NhsId nhs, Server& server, Outbox& out);
     static std::vector<Prefix> withdrawn(Server& server, const std::vector<Prefix>& gone);
-    void prefixes_changed(const std::vector<Prefix>& gone, TimePoint now, Outbox& out);
+    void prefixes_changed(const std::vector<Prefix>& gone, TimePoint now);
+    void purge_gone(Server& server, TimePoint now, Outbox& out);
     /// Asks the hub for all prefixes, or for those alone that it has not been asked for.
     enum class Extent : std::uint8_t { all, unasked };
     void start_prefixes(Server& server, Extent extent, TimePoint now, Outbox& out);

@@ -7,6 +7,7 @@
 
 #include <algorithm>
 #include <fmt/format.h>
+#include <utility>
 
 namespace nave::nhrp {
 namespace {
@@ -77,8 +78,23 @@ Registrar::Holdings Registrar::to_ask_for(const Server& server, Extent extent) c
     return found;
 }
 
+/// Of what went since, all that has not come back: to forget that and tell it anew would take more packets than the hub takes of a peer.
+void Registrar::purge_gone(Server& server, TimePoint now, Outbox& out) {
+    std::vector<Prefix> purged;
+    const auto purge = [&] {
+        if (!purged.empty() && server.learned) purger_.purge_registration(server.peer, server.learned->value, std::exchange(purged, {}), now, out);
+    };
+    for (const Prefix& prefix : std::exchange(server.gone, {})) {
+        if (own_prefixes_.contains(prefix) || told_prefixes_.contains(prefix)) continue;
+        purged.push_back(prefix);
+        if (purged.size() == kPrefixesPerRequest) purge();
+    }
+    purge();
+}
+
 void Registrar::start_prefixes(Server& server, Extent extent, TimePoint now, Outbox& out) {
     server.lan_due.reset();
+    purge_gone(server, now, out);
     if (extent == Extent::all) server.lan.clear();
     else std::erase_if(server.lan, &Exchange::answered);
     const Holdings holdings = to_ask_for(server, extent);
@@ -87,6 +103,7 @@ void Registrar::start_prefixes(Server& server, Extent extent, TimePoint now, Out
             const auto begin = wanted.begin() + static_cast<std::ptrdiff_t>(first);
             const auto count = static_cast<std::ptrdiff_t>(std::min(kPrefixesPerRequest, wanted.size() - first));
             Exchange& exchange = server.lan.emplace_back(Exchange{.id = new_id(server), .prefixes = {begin, begin + count}, .holder = holder});
+            purger_.keep_registration(server.peer, exchange.prefixes);
             transmit(server, exchange, now, out);
         }
     }

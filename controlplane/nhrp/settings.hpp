@@ -1,6 +1,8 @@
 // What an operator can set for one tunnel's NHRP, with the defaults.
 #pragma once
 
+#include "common/plane_messages.hpp"
+
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
@@ -12,7 +14,7 @@ namespace nave::nhrp {
 /// Bounds of every table. Reaching one is counted by name, and what came is refused.
 struct Limits {
     std::size_t bindings = 20'000;        // hub: registrations of all peers
-    std::size_t bindings_per_peer = 64;   // hub: registrations of one peer
+    std::size_t bindings_per_peer = SetPeer::kSourcesMax;  // hub: registrations of one peer, its tunnel address among them
     std::size_t shortcuts = 4'096;        // resolved destinations
     std::size_t pending = 256;            // resolutions under way
     std::size_t confirmations = 64;       // of those, what hubs are asked only about other spokes' registrations

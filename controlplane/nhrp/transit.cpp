@@ -48,6 +48,11 @@ bool Transit::may_pass(const Received& received, const PeerRoute& next, TimePoin
         refuse(received, Counter::too_large, ErrorCode::sdu_size_exceeded, now, out);
         return false;
     }
+    // A hub brings what many ask.
+    if (packet.type == PacketType::resolution_request && !context_.directory.is_server(received.from) && !resolutions_.take(received.from, now)) {
+        context_.counters.add(Counter::resolutions_policed);
+        return false;
+    }
     if (!comes_from_its_source(received)) {
         context_.counters.add(Counter::spoofed_source);
         log(out, Severity::warning, fmt::format("spoofed-source-{}", received.from.value),

@@ -1,6 +1,7 @@
 // Forwarding hop by hop: what a hub does with packets between two of its peers (RFC 2332 §5.2, §5.3.2).
 #pragma once
 
+#include "controlplane/nhrp/allowance.hpp"
 #include "controlplane/nhrp/context.hpp"
 #include "controlplane/nhrp/purger.hpp"
 
@@ -28,6 +29,7 @@ private:
 
     Context& context_;
     Purger& purger_;
+    Allowance resolutions_{64, std::chrono::milliseconds{50}};  // or one spoke's would use up what another takes of our packets
 };
 
 }  // namespace nave::nhrp

@@ -61,7 +61,6 @@ struct Gateway::Impl {
     void handle(TunnelState& tunnel, const nhrp::ResolutionFailed& failed, TimePoint now, Outbox& out);
     void handle(TunnelState& tunnel, const nhrp::Answered& answered, TimePoint now, Outbox& out);
     void handle(TunnelState& tunnel, nhrp::Log& log, TimePoint now, Outbox& out);
-    void tell_hubs(TunnelState& home, const Prefix& prefix, const std::optional<std::string>& holder, TimePoint now, Outbox& out);
     void report_refusals(TunnelState& tunnel, Outbox& out);
     /// The kernel's route to a prefix that spokes register follows the one that counts of those that hold it in several tunnels.
     static void tell_kernel_of_registration(const TunnelState& tunnel, const Prefix& prefix, const TunnelAddress& next_hop, Outbox& out);

@@ -19,7 +19,7 @@ void Gateway::Impl::report_refusals(TunnelState& home, Outbox& out) {
         const std::string who = holder.empty() ? sender : fmt::format("{} behind {}", holder, sender);
         const ike::Identity* first = code == nhrp::CieCode::already_registered ? home.access.holder(prefix) : nullptr;
         count(fmt::format("overlay-registration-refused-{}", std::to_underlying(code)));
-        log(out, ike::Severity::warning, "refused-" + who, fmt::format("{}: {} may not register {}: {}{}", home.tunnel.name, who, prefix.to_string(), nhrp::name(code),
+        log(out, ike::Severity::warning, "refused-" + sender, fmt::format("{}: {} may not register {}: {}{}", home.tunnel.name, who, prefix.to_string(), nhrp::name(code),
                                                                        first ? " by " + first->to_string() : ""));
     }
 }
@@ -77,21 +77,14 @@ void Gateway::Impl::handle(TunnelState& home, const nhrp::BindingAdded& added, T
     if (is_tunnel_address && !peer->holds(added.next_hop)) peer->tunnel_addresses.push_back(added.next_hop);
     update_sources(home, *peer, out);
     if (is_new)
-        log(out, ike::Severity::notice, "binding-" + added.prefix.to_string(),
+        log(out, ike::Severity::notice, "bindings-" + peer->identity.to_string(),
             fmt::format("{}: {} is at {} ({})", home.tunnel.name, added.prefix.to_string(), peer->identity.to_string(), home.observed_nbma(added.peer).value.to_string()));
     // At a spoke a binding says who speaks on an SA; routes come from resolution, which the hub vouches for.
     if (home.is_spoke()) return review(home, now, out);
     home.rib.set(home.id(), RouteSource::registration, added.prefix, ToPeer{added.peer, added.next_hop}, out);
     if (is_tunnel_address) home.bind(added.next_hop, added.peer, out);
     else tell_kernel_of_registration(home, added.prefix, added.next_hop, out);
-    tell_hubs(home, added.prefix, peer->identity.to_string(), now, out);
-}
-
-void Gateway::Impl::tell_hubs(TunnelState& home, const Prefix& prefix, const std::optional<std::string>& holder, TimePoint now, Outbox& out) {
-    if (!home.tunnel.relay) return;
-    nhrp::Outbox actions;
-    home.node.tell_hubs(prefix, holder, now, actions);
-    run_nhrp(home, std::move(actions), now, out);
+    if (home.tunnel.relay) home.node.tell_hubs(added.prefix, peer->identity.to_string(), now);
 }
 
 void Gateway::Impl::handle(TunnelState& home, const nhrp::BehindHub& said, TimePoint, Outbox& out) {
@@ -127,7 +120,7 @@ void Gateway::Impl::handle(TunnelState& home, const nhrp::BindingRemoved& remove
         home.rib.remove(home.id(), RouteSource::registration, removed.prefix, out);
         if (is_tunnel_address) home.unbind(removed.next_hop, out);
         else tell_kernel_of_registration(home, removed.prefix, removed.next_hop, out);
-        tell_hubs(home, removed.prefix, std::nullopt, now, out);
+        if (home.tunnel.relay) home.node.tell_hubs(removed.prefix, std::nullopt, now);
     } else if (is_tunnel_address) {
         std::vector<Prefix> lost;
         for (const auto& [prefix, shortcut] : home.shortcuts)
@@ -139,7 +132,7 @@ void Gateway::Impl::handle(TunnelState& home, const nhrp::BindingRemoved& remove
     std::erase(peer->bindings, removed.prefix);
     if (is_tunnel_address) std::erase(peer->tunnel_addresses, removed.next_hop);
     update_sources(home, *peer, out);
-    log(out, ike::Severity::notice, "binding-" + removed.prefix.to_string(),
+    log(out, ike::Severity::notice, "bindings-" + peer->identity.to_string(),
         fmt::format("{}: {} is no longer at {}: {}", home.tunnel.name, removed.prefix.to_string(), peer->identity.to_string(), nhrp::name(removed.reason)));
 }
 

@@ -121,8 +121,6 @@ std::optional<nhrp::CieCode> TunnelState::why_not(const Peer& peer, const Prefix
     if (peer.leaving) return administratively_prohibited;
     if (peer.role == Role::hub) return administratively_prohibited;
     if (const auto code = objection(peer, prefix)) return code;
-    const bool is_new = std::ranges::find(peer.bindings, prefix) == peer.bindings.end();
-    if (is_new && peer.bindings.size() >= SetPeer::kSourcesMax) return insufficient_resources;
     return std::nullopt;
 }
 

@@ -223,3 +223,25 @@ TEST_CASE("a reply keeps extensions that nobody knows, in their place") {
     const auto reply = server.lab.last(PacketType::registration_reply);
     CHECK(reply.extensions.at(1) == packet.extensions.at(1));
 }
+
+TEST_CASE("a peer that registers and purges without end is refused more changes than it has need of, and may renew what it has") {
+    Server server;
+    const auto changed = [&](int i) {
+        Packet purge = *decode(frr::bytes(frr::purge_request));
+        purge.clients[0].protocol = ip("172.16.1.0");
+        purge.clients[0].prefix_length = 24;
+        purge.request_id = static_cast<std::uint32_t>(1000 + i);
+        server.hub.receive(server.peer, purge);
+        return server.answer(request(net("172.16.1.0/24"))) == CieCode::success;
+    };
+    int changes = 0;
+    for (int i = 0; i < 200; ++i) changes += changed(i);
+    CHECK(changes == 64);
+    CHECK(server.hub.count("bindings-policed") == 136);
+    server.lab.advance(seconds{2});
+    for (int i = 0; i < 40; ++i) changes += changed(i);
+    CHECK(changes == 64 + 20);
+    server.lab.advance(seconds{1});
+    CHECK(server.answer(request(net("172.16.2.0/24"))) == CieCode::success);
+    for (int i = 0; i < 100; ++i) CHECK(server.answer(request(net("172.16.2.0/24"))) == CieCode::success);
+}

@@ -12,9 +12,10 @@ namespace {
 
 /// A spoke and a hub with an SA between them and nothing delivered yet.
 struct Pair {
-    explicit Pair(Settings settings = {}) : spoke{lab.spoke("spoke", "10.255.0.12", "192.0.2.12", std::move(settings))} { lab.join(spoke, hub); }
+    explicit Pair(Settings settings = {}, Settings of_hub = {})
+        : hub{lab.hub("hub", "10.255.0.1", "192.0.2.1", std::move(of_hub))}, spoke{lab.spoke("spoke", "10.255.0.12", "192.0.2.12", std::move(settings))} { lab.join(spoke, hub); }
     Lab lab;
-    Station& hub{lab.hub("hub", "10.255.0.1", "192.0.2.1")};
+    Station& hub;
     Station& spoke;
 };
 
@@ -186,7 +187,9 @@ TEST_CASE("each prefix has its own code, and a refused one leaves the others and
 }
 
 TEST_CASE("many prefixes go in few requests, once they are known, and all of them are registered") {
-    Pair pair;
+    Settings roomy;
+    roomy.limits.bindings_per_peer = 64;
+    Pair pair{{}, roomy};
     pair.lab.deliver();
     std::vector<Prefix> prefixes;
     for (std::uint32_t i = 0; i < 40; ++i) prefixes.push_back(Prefix::of(IpAddress::v4(0xac100000 + i * 256), 24));
@@ -221,6 +224,7 @@ TEST_CASE("a prefix that goes away is purged from the hub, also when the purge i
     pair.spoke.set_lan({"172.16.12.0/24"});
     pair.lab.deliver();
     pair.spoke.set_lan({});
+    pair.lab.advance_to_next_deadline();
     CHECK(pair.lab.lose_one().type == PacketType::purge_request);
     pair.lab.advance(seconds{1});
     REQUIRE(pair.hub.said<BindingRemoved>().size() == 1);

@@ -31,9 +31,7 @@ struct Pair {
     }
     /// As the overlay of the first hub does when a spoke registers or leaves.
     void tell(std::string_view prefix, const std::optional<std::string>& holder) {
-        Outbox out;
-        hub.node->tell_hubs(net(prefix), holder, lab.now, out);
-        lab.perform(hub, std::move(out));
+        hub.node->tell_hubs(net(prefix), holder, lab.now);
     }
     std::vector<BehindHub> heard() const { return other.said<BehindHub>(); }
     Lab lab;
@@ -66,6 +64,39 @@ TEST_CASE("one change is told by one request, whatever was told before") {
     t.lab.advance(seconds{1});
     CHECK(t.lab.sent(PacketType::registration_request) == before + 1);
     CHECK(t.lab.last(PacketType::registration_request).clients.size() == 1);
+}
+
+TEST_CASE("a prefix that goes and comes back is not dropped by a purge of before") {
+    Pair t;
+    t.tell("172.16.11.0/24", "spoke.example");
+    t.lab.advance(seconds{1});
+    SECTION("at once") {
+        const auto purges = t.lab.sent(PacketType::purge_request);
+        t.tell("172.16.11.0/24", std::nullopt);
+        t.tell("172.16.11.0/24", "spoke.example");
+        t.lab.advance(seconds{10});
+        CHECK(t.lab.sent(PacketType::purge_request) == purges);
+    }
+    SECTION("while the purge is repeated, as it was lost") {
+        t.lab.loss_percent = 100;
+        t.tell("172.16.11.0/24", std::nullopt);
+        t.lab.advance(std::chrono::milliseconds{500});
+        t.lab.loss_percent = 0;
+        t.tell("172.16.11.0/24", "spoke.example");
+        t.lab.advance(seconds{30});
+    }
+    CHECK(t.heard().back().present);
+}
+
+TEST_CASE("prefixes that go together are purged together") {
+    Pair t;
+    for (int i = 0; i < 48; ++i) t.tell("172.16." + std::to_string(i) + ".0/24", "spoke.example");
+    t.lab.advance(seconds{1});
+    const auto before = t.lab.sent(PacketType::purge_request);
+    for (int i = 0; i < 48; ++i) t.tell("172.16." + std::to_string(i) + ".0/24", std::nullopt);
+    t.lab.advance(seconds{1});
+    CHECK(t.lab.sent(PacketType::purge_request) == before + 3);
+    CHECK_FALSE(t.heard().back().present);
 }
 
 TEST_CASE("what a hub says is judged by the spoke's identity, at each renewal, and as long as it may not be it is not heard") {
