@@ -40,9 +40,9 @@ public:
     auto routes_to(TableNumber table, const Prefix& prefix) const {
         return std::ranges::subrange{routes_.lower_bound({table, prefix, 0}), routes_.upper_bound({table, prefix, UINT32_MAX})} | std::views::values;
     }
-    /// Routes of protocol 191 in the watched tables, through whatever interface.
+    /// Routes of protocol 78 in the watched tables, through whatever interface.
     const Routes& our_routes() const { return our_routes_; }
-    /// Rules of protocol 191 for the watched tables.
+    /// Rules of protocol 78 for the watched tables.
     const std::set<Rule>& our_rules() const { return our_rules_; }
 
 private:

@@ -16,8 +16,9 @@ using InterfaceIndex = int;
 using TableNumber = std::uint32_t;
 
 inline constexpr TableNumber kMainTable = 254;
-/// RTPROT_NHRP of routing daemons: marks the routes and rules that are ours.
-inline constexpr std::uint8_t kOurProtocol = 191;
+/// Marks the routes and rules that are ours. Assigned to nobody: FRR takes for its own what it finds with a number of one of its daemons, 191 (nhrp)
+/// among them, when it starts, and keeps copies of it for ever.
+inline constexpr std::uint8_t kOurProtocol = 78;
 
 struct Link {
     InterfaceIndex index = 0;

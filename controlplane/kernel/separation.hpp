@@ -42,7 +42,7 @@ struct RuleSteps {
 };
 RuleSteps steps_between(const std::set<Rule>& has, const std::set<Rule>& wanted);
 
-/// Routes of protocol 191 in the main table are never removed: they may be a routing daemon's.
+/// Of the main table none is removed that is not wanted: it is everybody's.
 struct RouteSteps {
     std::vector<RouteRequest> remove, add;
 };

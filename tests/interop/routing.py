@@ -67,7 +67,7 @@ def bgp(world):
     linux = world.linux_spoke(21, connection={"child": {"reqid": "7"}})
     linux_bgp(linux, hub)
     # What nave's spokes register stands in the hub's table as well, and zebra takes one of the two.
-    expect_routes(world, hub, {f"172.16.{spoke.number}.0/24": f"10.255.0.{spoke.number}" for spoke in (one, other, linux)}, 40, whose="bgp|nhrp")
+    expect_routes(world, hub, {f"172.16.{spoke.number}.0/24": f"10.255.0.{spoke.number}" for spoke in (one, other, linux)}, 40, whose="bgp|78")
     known = lambda: hub.frr.show("ip bgp")
     assert wait_until(lambda: all(f"i172.16.{spoke.number}.0/24" in known() for spoke in (one, other, linux)), 20, 0.3), known()
     for spoke in (one, other):

@@ -108,8 +108,8 @@ TEST_CASE("a twin's name that is taken is refused with words that help") {
 
 TEST_CASE("a killed predecessor's rules are gone after the start, an operator's stay") {
     if (!in_new_namespace()) return;
-    run("ip rule add pref 1910 from 10.99.0.0/24 lookup 1000 protocol 191; ip rule add pref 1911 iif old unreachable protocol 191");
-    run("ip rule add pref 1900 from 10.98.0.0/24 lookup 1000; ip rule add pref 1910 from 10.97.0.0/24 lookup 2000 protocol 191");
+    run("ip rule add pref 1910 from 10.99.0.0/24 lookup 1000 protocol 78; ip rule add pref 1911 iif old unreachable protocol 78");
+    run("ip rule add pref 1900 from 10.98.0.0/24 lookup 1000; ip rule add pref 1910 from 10.97.0.0/24 lookup 2000 protocol 78");
     const Bench bench;
     const std::string rules = run("ip rule");
     CHECK_FALSE(contains(rules, "10.99.0.0/24"));
@@ -262,13 +262,13 @@ TEST_CASE("an unknown inside host that the dataplane gleaned is asked for by the
     CHECK((bench.message->bytes[12] << 8 | bench.message->bytes[13]) == kEtherTypeArp);
 }
 
-TEST_CASE("routes of the overlay stand in the tunnel's table as protocol nhrp, and come back when somebody removes them") {
+TEST_CASE("routes of the overlay stand in the tunnel's table with our protocol, and come back when somebody removes them") {
     if (!in_new_namespace()) return;
     Bench bench;
     const overlay::KernelRoute route{.tunnel = TunnelId{0}, .prefix = prefix("10.2.0.0/16"), .gateway = {ip("10.255.0.9")}, .present = true};
     CHECK_FALSE(bench.kernel->set_route(route));
     const std::string shown = run("ip -N route show table 1000");
-    CHECK(contains(shown, "10.2.0.0/16 via 10.255.0.9 dev nave0 proto 191"));
+    CHECK(contains(shown, "10.2.0.0/16 via 10.255.0.9 dev nave0 proto 78"));
     bench.follow();
     CHECK_FALSE(bench.found<TunnelRouteChange>());
     run("ip route del 10.2.0.0/16 table 1000");
@@ -312,7 +312,7 @@ TEST_CASE("the mirror finds its way back after more changes than its socket hold
     run("seq 1 40000 | awk '{printf \"route add 10.%d.%d.0/24 via 10.255.0.9 dev nave0 onlink table 1000\\n\", 100 + $1 / 250 % 100, $1 % 250}' | "
         "sort -u | ip -batch -");
     for (int i = 0; i < 100 && bench.kernel->view().routes.size() <= 25000; ++i) bench.kernel->synchronise();
-    const auto lines = std::stoul(run("ip -N route show table 1000 | grep -vc 'proto 191'"));
+    const auto lines = std::stoul(run("ip -N route show table 1000 | grep -vc 'proto 78'"));
     CHECK(bench.kernel->view().routes.size() == lines + 1);  // and the inside port's network
     CHECK(lines > 20000);
 }
