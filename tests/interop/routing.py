@@ -5,7 +5,7 @@ import shlex
 import time
 from concurrent.futures import ThreadPoolExecutor
 
-from dmvpn import RELAYED, relay_and_shortcut
+from dmvpn import RELAYED, registered_at_nave, relay_and_shortcut
 from frr import TABLE, configuration
 from gateway import MAIN_TABLE
 from lab import wait_until
@@ -105,7 +105,10 @@ def two_hubs(world, **spoke):
     world.used.append(spare)
     hubs = [{"address": "192.0.2.2", "identity": "hub.example", "priority": 1}, {"address": "192.0.2.3", "identity": "hub3.example", "priority": 2}]
     one, other = (world.nave_spoke(number, **spoke | {"routes": None, "shortcut": False, "hub": hubs}) for number in (31, 32))
-    return hub, spare, one, other, world.linux_spoke(21, connection={"child": {"reqid": "7"}}, shortcut=False, spare=spare)
+    linux = world.linux_spoke(21, connection={"child": {"reqid": "7"}}, shortcut=False, spare=spare)
+    for each in (hub, spare):
+        registered_at_nave(each, {linux.identity: linux.number})
+    return hub, spare, one, other, linux
 
 
 def fail_over(world, protocol, hub, one, other, linux, prefix, table):
