@@ -45,7 +45,7 @@ class Linux:
 
     def __init__(self, lab, name, channel):
         self.lab, self.name, self.identity = lab, name, "linux.example"
-        self.number, self.nbma, self.hub_nbma, self.log_start = 0, "", None, 0
+        self.number, self.nbma, self.hubs, self.log_start = 0, "", (), 0
         self.charon_settings, self.vici = None, None
         lab.boot(name, channel)
 
@@ -70,14 +70,15 @@ class Linux:
         file = self.lab.directory / self.name / "charon.log"
         self.log_start = len(file.read_text(errors="replace")) if file.exists() else 0
 
-    def become(self, number, nbma, gateway=None, hub_nbma=None, routes=(), bridge="underlay0", identity="linux.example", start=True, shortcut=True):
-        """Underlay address `nbma`, tunnel address 10.255.0.NUMBER, LAN 172.16.NUMBER.0/24; a spoke of the hub at `hub_nbma`, or itself a hub.
-        `start` starts FRR, and with it a spoke's registration."""
-        self.number, self.nbma, self.hub_nbma, self.identity = number, nbma, hub_nbma, identity
+    def become(self, number, nbma, gateway=None, hubs=(), routes=(), bridge="underlay0", identity="linux.example", start=True, shortcut=True):
+        """Underlay address `nbma`, tunnel address 10.255.0.NUMBER, LAN 172.16.NUMBER.0/24; a spoke of the hubs at these underlay addresses,
+        or itself a hub. `start` starts FRR, and with it a spoke's registration."""
+        self.number, self.nbma, self.hubs, self.identity = number, nbma, hubs, identity
         self.lab.plug(self.name, bridge)
-        nhrp = ["debug nhrp all", "nhrp multicast-nflog-group 2" if hub_nbma else "nhrp nflog-group 1", "interface gre1", " ip nhrp network-id 1", " ip nhrp holdtime 60",
+        nhrp = ["debug nhrp all", "nhrp multicast-nflog-group 2" if hubs else "nhrp nflog-group 1", "interface gre1", " ip nhrp network-id 1", " ip nhrp holdtime 60",
                 " ip nhrp registration no-unique",
-                *([f" ip nhrp nhs dynamic nbma {hub_nbma}", f" ip nhrp map multicast {hub_nbma}"] if hub_nbma else [" ip nhrp redirect"]), *([" ip nhrp shortcut"] if hub_nbma and shortcut else []),
+                *(f" ip nhrp {what} {hub}" for what in ("nhs dynamic nbma", "map multicast") for hub in hubs), *([] if hubs else [" ip nhrp redirect"]),
+                *([" ip nhrp shortcut"] if hubs and shortcut else []),
                 " tunnel source eth0", "exit", "line vty", " no login", "exit"]
         files = {"nhrpd": nhrp, "zebra": [f"hostname {self.name}"], "staticd": [f"ip route {route}" for route in routes]}
         links = ["addr flush dev eth0", "addr flush dev lan0", "neigh flush all", f"addr add {nbma}/24 dev eth0",
@@ -87,7 +88,7 @@ class Linux:
         batch = lambda lines: "<<end\n" + "\n".join(lines) + "\nend"
         commands = ["pkill -9 -x 'nhrpd|staticd|zebra'; ip link del gre1 2>/dev/null",
                     f"ip -batch - {batch(links)}", f"ip -n lan -batch - {batch(lan)}", "for chain in INPUT OUTPUT FORWARD; do iptables-legacy -F $chain; done",
-                    "true" if hub_nbma else REDIRECT, ">/etc/frr/vtysh.conf"]
+                    "true" if hubs else REDIRECT, ">/etc/frr/vtysh.conf"]
         commands += [f"echo {shlex.quote(chr(10).join(lines))} >/etc/frr/{daemon}.conf" for daemon, lines in files.items()]
         output = self.shell("\n".join(commands) + " 2>&1")
         if "rror" in output:
@@ -101,8 +102,8 @@ class Linux:
                              "</dev/null >/dev/null 2>&1" for daemon in ("zebra", "staticd", "nhrpd")))
 
     def register(self):
-        """Makes a spoke register now, whatever pause nhrpd had come to, by naming its hub anew."""
-        server = f"ip nhrp nhs dynamic nbma {self.hub_nbma}"
+        """Makes a spoke register now, whatever pause nhrpd had come to, by naming its first hub anew."""
+        server = f"ip nhrp nhs dynamic nbma {self.hubs[0]}"
         lines = f"enable\nconfigure terminal\ninterface gre1\nno {server}\n{server}\nend\nexit\n"
         self.shell(f"exec 3<>/dev/tcp/127.0.0.1/2610; printf %s {shlex.quote(lines)} >&3; mapfile -t <&3; exec 3>&-")
 

@@ -33,7 +33,7 @@ class Pair:
         if self.nave_initiates:
             self.linux.become(1, "192.0.2.1", routes=["172.16.31.0/24 10.255.0.31"])
         else:
-            self.linux.become(21, "192.0.2.21", hub_nbma="192.0.2.2", routes=["172.16.0.0/16 10.255.0.2", "10.255.0.0/24 10.255.0.2"])
+            self.linux.become(21, "192.0.2.21", hubs=["192.0.2.2"], routes=["172.16.0.0/16 10.255.0.2", "10.255.0.0/24 10.255.0.2"])
         self.linux.charon()
 
     def start(self, nave=None, linux=None, *, ike=None, secrets=None, authorities=None, charon=None):

@@ -97,11 +97,12 @@ class World:
         self.used.append(hub)
         return hub
 
-    def linux_spoke(self, number, nat=None, connection=None, shortcut=True):
-        """A guest, linux2 for number 21 and linux3 for 22, as a spoke with identity linuxN.example; an outbound packet to any peer begins IKE."""
+    def linux_spoke(self, number, nat=None, connection=None, shortcut=True, spare=None):
+        """A guest, linux2 for number 21 and linux3 for 22, as a spoke with identity linuxN.example; an outbound packet to any peer begins IKE. It has routes
+        to the hub, unless there is a spare one as well: then it has those only that it learns."""
         spoke = self.guest(f"linux{number - 19}")
-        spoke.become(number, hub_nbma=self.hub_nbma,
-                     routes=[f"{block} 10.255.0.{self.hub_number}" for block in ("172.16.0.0/16", "10.255.0.0/24")],
+        spoke.become(number, hubs=[self.hub_nbma, *([spare.nbma] if spare else [])],
+                     routes=[] if spare else [f"{block} 10.255.0.{self.hub_number}" for block in ("172.16.0.0/16", "10.255.0.0/24")],
                      identity=f"{spoke.name}.example", start=False, shortcut=shortcut, **self.place(nat, number))
         spoke.charon_with({})
         spoke.speak("192.0.2.0/24", connection or {})
