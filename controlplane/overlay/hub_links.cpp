@@ -70,7 +70,7 @@ void Gateway::Impl::set_state(TunnelState& home, std::size_t index, HubLink::Sta
     }
     if (state != HubLink::State::registered && link.address) {
         home.unbind(*link.address, out);
-        home.rib.remove(home.id(), RouteSource::registration, Prefix::host(link.address->value), out);
+        home.rib.remove(home.id(), RouteSource::station, Prefix::host(link.address->value), out);
         link.address.reset();
     }
     choose_best_hub(home, out);

@@ -81,7 +81,7 @@ void Gateway::Impl::handle(TunnelState& home, const nhrp::BindingAdded& added, T
             fmt::format("{}: {} is at {} ({})", home.tunnel.name, added.prefix.to_string(), peer->identity.to_string(), home.observed_nbma(added.peer).value.to_string()));
     // At a spoke a binding says who speaks on an SA; routes come from resolution, which the hub vouches for.
     if (home.is_spoke()) return review(home, now, out);
-    home.rib.set(home.id(), RouteSource::registration, added.prefix, ToPeer{added.peer, added.next_hop}, out);
+    home.rib.set(home.id(), is_tunnel_address ? RouteSource::station : RouteSource::registration, added.prefix, ToPeer{added.peer, added.next_hop}, out);
     if (is_tunnel_address) home.bind(added.next_hop, added.peer, out);
     else tell_kernel_of_registration(home, added.prefix, added.next_hop, out);
     if (home.tunnel.relay) home.node.tell_hubs(added.prefix, peer->identity.to_string(), now);
@@ -99,7 +99,7 @@ void Gateway::Impl::handle(TunnelState& home, const nhrp::BehindHub& said, TimeP
     } else {
         home.behind_hubs.erase(said.prefix);
         home.rib.remove(home.id(), RouteSource::behind_hub, said.prefix, out);
-        const bool is_here = home.rib.said_by(RouteSource::registration, said.prefix).has_value();
+        const bool is_here = home.rib.said_by(RouteSource::station, said.prefix) || home.rib.said_by(RouteSource::registration, said.prefix);
         if (holder && !is_here) home.access.release(*holder, said.prefix);
     }
     // The kernel has the tunnel's own network on the twin.
@@ -117,7 +117,7 @@ void Gateway::Impl::handle(TunnelState& home, const nhrp::BindingRemoved& remove
     if (!peer) return;
     const bool is_tunnel_address = removed.prefix == Prefix::host(removed.next_hop.value);
     if (!home.is_spoke()) {
-        home.rib.remove(home.id(), RouteSource::registration, removed.prefix, out);
+        home.rib.remove(home.id(), is_tunnel_address ? RouteSource::station : RouteSource::registration, removed.prefix, out);
         if (is_tunnel_address) home.unbind(removed.next_hop, out);
         else tell_kernel_of_registration(home, removed.prefix, removed.next_hop, out);
         if (home.tunnel.relay) home.node.tell_hubs(removed.prefix, std::nullopt, now);
@@ -168,7 +168,7 @@ void Gateway::Impl::handle(TunnelState& home, const nhrp::Registered& registered
     }
     if (link.address && *link.address != registered.hub) {
         home.unbind(*link.address, out);
-        home.rib.remove(home.id(), RouteSource::registration, Prefix::host(link.address->value), out);
+        home.rib.remove(home.id(), RouteSource::station, Prefix::host(link.address->value), out);
     }
     link.address = registered.hub;
     link.backoff.reset();
@@ -176,7 +176,7 @@ void Gateway::Impl::handle(TunnelState& home, const nhrp::Registered& registered
     home.access.claim(peer->identity, Prefix::host(registered.hub.value));
     home.bind(registered.hub, registered.peer, out);
     // Of several hubs each is reached itself, not by way of the best one: routing daemons speak with all.
-    home.rib.set(home.id(), RouteSource::registration, Prefix::host(registered.hub.value), ToPeer{registered.peer, registered.hub}, out);
+    home.rib.set(home.id(), RouteSource::station, Prefix::host(registered.hub.value), ToPeer{registered.peer, registered.hub}, out);
     if (registered.observed) log(out, ike::Severity::info, "nat", fmt::format("{}: the hub sees us at {}", home.tunnel.name, registered.observed->value.to_string()));
     set_state(home, registered.nhs.value, HubLink::State::registered, "the hub confirmed our tunnel address", now, out);
     review(home, now, out);

@@ -11,6 +11,7 @@ std::string_view name(RouteSource source) {
     case RouteSource::inside: return "inside";
     case RouteSource::connected: return "connected";
     case RouteSource::shortcut: return "shortcut";
+    case RouteSource::station: return "station";
     case RouteSource::kernel: return "kernel";
     case RouteSource::registration: return "registration";
     case RouteSource::behind_hub: return "behind-hub";

@@ -18,8 +18,9 @@
 
 namespace nave::overlay {
 
-/// Who says so; among routes of one prefix the first one wins, of one source that of the first tunnel.
-enum class RouteSource : std::uint8_t { inside, connected, shortcut, kernel, registration, behind_hub, configuration, count };
+/// Who says so; among routes of one prefix the first one wins, of one source that of the first tunnel. A station is the holder of a tunnel address with
+/// whom we have an SA: as on one link nothing leads around it, such as host routes of a routing protocol, whose own packets would go astray.
+enum class RouteSource : std::uint8_t { inside, connected, shortcut, station, kernel, registration, behind_hub, configuration, count };
 std::string_view name(RouteSource source);
 
 /// Straight to a dataplane target: the twin, a neighbour on an inside port, or nowhere.

@@ -73,11 +73,11 @@ std::optional<TunnelAddress> TunnelState::link_local_of(const TunnelAddress& add
 
 void TunnelState::bind(const TunnelAddress& address, PeerId peer, Outbox& out) {
     rib.bind_gateway(id(), address, peer, out);
-    if (const auto other = link_local_of(address)) rib.set(id(), RouteSource::registration, Prefix::host(other->value), ToPeer{peer, address}, out);
+    if (const auto other = link_local_of(address)) rib.set(id(), RouteSource::station, Prefix::host(other->value), ToPeer{peer, address}, out);
 }
 
 void TunnelState::unbind(const TunnelAddress& address, Outbox& out) {
-    if (const auto other = link_local_of(address)) rib.remove(id(), RouteSource::registration, Prefix::host(other->value), out);
+    if (const auto other = link_local_of(address)) rib.remove(id(), RouteSource::station, Prefix::host(other->value), out);
     rib.unbind_gateway(id(), address, out);
 }
 

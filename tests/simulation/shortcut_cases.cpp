@@ -298,3 +298,19 @@ TEST_CASE("a kernel route through another spoke's tunnel address goes direct onc
     };
     CHECK(play.world.run_until(has_shortcut, 30s));
 }
+
+TEST_CASE("a routing daemon's host route does not lead around the spoke or hub that holds the address") {
+    Play play{{}, Weather::fair()};
+    const auto leads_to_holder = [&](std::size_t from, const TunnelAddress& way, const TunnelAddress& address, const char* holder) {
+        play.world.with(from, [&](overlay::Gateway& gateway, TimePoint now, overlay::Outbox& out) {
+            gateway.set_tunnel_route(TunnelId{0}, Prefix::host(address.value), way, true, now, out);
+            gateway.routes_followed(out);
+        });
+        const auto rows = play.world.gateway(from).routes();
+        const auto row = std::ranges::find(rows, Prefix::host(address.value).to_string(), &overlay::RouteView::prefix);
+        REQUIRE(row != rows.end());
+        CHECK(row->via == address.value.to_string() + " (" + holder + ")");
+    };
+    leads_to_holder(play.fleet.hub(), spoke_tunnel_address(1), spoke_tunnel_address(0), "s0.spokes.example");
+    leads_to_holder(play.fleet.spoke(0), spoke_tunnel_address(1), hub_tunnel_address(0), "hub0.example");
+}
