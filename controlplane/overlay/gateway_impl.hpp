@@ -136,6 +136,8 @@ struct Gateway::Impl {
     // traffic.cpp: what the dataplane counts and reports
     void read_counters(Peer& peer, const Counters& counters, TimePoint now);
     void probe_if_deaf(Peer& peer, TimePoint now, Outbox& out);
+    /// Asks whether it lives; an answer that does not come ends its SA.
+    void probe(Peer& peer, TimePoint now, Outbox& out);
     void close_if_idle(Peer& peer, TimePoint now, Outbox& out);
     void handle(const SaNearLimit& near, TimePoint now, Outbox& out);
     void handle(const InboundSaUsed& used, TimePoint now, Outbox& out);

@@ -87,13 +87,19 @@ void Gateway::Impl::handle(TunnelState& home, const nhrp::BindingAdded& added, T
     if (home.tunnel.relay) home.node.tell_hubs(added.prefix, peer->identity.to_string(), now);
 }
 
-void Gateway::Impl::handle(TunnelState& home, const nhrp::BehindHub& said, TimePoint, Outbox& out) {
+void Gateway::Impl::handle(TunnelState& home, const nhrp::BehindHub& said, TimePoint now, Outbox& out) {
     const Peer* hub = peers.find(said.hub);
     auto& words = home.behind_hubs[said.prefix];
     std::erase_if(words, [&](const nhrp::BehindHub& word) { return word.hub == said.hub; });
     if (said.present) words.insert(words.begin(), said);
     const auto holder = said.holder.empty() && hub ? std::optional{hub->identity} : ike::Identity::parse(said.holder);
     if (said.present && holder) home.access.claim(*holder, said.prefix);
+    // It may have moved without a goodbye, and what is registered here comes first as long as its SA does.
+    for (const RouteSource source : {RouteSource::station, RouteSource::registration}) {
+        const auto here = home.rib.said_by(source, said.prefix);
+        Peer* peer = said.present && here ? peers.find(PeerId{here->target.index}) : nullptr;
+        if (peer && holder && peer->identity == *holder) probe(*peer, now, out);
+    }
     if (!words.empty()) {
         home.rib.set(home.id(), RouteSource::behind_hub, said.prefix, ToPeer{words.front().hub, words.front().next_hop}, out);
     } else {

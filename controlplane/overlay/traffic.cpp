@@ -77,8 +77,14 @@ void Gateway::Impl::read_counters(Peer& peer, const Counters& counters, TimePoin
 
 void Gateway::Impl::probe_if_deaf(Peer& peer, TimePoint now, Outbox& out) {
     if (!peer.active) return;
-    Association* association = peer.association(*peer.active);
-    if (!association || association->sent_at != now || now - association->heard_at < kDeafAfter || now - association->probed_at < kProbeInterval) return;
+    const Association* association = peer.association(*peer.active);
+    const bool is_deaf = association && association->sent_at == now && now - association->heard_at >= kDeafAfter;
+    if (is_deaf && now - association->probed_at >= kProbeInterval) probe(peer, now, out);
+}
+
+void Gateway::Impl::probe(Peer& peer, TimePoint now, Outbox& out) {
+    Association* association = peer.active ? peer.association(*peer.active) : nullptr;
+    if (!association) return;
     association->probed_at = now;
     ike::Outbox actions;
     endpoint.probe(association->sa, now, actions);

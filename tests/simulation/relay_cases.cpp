@@ -187,3 +187,15 @@ TEST_CASE("a spoke that comes up at another hub without a goodbye is reached the
     play.world.run_for(1500ms);
     CHECK(play.hubs_between(2, 0) == Path{2, 1});
 }
+
+TEST_CASE("a spoke that comes up at another hub without a goodbye is reached there by those of its old hub once that has asked it in vain") {
+    Relays play{4, [](std::size_t spoke) { return std::vector<std::size_t>{spoke == 0 || spoke == 3 ? 0u : 1u}; }};
+    play.fleet.start_all();
+    play.world.run_for(10s);
+    REQUIRE(play.hubs_between(3, 0) == Path{0});
+    play.world.crash(play.fleet.spoke(0));
+    play.world.blueprint(play.fleet.spoke(0)).settings.tunnels[0].hubs = {hub_entry(1)};
+    play.world.start(play.fleet.spoke(0));
+    play.world.run_for(8s);
+    CHECK(play.hubs_between(3, 0) == Path{0, 1});
+}
