@@ -13,6 +13,7 @@ namespace nave::nhrp {
 namespace {
 
 constexpr std::uint32_t kAttemptsMax = 7;  // waits of 1, 2, 4, 8, 16, 32 and 64 s
+constexpr std::uint32_t kAttemptsToDoubt = 3;
 constexpr std::size_t kPrefixesPerRequest = 16;
 constexpr std::uint8_t kRegistrationHopCount = 1;          // a hub is one hop away; Cisco rejects 0
 constexpr std::uint8_t kUniquePrefixLength = 0xff;  // RFC 2332 §5.2.0.1, with the U bit
@@ -118,6 +119,10 @@ void Registrar::repeat(NhsId nhs, Server& server, TimePoint now, Outbox& out) {
             lose(nhs, server, RegistrationState::registering, RegistrationEnd::unanswered, out);
             server.main = Exchange{.id = new_id(server)};
         }
+        if (server.main.attempts == kAttemptsToDoubt)
+            log(out, Severity::warning, fmt::format("registration-{}", nhs.value),
+                fmt::format("{} is up and does not answer our registration: compare key of the tunnel at both ends",
+                            context_.directory.observed_nbma(server.peer).value.to_string()));
         transmit(server, server.main, now, out);
     }
     if (server.lan_due && *server.lan_due <= now) start_prefixes(server, Extent::unasked, now, out);

@@ -131,6 +131,7 @@ void Gateway::on_counters(const Counters& counters, TimePoint now, Outbox& out) 
     for (Peer* peer : impl_->peers.live()) impl_->read_counters(*peer, counters, now);
     for (Peer* peer : impl_->peers.live()) impl_->probe_if_deaf(*peer, now, out);
     for (Peer* peer : impl_->peers.live()) impl_->close_if_idle(*peer, now, out);
+    impl_->tell_wrong_keys(counters, out);
 }
 
 void Gateway::on_deadline(TimePoint now, Outbox& out) { impl_->on_deadline(now, out); }

@@ -139,6 +139,7 @@ struct Gateway::Impl {
     /// Asks whether it lives; an answer that does not come ends its SA.
     void probe(Peer& peer, TimePoint now, Outbox& out);
     void close_if_idle(Peer& peer, TimePoint now, Outbox& out);
+    void tell_wrong_keys(const Counters& counters, Outbox& out);
     void handle(const SaNearLimit& near, TimePoint now, Outbox& out);
     void handle(const InboundSaUsed& used, TimePoint now, Outbox& out);
     void handle(const PeerMoved& moved, TimePoint now, Outbox& out);
@@ -172,7 +173,7 @@ struct Gateway::Impl {
     std::vector<std::unique_ptr<TunnelState>> tunnels;
     std::map<std::pair<PortId, Family>, NbmaAddress> underlays;
     std::unordered_map<std::uint64_t, Purpose> purposes;  // by token
-    std::uint64_t last_token = 0;
+    std::uint64_t last_token = 0, wrong_keys = 0;
     std::multimap<TimePoint, ike::SaId> closings;         // associations that were replaced
     SlotPool introduction_ids;
     std::map<std::string, std::uint64_t, std::less<>> counts;

@@ -202,9 +202,10 @@ void Gateway::Impl::handle(TunnelState& home, const nhrp::RegistrationLost& lost
 void Gateway::Impl::handle(TunnelState& home, const nhrp::RegistrationRefused& refused, TimePoint now, Outbox& out) {
     const bool by_hub = refused.nhs.value < home.hubs.size();
     count(by_hub ? "overlay-refused-by-hub" : "overlay-refused-by-spoke");
+    const bool by_no_relay = by_hub && home.tunnel.relay && refused.prefix == Prefix::host(home.tunnel.address.value);
     log(out, ike::Severity::warning, fmt::format("refused-by-{}", refused.nhs.value),
-        fmt::format("{}: {} refuses our {}: {}", home.tunnel.name, by_hub ? "hub " + home.hubs[refused.nhs.value].nbma->value.to_string() : "a spoke",
-                    refused.prefix.to_string(), nhrp::name(refused.code)));
+        fmt::format("{}: {} refuses our {}: {}{}", home.tunnel.name, by_hub ? "hub " + home.hubs[refused.nhs.value].nbma->value.to_string() : "a spoke",
+                    refused.prefix.to_string(), nhrp::name(refused.code), by_no_relay ? "; relays name each other in hub, and each has relay = true" : ""));
     if (!by_hub) acceptance_lost(home, refused.nhs, refused.prefix, now, out);
 }
 

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <fmt/format.h>
+#include <utility>
 
 namespace nave::overlay {
 
@@ -101,6 +102,16 @@ void Gateway::Impl::close_if_idle(Peer& peer, TimePoint now, Outbox& out) {
     log(out, ike::Severity::notice, "peer-" + peer.identity.to_string(), fmt::format("{}: closing the unused direct path to {}", home.tunnel.name, peer.identity.to_string()));
     for (const Association& association : std::vector<Association>{peer.associations})
         close(association.sa, ike::DownReason::closed_by_us, false, now, out);
+}
+
+/// A key that differs at one end looks like silence at the other.
+void Gateway::Impl::tell_wrong_keys(const Counters& counters, Outbox& out) {
+    std::uint64_t dropped = 0;
+    for (const WorkerCounters& worker : counters.workers) dropped += worker.drops[std::to_underlying(Drop::gre_wrong_key)].read();
+    if (dropped > wrong_keys)
+        log(out, ike::Severity::warning, "gre-key", fmt::format("{} packets with another GRE key than that of their peer's tunnel were dropped: compare key of the tunnel at "
+                                                                "both ends", dropped - wrong_keys));
+    wrong_keys = dropped;
 }
 
 void Gateway::Impl::handle(const SaNearLimit& near, TimePoint now, Outbox& out) {

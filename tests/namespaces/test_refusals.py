@@ -54,6 +54,8 @@ def a_wrong_gre_key_is_dropped_by_name(lab):
     restart_hub(lab, access=ACCESS)
     restart_spoke(lab, key=43)
     assert wait_until(lambda: lab.drops("hub").get("gre-wrong-key", 0) > 0, 10), lab.drops("hub")
+    for name, words in (("hub", "another GRE key"), ("spoke1", "192.0.2.1 is up and does not answer our registration: compare key")):
+        assert wait_until(lambda name=name, words=words: words in lab.log(name), 12), lab.log(name)[-2000:]
     assert not lab.peers("hub").get("spoke1.example", {}).get("tunnel_addresses")
 
 
