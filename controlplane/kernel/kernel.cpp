@@ -82,7 +82,7 @@ void Kernel::Impl::take(const ObjectChange& change, Dirt& dirt) {
     if (!mirror.apply(change)) return;
     touched.note(change.object);
     if (const auto* route = std::get_if<Route>(&change.object); route && route->protocol == kOurProtocol) {
-        // Somebody took away what we still want; a routing daemon does so when it starts.
+        // Somebody took away what we still want.
         if (!change.present && wanted_routes.contains({route->table, route->prefix})) dirt.separation = true;
     } else if (const auto* rule = std::get_if<Rule>(&change.object)) {
         if (change.present != wanted_rules.contains(*rule)) dirt.separation = true;

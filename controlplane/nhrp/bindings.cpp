@@ -102,7 +102,7 @@ void Bindings::store(const Prefix& prefix, const Binding& wanted, TimePoint now,
     const auto held = table_.find(prefix);
     const bool renewal = is_renewal(prefix, wanted);
     if (held != table_.end() && !renewal) {
-        if (held->second.peer != wanted.peer) remove(held, BindingEnd::taken_over, now, out);
+        if (held->second.peer != wanted.peer || held->second.next_hop != wanted.next_hop) remove(held, BindingEnd::taken_over, now, out);
         else purger_.purge_answers(held->second.next_hop, prefix, now, out);
         if (prefix == Prefix::host(wanted.next_hop.value)) purger_.purge_next_hop(wanted.next_hop, now, out);
     }

@@ -41,7 +41,7 @@ void HubBindings::remove(Words::iterator entry, Outbox& out) {
 void HubBindings::purge(PeerId hub, const Prefix& prefix, Outbox& out) {
     for (auto entry = words_.lower_bound({hub, Prefix{}}); entry != words_.end() && entry->first.first == hub;) {
         const auto current = entry++;
-        if (prefix.contains(current->first.second) || prefix.contains(current->second.next_hop.value)) remove(current, out);
+        if (prefix == current->first.second || prefix.contains(current->second.next_hop.value)) remove(current, out);
     }
 }
 

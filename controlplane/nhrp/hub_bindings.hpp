@@ -21,7 +21,7 @@ public:
     explicit HubBindings(Context& context) : context_{context} {}
 
     CieCode add(PeerId hub, const Prefix& prefix, Word word, TimePoint expires, Outbox& out);
-    /// Ends those of this hub that lie within `prefix`, and all when the hub itself does.
+    /// Ends this hub's word on `prefix`, and all its words when the hub itself lies within: what lies inside a network may be of other spokes.
     void purge(PeerId hub, const Prefix& prefix, Outbox& out);
     void peer_down(PeerId hub, Outbox& out);
     /// Ends what the directory refuses now, because our own networks have changed.

@@ -1,7 +1,6 @@
 // Purge Requests: sent, repeated, given up.
 #include "controlplane/nhrp/purger.hpp"
 
-#include <algorithm>
 #include <array>
 
 namespace nave::nhrp {
@@ -41,12 +40,16 @@ void Purger::purge_registration(PeerId peer, const IpAddress& server, std::vecto
     start({.peer = peer, .destination = server, .prefixes = std::move(prefixes)}, now, out);
 }
 
-void Purger::keep_registration(PeerId peer, const std::vector<Prefix>& prefixes) {
+void Purger::keep_registrations(PeerId peer, const std::set<Prefix>& prefixes) {
+    const auto takes_one = [&](const Prefix& purged) {
+        const auto first = prefixes.lower_bound(purged);  // what lies inside a prefix is sorted right behind it
+        return first != prefixes.end() && purged.contains(*first);
+    };
     for (auto entry = pending_.begin(); entry != pending_.end();) {
         const auto current = entry++;
         auto& [id, pending] = *current;
         if (pending.peer != peer) continue;
-        std::erase_if(pending.prefixes, [&](const Prefix& prefix) { return std::ranges::find(prefixes, prefix) != prefixes.end(); });
+        std::erase_if(pending.prefixes, takes_one);
         if (!pending.prefixes.empty()) continue;
         retries_.clear(id);
         pending_.erase(current);

@@ -22,8 +22,8 @@ public:
     void purge_next_hop(TunnelAddress next_hop, TimePoint now, Outbox& out);
     /// Asks the hub `server` to drop our registrations of `prefixes`; repeated until it answers.
     void purge_registration(PeerId peer, const IpAddress& server, std::vector<Prefix> prefixes, TimePoint now, Outbox& out);
-    /// What is registered there again must not be dropped by a repetition.
-    void keep_registration(PeerId peer, const std::vector<Prefix>& prefixes);
+    /// What is registered there again must not be dropped by a repetition, of a purge of more neither.
+    void keep_registrations(PeerId peer, const std::set<Prefix>& prefixes);
     /// The same once, without asking for an answer, under the registration's own request id (old IOS matches by it).
     void purge_registration_once(PeerId peer, const IpAddress& server, std::uint32_t request_id, const Prefix& prefix, Outbox& out);
 

@@ -71,7 +71,7 @@ std::vector<Prefix> Registrar::set_prefixes(std::vector<Prefix> prefixes, TimePo
     if (wanted == own_prefixes_) return gone;
     std::ranges::set_difference(own_prefixes_, wanted, std::back_inserter(gone));
     own_prefixes_ = std::move(wanted);
-    prefixes_changed(gone, now);
+    prefixes_changed(gone, {}, now);
     return gone;
 }
 
@@ -79,9 +79,10 @@ void Registrar::tell(const Prefix& prefix, const std::optional<std::string>& hol
     const auto known = told_prefixes_.find(prefix);
     const bool was_told = known != told_prefixes_.end();
     if (holder ? was_told && known->second == *holder : !was_told) return;
+    const std::string before = was_told ? known->second : std::string{};
     if (was_told) told_prefixes_.erase(known);
     if (holder) told_prefixes_.emplace(prefix, *holder);
-    prefixes_changed(was_told ? std::vector{prefix} : std::vector<Prefix>{}, now);
+    prefixes_changed(was_told ? std::vector{prefix} : std::vector<Prefix>{}, before, now);
 }
 
 /// What the hub was asked for may be registered there, whether we heard of it or not.
@@ -100,11 +101,11 @@ std::vector<Prefix> Registrar::withdrawn(Server& server, const std::vector<Prefi
     return purged;
 }
 
-void Registrar::prefixes_changed(const std::vector<Prefix>& gone, TimePoint now) {
+void Registrar::prefixes_changed(const std::vector<Prefix>& gone, const std::string& holder, TimePoint now) {
     for (auto& [nhs, server] : servers_) {
         const std::vector<Prefix> purged = withdrawn(server, gone);
         if (server.state != RegistrationState::registered) continue;
-        server.gone.insert(purged.begin(), purged.end());
+        for (const Prefix& prefix : purged) server.gone.emplace(prefix, holder);
         // Changes come one by one, and a request names several.
         server.lan_due = std::min(server.lan_due.value_or(now + kSettling), now + kSettling);
     }

@@ -61,7 +61,7 @@ private:
         Exchange main{};
         std::vector<Exchange> lan{};
         std::optional<TimePoint> lan_due{};    // changed prefixes are purged and registered then, all at once
-        std::set<Prefix> gone{};               // to be purged then
+        std::map<Prefix, std::string> gone{};  // to be purged then, with their holders
         std::map<Prefix, CieCode> prefixes{};  // what the hub said of each
     };
 
@@ -69,7 +69,8 @@ private:
     void start(NhsId nhs, Server& server, TimePoint now, Outbox& out);
     void withdraw(NhsId nhs, Server& server, Outbox& out);
     static std::vector<Prefix> withdrawn(Server& server, const std::vector<Prefix>& gone);
-    void prefixes_changed(const std::vector<Prefix>& gone, TimePoint now);
+    void prefixes_changed(const std::vector<Prefix>& gone, const std::string& holder, TimePoint now);
+    bool is_held(const Prefix& prefix, const std::string& holder) const;
     void purge_gone(Server& server, TimePoint now, Outbox& out);
     /// Asks the hub for all prefixes, or for those alone that it has not been asked for.
     enum class Extent : std::uint8_t { all, unasked };

@@ -79,14 +79,19 @@ Registrar::Holdings Registrar::to_ask_for(const Server& server, Extent extent) c
     return found;
 }
 
-/// Of what went since, all that has not come back: to forget that and tell it anew would take more packets than the hub takes of a peer.
+bool Registrar::is_held(const Prefix& prefix, const std::string& holder) const {
+    const auto told = told_prefixes_.find(prefix);
+    return holder.empty() ? own_prefixes_.contains(prefix) : told != told_prefixes_.end() && told->second == holder;
+}
+
+/// Of what went since, all that its holder has not got back: to purge that and tell it anew would take more packets than the hub takes of a peer.
 void Registrar::purge_gone(Server& server, TimePoint now, Outbox& out) {
     std::vector<Prefix> purged;
     const auto purge = [&] {
         if (!purged.empty() && server.learned) purger_.purge_registration(server.peer, server.learned->value, std::exchange(purged, {}), now, out);
     };
-    for (const Prefix& prefix : std::exchange(server.gone, {})) {
-        if (own_prefixes_.contains(prefix) || told_prefixes_.contains(prefix)) continue;
+    for (const auto& [prefix, holder] : std::exchange(server.gone, {})) {
+        if (is_held(prefix, holder)) continue;
         purged.push_back(prefix);
         if (purged.size() == kPrefixesPerRequest) purge();
     }
@@ -99,12 +104,14 @@ void Registrar::start_prefixes(Server& server, Extent extent, TimePoint now, Out
     if (extent == Extent::all) server.lan.clear();
     else std::erase_if(server.lan, &Exchange::answered);
     const Holdings holdings = to_ask_for(server, extent);
+    std::set<Prefix> kept;
+    for (const auto& [holder, wanted] : holdings) kept.insert(wanted.begin(), wanted.end());
+    purger_.keep_registrations(server.peer, kept);
     for (const auto& [holder, wanted] : holdings) {
         for (std::size_t first = 0; first < wanted.size(); first += kPrefixesPerRequest) {
             const auto begin = wanted.begin() + static_cast<std::ptrdiff_t>(first);
             const auto count = static_cast<std::ptrdiff_t>(std::min(kPrefixesPerRequest, wanted.size() - first));
             Exchange& exchange = server.lan.emplace_back(Exchange{.id = new_id(server), .prefixes = {begin, begin + count}, .holder = holder});
-            purger_.keep_registration(server.peer, exchange.prefixes);
             transmit(server, exchange, now, out);
         }
     }
@@ -119,7 +126,7 @@ void Registrar::repeat(NhsId nhs, Server& server, TimePoint now, Outbox& out) {
             lose(nhs, server, RegistrationState::registering, RegistrationEnd::unanswered, out);
             server.main = Exchange{.id = new_id(server)};
         }
-        if (server.main.attempts == kAttemptsToDoubt)
+        if (server.main.attempts == kAttemptsToDoubt && server.state == RegistrationState::registering && context_.directory.is_server(server.peer))
             log(out, Severity::warning, fmt::format("registration-{}", nhs.value),
                 fmt::format("{} is up and does not answer our registration: compare key of the tunnel at both ends",
                             context_.directory.observed_nbma(server.peer).value.to_string()));

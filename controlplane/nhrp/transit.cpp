@@ -51,6 +51,8 @@ bool Transit::may_pass(const Received& received, const PeerRoute& next, TimePoin
     // A hub brings what many ask.
     if (packet.type == PacketType::resolution_request && !context_.directory.is_server(received.from) && !resolutions_.take(received.from, now)) {
         context_.counters.add(Counter::resolutions_policed);
+        log(out, Severity::warning, fmt::format("resolutions-policed-{}", received.from.value),
+            fmt::format("{} asks for more than is passed on for one station; it asks again", packet.source_protocol.to_string()));
         return false;
     }
     if (!comes_from_its_source(received)) {

@@ -29,7 +29,8 @@ private:
 
     Context& context_;
     Purger& purger_;
-    Allowance resolutions_{64, std::chrono::milliseconds{50}};  // or one spoke's would use up what another takes of our packets
+    /// Or one spoke's would use up what another takes of our packets; as many at once as a spoke has under way.
+    Allowance resolutions_{256, std::chrono::milliseconds{20}};
 };
 
 }  // namespace nave::nhrp

@@ -54,7 +54,7 @@ struct SaView {
 };
 
 struct RouteView {
-    std::string tunnel, prefix, via, source;  // source: "connected", "kernel", "registration", "shortcut", "configuration"
+    std::string tunnel, prefix, via, source;  // source: the name of a RouteSource
 };
 
 }  // namespace nave::overlay

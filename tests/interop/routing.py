@@ -150,7 +150,7 @@ def bgp_failover(world):
         with_bgp(world, each, hubs=(hub, spare))
         expect_routes(world, each, {"172.16.0.0/16": "10.255.0.2"})
     for each in (hub, spare):
-        expect_routes(world, each, {f"172.16.{spoke.number}.0/24": f"10.255.0.{spoke.number}" for spoke in (one, other, linux)}, 40, whose="bgp|nhrp")
+        expect_routes(world, each, {f"172.16.{spoke.number}.0/24": f"10.255.0.{spoke.number}" for spoke in (one, other, linux)}, 40, whose="bgp|78")
     paths = lambda: linux.shell("vtysh -c 'show ip bgp 172.16.0.0/16'")
     assert wait_until(lambda: all(f"from 10.255.0.{each.number} " in paths() for each in (hub, spare)), 20, 0.3), paths()
     fail_over(world, "BGP", hub, one, other, linux, "172.16.0.0/16", TABLE)

@@ -167,6 +167,17 @@ TEST_CASE("without enforcement the newest registration wins, unless the older on
     CHECK(server.answer_to(other, request(net("172.16.2.0/24"))) == CieCode::already_registered);
 }
 
+TEST_CASE("a peer that moves a prefix to another next hop of its own gives up the old one") {
+    Server server;
+    CHECK(server.answer(request(net("10.255.0.50/32"))) == CieCode::success);
+    Packet moved = request(net("10.255.0.50/32"));
+    moved.source_protocol = ip("10.255.0.50"), moved.destination_protocol = ip("10.255.0.1");
+    CHECK(server.answer(moved) == CieCode::success);
+    REQUIRE(server.hub.said<BindingRemoved>().size() == 1);
+    CHECK(server.hub.said<BindingRemoved>()[0].next_hop == TunnelAddress{ip("10.255.0.12")});
+    CHECK(server.hub.said<BindingAdded>().back().next_hop == TunnelAddress{ip("10.255.0.50")});
+}
+
 TEST_CASE("a full table, or a peer with too many bindings, is answered with code 5 and counted") {
     Server total{limited(1, 64)};
     CHECK(total.answer(request(net("172.16.1.0/24"))) == CieCode::success);

@@ -88,6 +88,45 @@ TEST_CASE("a prefix that goes and comes back is not dropped by a purge of before
     CHECK(t.heard().back().present);
 }
 
+TEST_CASE("a prefix that one spoke gives up and another takes at once is the other's at both hubs") {
+    Pair t;
+    t.tell("172.16.11.0/24", "spoke.example");
+    t.lab.advance(seconds{1});
+    t.tell("172.16.11.0/24", std::nullopt);
+    t.tell("172.16.11.0/24", "heir.example");
+    t.lab.advance(seconds{1});
+    REQUIRE(t.heard().size() >= 3);
+    const auto last = t.heard();
+    CHECK_FALSE(last.at(last.size() - 2).present);
+    CHECK(last.back().holder == "heir.example");
+    CHECK(last.back().present);
+}
+
+TEST_CASE("the purge of a network leaves those inside it that other spokes hold") {
+    Pair t;
+    t.tell("172.16.0.0/16", "wide.example");
+    t.tell("172.16.11.0/24", "spoke.example");
+    t.lab.advance(seconds{1});
+    t.tell("172.16.0.0/16", std::nullopt);
+    t.lab.advance(seconds{1});
+    CHECK(t.heard().back().prefix == net("172.16.0.0/16"));
+    CHECK_FALSE(t.heard().back().present);
+}
+
+TEST_CASE("a network that comes back in parts is not dropped by a repeated purge of the whole") {
+    Pair t;
+    t.tell("172.16.0.0/16", "spoke.example");
+    t.lab.advance(seconds{1});
+    t.lab.loss_percent = 100;
+    t.tell("172.16.0.0/16", std::nullopt);
+    t.lab.advance(std::chrono::milliseconds{500});
+    t.lab.loss_percent = 0;
+    const auto purges = t.lab.sent(PacketType::purge_request);
+    t.tell("172.16.11.0/24", "spoke.example");
+    t.lab.advance(seconds{30});
+    CHECK(t.lab.sent(PacketType::purge_request) == purges);
+}
+
 TEST_CASE("prefixes that go together are purged together") {
     Pair t;
     for (int i = 0; i < 48; ++i) t.tell("172.16." + std::to_string(i) + ".0/24", "spoke.example");
