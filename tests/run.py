@@ -34,8 +34,9 @@ class Tally:
         print(f"{'FAIL' if failed else 'ok  '} {name}: {passed} passed, {failed} failed ({seconds:.1f} s)", flush=True)
         if failed:
             self.failures += [name] * failed
-            # The end explains the last failure; the others are to be seen by name at least.
-            print(*(line for line in output.splitlines() if line.startswith("FAIL")), output[-6000:], sep="\n", flush=True)
+            # The end explains the last failure; of the others at least the name and the lines before it are to be seen.
+            lines = output.splitlines()
+            print(*(line[:1000] for i, found in enumerate(lines) if found.startswith("FAIL") for line in lines[max(i - 8, 0):i + 1]), output[-6000:], sep="\n", flush=True)
 
 
 def run(command, environment=None, timeout=600):

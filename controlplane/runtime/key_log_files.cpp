@@ -8,6 +8,7 @@
 #include <cstring>
 #include <fcntl.h>
 #include <fmt/format.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 #include <sys/uio.h>
 #include <unistd.h>
@@ -41,6 +42,15 @@ std::string complaint(int descriptor) {
     return {};
 }
 
+/// Gateways that share a folder may start at the same moment, and a second header would spoil the file.
+bool begin_capture(int descriptor) {
+    struct stat status{};
+    const CaptureHeader header;
+    if (flock(descriptor, LOCK_EX) != 0) return false;
+    const bool is_begun = fstat(descriptor, &status) == 0 && (status.st_size > 0 || write(descriptor, &header, sizeof header) == sizeof header);
+    return flock(descriptor, LOCK_UN) == 0 && is_begun;
+}
+
 }  // namespace
 
 std::expected<KeyLogFiles, std::string> KeyLogFiles::open(const std::string& folder) {
@@ -52,10 +62,7 @@ std::expected<KeyLogFiles, std::string> KeyLogFiles::open(const std::string& fol
         const std::string wrong = files.descriptors_[i] < 0 ? std::strerror(errno) : complaint(files.descriptors_[i]);
         if (!wrong.empty()) return std::unexpected{fmt::format("control.key_log: cannot write {}: {}", path, wrong)};
     }
-    struct stat status{};
-    const CaptureHeader header;
-    const bool is_empty = fstat(files.descriptors_[kCapture], &status) == 0 && status.st_size == 0;
-    if (is_empty && write(files.descriptors_[kCapture], &header, sizeof header) != sizeof header)
+    if (!begin_capture(files.descriptors_[kCapture]))
         return std::unexpected{fmt::format("control.key_log: cannot write {}/{}: {}", folder, kNames[kCapture], std::strerror(errno))};
     return files;
 }

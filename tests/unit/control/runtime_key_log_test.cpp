@@ -1,12 +1,15 @@
 // Tests of the key log's files: who may read them, what is appended, and what is refused.
 #include "controlplane/runtime/key_log_files.hpp"
 
+#include <barrier>
 #include <catch2/catch.hpp>
 #include <filesystem>
 #include <fstream>
 #include <iterator>
 #include <sys/stat.h>
+#include <thread>
 #include <unistd.h>
+#include <vector>
 
 using namespace nave;
 using namespace nave::runtime;
@@ -90,4 +93,19 @@ TEST_CASE_METHOD(Folder, "keys are not written into a file that others may read,
     CHECK_FALSE(KeyLogFiles::open(keys.string()));
     const std::string missing = (outer / "missing" / "keys").string();
     CHECK(KeyLogFiles::open(missing).error() == "control.key_log: cannot make " + missing + ": No such file or directory");
+}
+
+TEST_CASE_METHOD(Folder, "gateways that begin a capture together write one header") {
+    for (int round = 0; round < 50; ++round) {
+        const std::filesystem::path shared = outer / std::to_string(round);
+        std::barrier start{4};
+        std::vector<std::jthread> gateways;
+        for (int i = 0; i < 4; ++i)
+            gateways.emplace_back([&] {
+                start.arrive_and_wait();
+                (void)KeyLogFiles::open(shared.string());
+            });
+        gateways.clear();
+        REQUIRE(std::filesystem::file_size(shared / "ike.pcap") == 24);
+    }
 }
