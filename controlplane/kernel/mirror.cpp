@@ -109,14 +109,10 @@ bool Mirror::apply_one(const Route& route, bool present) {
         return true;
     }
     if (found != kept.end() && found->second == mine) return false;
-    keep(kept, key, std::move(mine));
+    if (found != kept.end()) forget(kept, found);
+    if (mine.next_hop_object != 0) next_hop_objects_.insert(mine.next_hop_object);
+    kept.emplace(key, std::move(mine));
     return true;
-}
-
-void Mirror::keep(Routes& kept, const RouteKey& key, Route route) {
-    if (const auto before = kept.find(key); before != kept.end()) forget(kept, before);
-    if (route.next_hop_object != 0) next_hop_objects_.insert(route.next_hop_object);
-    kept.emplace(key, std::move(route));
 }
 
 void Mirror::forget(Routes& kept, Routes::iterator route) {

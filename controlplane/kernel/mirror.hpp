@@ -54,7 +54,6 @@ private:
     bool apply_one(const Route& route, bool present);
     bool apply_one(const NextHopObject&, bool) { return false; }
     bool apply_one(const Rule& rule, bool present);
-    void keep(Routes& kept, const RouteKey& key, Route route);
     void forget(Routes& kept, Routes::iterator route);
 
     std::set<InterfaceIndex> interfaces_;

@@ -56,7 +56,8 @@ bool Bindings::holds(PeerId peer, const TunnelAddress& next_hop, const Prefix& p
 
 CieCode Bindings::register_client(const Prefix& prefix, const Binding& wanted, bool is_prohibited, TimePoint now, Outbox& out) {
     auto code = is_prohibited ? std::optional{CieCode::administratively_prohibited} : refusal(prefix, wanted);
-    const bool is_policed = !code && !is_renewal(prefix, wanted) && !changes_.take(wanted.peer, now);
+    const bool renewal = is_renewal(prefix, wanted);
+    const bool is_policed = !code && !renewal && !changes_.take(wanted.peer, now);
     if (is_policed) code = CieCode::insufficient_resources;
     if (code) {
         context_.counters.add(is_policed ? Counter::bindings_policed : *code == CieCode::insufficient_resources ? Counter::bindings_full : Counter::registrations_refused);
@@ -65,7 +66,7 @@ CieCode Bindings::register_client(const Prefix& prefix, const Binding& wanted, b
                         name(*code), is_prohibited ? ", as no hub knows it there" : ""));
         return *code;
     }
-    store(prefix, wanted, now, out);
+    store(prefix, wanted, renewal, now, out);
     return CieCode::success;
 }
 
@@ -98,9 +99,8 @@ bool Bindings::is_renewal(const Prefix& prefix, const Binding& wanted) const {
            held->second.observed == wanted.observed && held->second.unique == wanted.unique;
 }
 
-void Bindings::store(const Prefix& prefix, const Binding& wanted, TimePoint now, Outbox& out) {
+void Bindings::store(const Prefix& prefix, const Binding& wanted, bool renewal, TimePoint now, Outbox& out) {
     const auto held = table_.find(prefix);
-    const bool renewal = is_renewal(prefix, wanted);
     if (held != table_.end() && !renewal) {
         if (held->second.peer != wanted.peer || held->second.next_hop != wanted.next_hop) remove(held, BindingEnd::taken_over, now, out);
         else purger_.purge_answers(held->second.next_hop, prefix, now, out);

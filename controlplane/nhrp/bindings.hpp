@@ -50,7 +50,7 @@ private:
     CieCode register_client(const Prefix& prefix, const Binding& wanted, bool is_prohibited, TimePoint now, Outbox& out);
     std::optional<CieCode> refusal(const Prefix& prefix, const Binding& wanted) const;
     bool is_renewal(const Prefix& prefix, const Binding& wanted) const;
-    void store(const Prefix& prefix, const Binding& wanted, TimePoint now, Outbox& out);
+    void store(const Prefix& prefix, const Binding& wanted, bool renewal, TimePoint now, Outbox& out);
     void name_group(PeerId peer, std::string group, Outbox& out);
     Table::iterator remove(Table::iterator entry, BindingEnd reason, TimePoint now, Outbox& out);
 

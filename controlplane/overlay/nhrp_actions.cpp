@@ -94,19 +94,17 @@ void Gateway::Impl::handle(TunnelState& home, const nhrp::BehindHub& said, TimeP
     if (said.present) words.insert(words.begin(), said);
     const auto holder = said.holder.empty() && hub ? std::optional{hub->identity} : ike::Identity::parse(said.holder);
     if (said.present && holder) home.access.claim(*holder, said.prefix);
+    auto here = home.rib.said_by(RouteSource::station, said.prefix);
+    if (!here) here = home.rib.said_by(RouteSource::registration, said.prefix);
     // It may have moved without a goodbye, and what is registered here comes first as long as its SA does.
-    for (const RouteSource source : {RouteSource::station, RouteSource::registration}) {
-        const auto here = home.rib.said_by(source, said.prefix);
-        Peer* peer = said.present && here ? peers.find(PeerId{here->target.index}) : nullptr;
-        if (peer && holder && peer->identity == *holder) probe(*peer, now, out);
-    }
+    Peer* peer = said.present && here ? peers.find(PeerId{here->target.index}) : nullptr;
+    if (peer && holder && peer->identity == *holder) probe(*peer, now, out);
     if (!words.empty()) {
         home.rib.set(home.id(), RouteSource::behind_hub, said.prefix, ToPeer{words.front().hub, words.front().next_hop}, out);
     } else {
         home.behind_hubs.erase(said.prefix);
         home.rib.remove(home.id(), RouteSource::behind_hub, said.prefix, out);
-        const bool is_here = home.rib.said_by(RouteSource::station, said.prefix) || home.rib.said_by(RouteSource::registration, said.prefix);
-        if (holder && !is_here) home.access.release(*holder, said.prefix);
+        if (holder && !here) home.access.release(*holder, said.prefix);
     }
     // The kernel has the tunnel's own network on the twin.
     if (!home.access.is_tunnel_address(said.prefix)) tell_kernel_of_registration(home, said.prefix, said.next_hop, out);

@@ -117,11 +117,8 @@ std::optional<nhrp::CieCode> TunnelState::objection(const Peer& peer, const Pref
 }
 
 std::optional<nhrp::CieCode> TunnelState::why_not(const Peer& peer, const Prefix& prefix) const {
-    using enum nhrp::CieCode;
-    if (peer.leaving) return administratively_prohibited;
-    if (peer.role == Role::hub) return administratively_prohibited;
-    if (const auto code = objection(peer, prefix)) return code;
-    return std::nullopt;
+    if (peer.leaving || peer.role == Role::hub) return nhrp::CieCode::administratively_prohibited;
+    return objection(peer, prefix);
 }
 
 std::optional<nhrp::CieCode> TunnelState::registration_refusal(PeerId id, const Prefix& prefix) const {
